@@ -1,0 +1,1 @@
+"""The rooms of the house; apps/README.md draws them."""
