@@ -1,0 +1,85 @@
+"""Forecasts as they were made, the recipes that redraw their sample paths, and the backtests that chose the model."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.tenants.tables import TenantForeignKey, TenantModel
+
+
+class Backtest(TenantModel):
+    """A rolling-origin contest: the same cutoffs for every model, the verdict, and every score in one report."""
+
+    as_of = models.DateField(_("as of"))
+    job_id = models.BigIntegerField(null=True)
+    report = models.JSONField(default=dict)
+    verdict = models.JSONField(default=dict)
+    champion = models.CharField(_("champion"), max_length=60)
+    series = models.PositiveIntegerField(_("series"))
+    seconds = models.FloatField(_("seconds"))
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "-as_of", "-id"], name="forecasting_backtest_recent")]
+
+
+class ItemBacktest(TenantModel):
+    """How the champion and the best baseline did on one item: sums over the cutoffs' 14 days."""
+
+    backtest = TenantForeignKey(Backtest, models.CASCADE)
+    item = TenantForeignKey("catalog.Item", models.CASCADE)
+    location = TenantForeignKey("catalog.Location", models.CASCADE)
+    actual = models.FloatField()
+    champion_error = models.FloatField()
+    baseline_error = models.FloatField()
+    covered_80 = models.FloatField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "backtest", "item", "location"],
+                                               name="forecasting_item_backtest_once")]
+
+
+class ForecastRun(TenantModel):
+    """One forecast of all planned series, as of one day: what made it, from which data, with which seed."""
+
+    as_of = models.DateField(_("as of"))
+    version = TenantForeignKey("registry.ModelVersion", models.PROTECT, null=True)
+    model = models.CharField(_("model"), max_length=60)
+    days = models.PositiveSmallIntegerField(_("days, one by one"))
+    weeks = models.PositiveSmallIntegerField(_("weeks after them"))
+    seed = models.BigIntegerField(_("seed"))
+    levels = ArrayField(models.FloatField(), help_text="The quantile levels of SeriesForecast.quantiles, in order.")
+    series = models.PositiveIntegerField(_("series"))
+    on_request = models.PositiveIntegerField(_("too slow to forecast"), default=0)
+    data_fingerprint = models.CharField(max_length=64)
+    is_replay = models.BooleanField(_("replayed"), default=False)
+    is_complete = models.BooleanField(default=False)
+    job_id = models.BigIntegerField(null=True)
+    seconds = models.FloatField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "-as_of", "-id"], name="forecasting_run_recent")]
+
+
+class SeriesForecast(TenantModel):
+    """The forecast of one item at one location.
+
+    `mean` has one value for each step of the run's grid (its days, then its weeks); `quantiles` is laid out step by
+    step within a level, level by level; `recipe` is what redraws the same sample paths with the run's seed.
+    """
+
+    run = TenantForeignKey(ForecastRun, models.CASCADE)
+    item = TenantForeignKey("catalog.Item", models.CASCADE)
+    location = TenantForeignKey("catalog.Location", models.CASCADE)
+    mean = ArrayField(models.FloatField())
+    quantiles = ArrayField(models.FloatField())
+    recipe = ArrayField(models.FloatField())
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "run", "item", "location"],
+                                               name="forecasting_series_once")]
+        indexes = [models.Index(fields=["tenant", "item", "-run"], name="forecasting_series_item")]

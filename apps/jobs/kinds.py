@@ -1,0 +1,61 @@
+"""The kinds of job: each names its handler by a string, and its queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from apps.jobs.running import Running
+
+QUEUES = ("light", "heavy", "gpu")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a job of this kind is: `handler` is "package.module:function", called with the running job.
+
+    The handler enters its own tenant scopes, reports progress, and returns a JSON-able result. It must be safe to run
+    again from the start: a worker that dies is followed by another.
+    """
+
+    name: str
+    title: Any  # a lazy translation, shown to people
+    handler: str
+    queue: str = "light"
+    max_attempts: int = 3
+    is_listed: bool = True
+
+    def load(self) -> Callable[[Running], dict[str, Any] | None]:
+        module, _, name = self.handler.partition(":")
+        function: Callable[[Running], dict[str, Any] | None] = getattr(import_module(module), name)
+        return function
+
+
+class UnknownKind(LookupError):
+    """A job names a kind that no app declares."""
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def declare(kind: Kind) -> Kind:
+    """Declare a kind, in an app's tasks.py; the same name twice is a mistake, unless it is the same kind."""
+    if kind.queue not in QUEUES:
+        raise ValueError(f"{kind.name}: there is no queue {kind.queue!r}, only {', '.join(QUEUES)}.")
+    if _kinds.setdefault(kind.name, kind) != kind:
+        raise ValueError(f"Job kind {kind.name!r} is declared twice.")
+    return kind
+
+
+def kind(name: str) -> Kind:
+    try:
+        return _kinds[name]
+    except KeyError:
+        raise UnknownKind(f"No app declares the job kind {name!r}.") from None
+
+
+def all_kinds() -> tuple[Kind, ...]:
+    return tuple(_kinds.values())

@@ -1,0 +1,280 @@
+"""Asking for work, handing it out fairly, and keeping its story."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from kombu.exceptions import OperationalError
+
+from apps.jobs.kinds import QUEUES, all_kinds, kind
+from apps.jobs.models import Job, JobRecord
+from apps.jobs.running import LeaseLost, Running
+from apps.tenants.models import TIER_LIMITS, User
+from apps.tenants.scope import current_tenant_id, tenant_context
+from apps.tenants.selectors import active_tenants, tenant_by_id
+from apps.tenants.services import record_audit
+
+# Called in the job's tenant's scope when a job has failed for good: rooms above tell people.
+_on_failed: list[Callable[[Job, str], None]] = []
+
+
+def on_failed(hook: Callable[[Job, str], None]) -> None:
+    """Let a room above hear of jobs that failed for good."""
+    if hook not in _on_failed:
+        _on_failed.append(hook)
+
+
+@transaction.atomic
+def enqueue(*, kind_name: str, input: dict[str, Any] | None = None, dedupe_key: str = "",
+            run_after: dt.datetime | None = None) -> Job:
+    """Ask for a job, in the same transaction as the fact that needs it.
+
+    With a dedupe key, a job of that kind and key that still waits is returned instead of a second one. The doorbell
+    rings after commit; if the broker is away, the sweeper rings again.
+    """
+    tenant_id = current_tenant_id()
+    asked = kind(kind_name)
+    if dedupe_key:
+        waiting = Job.objects.filter(tenant_id=tenant_id, kind=kind_name, dedupe_key=dedupe_key, state=Job.State.QUEUED)
+        job, made = waiting.get_or_create(
+            defaults={"queue": asked.queue, "max_attempts": asked.max_attempts,
+                      "run_after": run_after or timezone.now()},
+            tenant_id=tenant_id, kind=kind_name, dedupe_key=dedupe_key, state=Job.State.QUEUED)
+        if not made:
+            return job
+    else:
+        job = Job.objects.create(tenant_id=tenant_id, kind=kind_name, queue=asked.queue,
+                                 max_attempts=asked.max_attempts, run_after=run_after or timezone.now())
+    JobRecord.objects.create(job=job, input=input or {}, story=[_line(_("Asked for."))])
+    transaction.on_commit(lambda: ring(queues=[asked.queue]))
+    return job
+
+
+def ring(*, queues: Iterable[str]) -> bool:
+    """Ring the doorbell of some queues; False where the broker does not answer, which loses nothing."""
+    rung = True
+    for queue in queues:
+        try:
+            current_app.send_task("jobs.work", kwargs={"queue": queue}, queue=queue, retry=False, ignore_result=True)
+        except OperationalError:
+            rung = False
+    return rung
+
+
+_CLAIM = """
+WITH busy AS (
+    SELECT tenant_id, count(*) FILTER (WHERE state = 'running') AS running, max(started_at) AS last_started
+    FROM jobs_job WHERE queue = %(queue)s AND (state = 'running' OR started_at > now() - interval '1 day')
+    GROUP BY tenant_id
+), allowed AS (
+    SELECT id AS tenant_id,
+           coalesce((limits ->> 'jobs_at_once')::int, (%(tiers)s::jsonb ->> tier)::int) AS at_once
+    FROM tenants_tenant WHERE status = 'active'
+), next AS (
+    SELECT job.id FROM jobs_job job JOIN allowed USING (tenant_id) LEFT JOIN busy USING (tenant_id)
+    WHERE job.state = 'queued' AND job.queue = %(queue)s AND job.run_after <= now()
+      AND coalesce(busy.running, 0) < allowed.at_once
+      AND NOT EXISTS (SELECT FROM jobs_job same WHERE same.tenant_id = job.tenant_id AND same.kind = job.kind
+                      AND same.state = 'running')
+    ORDER BY coalesce(busy.running, 0), busy.last_started NULLS FIRST, job.id
+    LIMIT 1 FOR UPDATE OF job SKIP LOCKED
+)
+UPDATE jobs_job SET state = 'running', attempts = attempts + 1, worker = %(worker)s, started_at = clock_timestamp(),
+       finished_at = NULL, progress = 0, lease_until = clock_timestamp() + %(lease)s * interval '1 second'
+FROM next WHERE jobs_job.id = next.id
+RETURNING jobs_job.id, jobs_job.tenant_id, jobs_job.kind, jobs_job.attempts
+"""
+
+
+def claim(*, queue: str, worker: str) -> Running | None:
+    """Take the next job of a queue: of the tenant with the fewest running, then of the one served longest ago."""
+    from psycopg.types.json import Jsonb  # noqa: PLC0415 - only workers claim
+
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM, {
+                "queue": queue, "worker": worker[:80], "lease": settings.JOBS_LEASE_SECONDS,
+                "tiers": Jsonb({tier: limits["jobs_at_once"] for tier, limits in TIER_LIMITS.items()})})
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        job_id, tenant_id, kind_name, attempt = row
+        with tenant_context(tenant_id):
+            record = JobRecord.objects.select_for_update().get(job_id=job_id)
+            record.story.append(_line(_("Attempt %(n)d started.") % {"n": attempt}))
+            record.note = ""
+            record.save(update_fields=["story", "note"])
+    return Running(job_id=job_id, tenant_id=tenant_id, kind=kind_name, attempt=attempt, input=record.input)
+
+
+def beat(*, running: Running) -> tuple[bool, bool]:
+    """Renew the lease and show the progress: (still held, asked to stop)."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE jobs_job SET progress = %s, lease_until = clock_timestamp() + %s * interval '1 second' "
+                       "WHERE id = %s AND attempts = %s AND state = 'running' RETURNING cancel_requested",
+                       [running.fraction, settings.JOBS_LEASE_SECONDS, running.job_id, running.attempt])
+        row = cursor.fetchone()
+    if row is None:
+        return False, False
+    if running.note:
+        with tenant_context(running.tenant_id):
+            JobRecord.objects.filter(job_id=running.job_id).exclude(note=running.note).update(note=running.note)
+    return True, bool(row[0])
+
+
+def finish(*, running: Running, result: dict[str, Any] | None) -> None:
+    """Write a job's result and ask for what its input says comes `then`, once: who lost the lease writes nothing."""
+    with tenant_context(running.tenant_id):
+        _close(running, Job.State.DONE, progress=1.0)
+        record = JobRecord.objects.get(job_id=running.job_id)
+        record.result = result or {}
+        record.note = ""
+        record.story.append(_line(_("Done.")))
+        record.save(update_fields=["result", "note", "story"])
+        following = running.input.get("then", [])
+        if following:
+            enqueue(kind_name=following[0], input={**running.input, "then": following[1:]},
+                    dedupe_key=str(running.input.get("as_of", "")))
+
+
+def fail(*, running: Running, reason: str, trace: str = "", is_final: bool = False) -> Job.State:
+    """Note why an attempt failed; the job waits for another, or has failed for good."""
+    with tenant_context(running.tenant_id):
+        head = Job.objects.select_for_update().get(pk=running.job_id)
+        if head.attempts != running.attempt or head.state != Job.State.RUNNING:
+            return Job.State(head.state)
+        again = not is_final and head.attempts < head.max_attempts and not head.cancel_requested
+        if again:
+            head.state = Job.State.QUEUED
+            head.run_after = timezone.now() + dt.timedelta(seconds=settings.JOBS_RETRY_SECONDS * 2 ** head.attempts)
+        else:
+            head.state = Job.State.FAILED
+            head.finished_at = timezone.now()
+        head.lease_until = None
+        head.save(update_fields=["state", "run_after", "finished_at", "lease_until"])
+        record = JobRecord.objects.get(job_id=running.job_id)
+        record.note = reason
+        record.story.append(_line(reason, trace=trace[-4000:]))
+        record.save(update_fields=["note", "story"])
+        if not again:
+            for hook in _on_failed:
+                hook(head, reason)
+        return Job.State(head.state)
+
+
+def note_cancelled(*, running: Running) -> None:
+    """The handler has stopped at its next step, as asked."""
+    with tenant_context(running.tenant_id):
+        _close(running, Job.State.CANCELLED, progress=running.fraction)
+        _tell(running.job_id, _("Cancelled."))
+
+
+def _close(running: Running, state: Job.State, progress: float) -> None:
+    closed = Job.objects.filter(pk=running.job_id, attempts=running.attempt, state=Job.State.RUNNING).update(
+        state=state, progress=progress, finished_at=timezone.now(), lease_until=None)
+    if not closed:
+        raise LeaseLost(f"Job {running.job_id} is held by another worker.")
+
+
+def _tell(job_id: int, text: str) -> None:
+    record = JobRecord.objects.select_for_update().get(job_id=job_id)
+    record.story.append(_line(text))
+    record.note = text
+    record.save(update_fields=["story", "note"])
+
+
+def _line(text: str, trace: str = "") -> dict[str, str]:
+    line = {"at": timezone.now().isoformat(timespec="seconds"), "text": str(text)}
+    return {**line, "trace": trace} if trace else line
+
+
+class NotNow(ValueError):
+    """The job is in a state in which this cannot be done; the message says which."""
+
+
+@transaction.atomic
+def cancel(*, job: Job, actor: User | None) -> Job:
+    """Stop a job: one that waits at once, one that runs at its next step."""
+    tenant_id = current_tenant_id()
+    head = Job.objects.select_for_update().get(pk=job.pk, tenant_id=tenant_id)
+    if head.is_over:
+        raise NotNow(_("This job is already over."))
+    head.cancel_requested = True
+    if head.state == Job.State.QUEUED:
+        head.state, head.finished_at = Job.State.CANCELLED, timezone.now()
+    head.save(update_fields=["cancel_requested", "state", "finished_at"])
+    _tell(head.pk, _("%(who)s asked for it to stop.") % {"who": actor or "Stockwright"})
+    record_audit(tenant=tenant_by_id(tenant_id), actor=actor, action="job.cancelled", target=str(head))
+    return head
+
+
+@transaction.atomic
+def retry(*, job: Job, actor: User | None) -> Job:
+    """Run a failed or cancelled job again, with the input it had."""
+    tenant_id = current_tenant_id()
+    head = Job.objects.select_for_update().get(pk=job.pk, tenant_id=tenant_id)
+    if head.state not in (Job.State.FAILED, Job.State.CANCELLED):
+        raise NotNow(_("Only a job that failed or was cancelled can be run again."))
+    if head.dedupe_key and Job.objects.filter(tenant_id=tenant_id, kind=head.kind, dedupe_key=head.dedupe_key,
+                                              state=Job.State.QUEUED).exists():
+        raise NotNow(_("The same work is already waiting."))
+    head.state, head.cancel_requested, head.finished_at, head.progress = Job.State.QUEUED, False, None, 0
+    head.run_after, head.max_attempts = timezone.now(), head.attempts + kind(head.kind).max_attempts
+    head.save()
+    _tell(head.pk, _("%(who)s asked for another try.") % {"who": actor or "Stockwright"})
+    record_audit(tenant=tenant_by_id(tenant_id), actor=actor, action="job.retried", target=str(head))
+    transaction.on_commit(lambda: ring(queues=[head.queue]))
+    return head
+
+
+def sweep() -> dict[str, int]:
+    """Put back what dead workers held, and ring for every queue in which something waits."""
+    freed = 0
+    lost = Job.objects.filter(state=Job.State.RUNNING, lease_until__lt=timezone.now())
+    for job in list(lost.order_by("pk")):
+        running = Running(job_id=job.pk, tenant_id=job.tenant_id, kind=job.kind, attempt=job.attempts, input={})
+        if job.cancel_requested:
+            note_cancelled(running=running)
+        else:
+            with transaction.atomic():
+                still = Job.objects.select_for_update().filter(
+                    Q(lease_until__lt=timezone.now()), pk=job.pk, state=Job.State.RUNNING, attempts=job.attempts)
+                if still.first() is None:
+                    continue
+                Job.objects.filter(pk=job.pk, attempts__gte=F("max_attempts")).update(max_attempts=F("attempts") + 1)
+                fail(running=running, reason=_("Its worker went away; it starts again."))
+                Job.objects.filter(pk=job.pk).update(run_after=timezone.now())
+        freed += 1
+    waiting = list(Job.objects.filter(state=Job.State.QUEUED, run_after__lte=timezone.now())
+                   .order_by().values_list("queue", flat=True).distinct())
+    ring(queues=[queue for queue in QUEUES if queue in waiting])
+    return {"freed": freed, "queues_rung": len(waiting), "kinds": len(all_kinds())}
+
+
+def start_nights(*, chain: tuple[str, ...], hour: int) -> int:
+    """Start the nightly chain of every active tenant whose own clock has passed `hour`, once for each of its days."""
+    started = 0
+    for tenant in active_tenants():
+        as_of = tenant.today()
+        if timezone.now().astimezone(tenant.zone).hour < hour:
+            continue
+        with tenant_context(tenant.pk):
+            if Job.objects.filter(tenant=tenant, kind=chain[0], dedupe_key=as_of.isoformat()).exists():
+                continue
+            start_chain(chain=chain, as_of=as_of)
+        started += 1
+    return started
+
+
+def start_chain(*, chain: tuple[str, ...], as_of: dt.date, **input: Any) -> Job:
+    """Ask for a chain of kinds, one after another, for one planning day of the tenant in scope."""
+    return enqueue(kind_name=chain[0], dedupe_key=as_of.isoformat(),
+                   input={"as_of": as_of.isoformat(), "then": list(chain[1:]), **input})

@@ -1,0 +1,58 @@
+"""The one table that lists read: an item with everything that pages filter and sort by. Derived, never a fact."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models.functions import Upper
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.tenants.tables import TenantForeignKey, TenantModel
+
+
+class ItemSummary(TenantModel):
+    """An item as the portal's lists show it; rebuilt by a job from what the apps below know."""
+
+    class Planning(models.TextChoices):
+        PLANNED = "planned", _("planned")
+        ON_REQUEST = "on_request", _("order on request")
+        UNSOLD = "unsold", _("not sold yet")
+
+    item = TenantForeignKey("catalog.Item", models.CASCADE)
+    sku = models.CharField(max_length=120)
+    title = models.CharField(max_length=300)
+    category = models.CharField(max_length=300, blank=True)
+    department = models.CharField(max_length=120, blank=True)
+    brand = models.CharField(max_length=120, blank=True)
+    supplier_name = models.CharField(max_length=160, blank=True)
+    status = models.CharField(max_length=14)
+    planning = models.CharField(max_length=12, choices=Planning)
+    abc = models.CharField(max_length=1, blank=True)
+    price = models.DecimalField(max_digits=14, decimal_places=4, null=True)
+    unit_cost = models.DecimalField(max_digits=14, decimal_places=4, null=True)
+    cost_origin = models.CharField(max_length=10, blank=True)
+    on_hand = models.FloatField(null=True)
+    on_order = models.FloatField(default=0)
+    weekly_units = models.FloatField(default=0)
+    units_28d = models.FloatField(default=0)
+    revenue_28d = models.FloatField(default=0)
+    last_sold_on = models.DateField(null=True)
+    days_of_cover = models.FloatField(null=True)
+    stockout_on = models.DateField(null=True)
+    recommended = models.PositiveIntegerField(default=0)
+    money_at_risk = models.FloatField(default=0)
+    refreshed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "item"], name="portal_summary_once")]
+        indexes = [
+            models.Index(fields=["tenant", "-revenue_28d", "id"], name="portal_summary_revenue"),
+            models.Index(fields=["tenant", "-money_at_risk", "id"], name="portal_summary_risk"),
+            models.Index(fields=["tenant", "days_of_cover", "id"], name="portal_summary_cover"),
+            models.Index(fields=["tenant", "-units_28d", "id"], name="portal_summary_units"),
+            models.Index(fields=["tenant", "title", "id"], name="portal_summary_title"),
+            models.Index(fields=["tenant", "sku", "id"], name="portal_summary_sku"),
+            models.Index(fields=["tenant", "department", "-revenue_28d"], name="portal_summary_department"),
+            GinIndex("tenant_id", OpClass(Upper("title"), "gin_trgm_ops"), name="portal_summary_search"),
+        ]

@@ -1,0 +1,1 @@
+"""Tenants, people, roles, keys, scope, row-level security, audit."""

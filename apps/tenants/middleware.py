@@ -1,0 +1,96 @@
+"""Puts a request into its tenant's scope: a person's by their membership, a program's by its key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from apps.tenants import selectors, services
+from apps.tenants.models import ApiKey, Membership, Tenant
+from apps.tenants.scope import scoped_stream, tenant_context
+
+SESSION_KEY = "tenant_id"
+OPERATOR_KEY = "operator_tenant_id"
+
+
+class TenantRequest(HttpRequest):
+    """A request after TenantMiddleware; the fields are None where nobody's scope was entered."""
+
+    tenant: Tenant | None
+    membership: Membership | None
+    api_key: ApiKey | None
+
+
+class TenantMiddleware:
+    """Enters the tenant's scope around the view.
+
+    The scope's transaction lies outside the view's own (ATOMIC_REQUESTS): a view that raises is rolled back by the
+    inner one before its error page comes past here.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> HttpResponseBase:
+        request.tenant = request.membership = request.api_key = None
+        if request.path.startswith(("/static/", "/healthz", "/readyz", "/hooks/")):
+            return self.get_response(request)
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and request.path.startswith("/api/"):
+            request.api_key = selectors.live_key(secret.strip())
+            request.tenant = request.api_key.tenant if request.api_key else None
+        elif request.path.startswith("/admin/"):
+            request.tenant = self.chosen_by_operator(request)
+        else:
+            request.membership = self.membership(request)
+            request.tenant = request.membership.tenant if request.membership else None
+        if request.tenant is None:
+            return self.get_response(request)
+        structlog.contextvars.bind_contextvars(tenant_id=request.tenant.pk)
+        if request.tenant.status == Tenant.Status.SUSPENDED and not request.path.startswith("/admin/"):
+            if not request.path.startswith("/accounts/"):
+                return self.suspended(request)
+            request.tenant = request.membership = None
+            return self.get_response(request)
+        if request.api_key is not None:
+            services.touch_key(key=request.api_key)
+        with tenant_context(request.tenant.pk):
+            response = self.get_response(request)
+            if hasattr(response, "render") and not getattr(response, "is_rendered", True):
+                response = response.render()
+        if isinstance(response, StreamingHttpResponse) and not response.is_async:
+            response.streaming_content = scoped_stream(request.tenant.pk, response.streaming_content)  # type: ignore[arg-type]
+        return response
+
+    @staticmethod
+    def membership(request: Any) -> Membership | None:
+        """The place that the person chose last, or their first; None for strangers and people without a tenant."""
+        if not request.session.get("_auth_user_id") or not request.user.is_authenticated:
+            return None
+        chosen = request.session.get(SESSION_KEY)
+        places = selectors.memberships_of(request.user)
+        if chosen is not None:
+            place = places.filter(tenant_id=chosen).first()
+            if place is not None:
+                return place
+        return places.first()
+
+    @staticmethod
+    def chosen_by_operator(request: Any) -> Tenant | None:
+        """The tenant that an operator chose to look into; choosing it is what the audit trail holds."""
+        chosen = request.session.get(OPERATOR_KEY)
+        if chosen is None or not request.user.is_staff:
+            return None
+        return selectors.tenant_by_id(chosen)
+
+    @staticmethod
+    def suspended(request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/api/"):
+            return JsonResponse({"type": "about:blank", "title": str(_("This shop is suspended.")), "status": 403},
+                                status=403, content_type="application/problem+json")
+        return render(request, "tenants/suspended.html", status=403)
