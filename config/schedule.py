@@ -1,0 +1,11 @@
+"""The clock and the night: what beat rings, and the job kinds of the nightly chain in their order."""
+
+from typing import Any
+
+NIGHT: tuple[str, ...] = ("sales.refresh", "forecasting.forecast", "optimization.plan", "feedback.judge")
+
+# A ring that waited longer than its own period says nothing that the next one does not say: it expires.
+BEAT: dict[str, dict[str, Any]] = {
+    "sweep": {"task": "jobs.sweep", "schedule": 15.0, "options": {"queue": "light", "expires": 15}},
+    "tick": {"task": "jobs.tick", "schedule": 300.0, "options": {"queue": "light", "expires": 300}},
+}

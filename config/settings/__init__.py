@@ -1,0 +1,1 @@
+"""Settings: base for all, then dev (this machine), test and prod."""
