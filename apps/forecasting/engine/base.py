@@ -1,0 +1,394 @@
+"""The words every model shares: the panel it learns from, the grid it answers on, and the contract it keeps."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from apps.forecasting.engine import frames
+from apps.forecasting.engine.forecast import Forecast
+from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
+from apps.forecasting.engine.grid import Grid
+
+__all__ = ["ArtifactError", "Forecast", "Forecaster", "Grid", "NotFitted", "OnProgress", "Panel", "silent"]
+
+Floats = NDArray[np.float32]
+Artifact = dict[str, bytes]
+OnProgress = Callable[[float, str], None]
+"""Called with the fraction done (0 to 1) and a sentence; what it raises stops the work."""
+
+
+def silent(fraction: float, sentence: str) -> None:
+    """Take note of progress without telling anyone."""
+
+
+class NotFitted(RuntimeError):
+    """The model was asked to forecast before it was fitted, or without a panel to forecast from."""
+
+
+class ArtifactError(ValueError):
+    """A saved model cannot be read back: a file is missing, or was written by another kind of model."""
+
+
+def as_day(moment: Any) -> np.datetime64:
+    """Return anything date-like as a day (datetime64[D])."""
+    day: np.datetime64 = pd.Timestamp(moment).to_datetime64().astype("datetime64[D]")
+    return day
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """All series side by side, day by day, as they are known at the end of the last day.
+
+    ids         [n] text, sorted
+    dates       [T] datetime64[D], without gaps; the last one is the cutoff
+    y           [n, T] float32 units sold; NaN where unknown (not yet on sale, or not available)
+    available   [n, T] float32, the share of the day the item could be bought; 0 exactly where y is NaN
+    static      one row per series: category, department, brand (text), price (NaN where unknown)
+    covariates  name -> [n, T + horizon_days] float32; beyond T only those in `known_ahead` hold anything but 0
+    known_ahead names of the covariates whose future is known at the cutoff
+    country     ISO code whose public holidays count, or None
+
+    Arrays are read-only: no model can leave a trace in the panel of another.
+    """
+
+    ids: NDArray[np.str_]
+    dates: NDArray[np.datetime64]
+    y: Floats
+    available: Floats
+    static: pd.DataFrame
+    covariates: Mapping[str, Floats] = field(default_factory=dict)
+    known_ahead: frozenset[str] = frozenset()
+    country: str | None = None
+
+    def __post_init__(self) -> None:
+        for array in (self.ids, self.dates, self.y, self.available, *self.covariates.values()):
+            array.setflags(write=False)
+
+    @classmethod
+    def from_frames(
+        cls,
+        history: pd.DataFrame,
+        static: pd.DataFrame | None = None,
+        covariates: pd.DataFrame | None = None,
+        *,
+        known_ahead: Sequence[str] = (),
+        cutoff: Any = None,
+        grid: Grid | None = None,
+        country: str | None = None,
+    ) -> Self:
+        """Build the panel known at the end of `cutoff` (default: the last day of `history`).
+
+        history     unique_id, ds, y, optional available (0 to 1). A day without a row, from the series' start on, is
+                    a day without a sale; a day with available 0 or NaN, or y NaN, is unknown and never a zero.
+        static      unique_id, then any of category, department, brand, price, start. Where given, its rows are the
+                    series; otherwise the ids in `history` are. `start` is the first day on sale (default: first row).
+        covariates  unique_id, ds, numeric columns. Absent rows mean 0, except `price`, whose last value holds.
+        known_ahead names of the covariates known beyond the cutoff, for the `horizon_days` of `grid`.
+
+        Rows after the cutoff are forgotten. Raises FrameError for a frame that cannot be used.
+        """
+        row_ids = frames.clean_ids(history, "history")
+        days = frames.clean_days(history, "history")
+        y = frames.clean_numbers(history, frames.Y, "history")
+        if (y < 0).any():
+            raise FrameError(f"The history frame has {int((y < 0).sum())} rows with a y below zero.")
+        available = _availability(history)
+        last = as_day(cutoff) if cutoff is not None else (days.max() if len(days) else None)
+        grid = grid or Grid()
+
+        known = _clean_static(static)
+        ids = np.array(sorted(known.index) if static is not None else sorted(set(row_ids)), dtype=np.str_)
+        kept = np.flatnonzero(days <= last) if last is not None else np.zeros(0, dtype=np.int64)
+        dates = (
+            np.arange(days[kept].min(), last + np.timedelta64(1, "D"), dtype="datetime64[D]")
+            if len(kept) and last is not None
+            else np.zeros(0, dtype="datetime64[D]")
+        )
+        index = pd.Index(ids)
+        rows = index.get_indexer(pd.Index(row_ids.iloc[kept]))
+        kept, rows = kept[rows >= 0], rows[rows >= 0].astype(np.int64)
+        columns = (days[kept] - dates[0]).astype(np.int64) if len(dates) else np.zeros(0, dtype=np.int64)
+        frames.refuse_repeats(rows, columns, max(len(dates), 1), "history")
+
+        shape = (len(ids), len(dates))
+        exposure = np.ones(shape, dtype=np.float32)
+        units = np.zeros(shape, dtype=np.float32)
+        units[rows, columns] = y[kept]
+        exposure[rows, columns] = np.where(np.isnan(y[kept]), 0, available[kept])
+        first = np.full(len(ids), len(dates), dtype=np.int64)
+        np.minimum.at(first, rows, columns)
+        static_frame = known.reindex(ids)
+        if frames.START in static_frame.columns and len(dates):
+            told = static_frame[frames.START].to_numpy(dtype="datetime64[ns]").astype("datetime64[D]")
+            offset = np.where(np.isnat(told), len(dates), (told - dates[0]).astype(np.int64))
+            first = np.minimum(first, offset)
+        exposure[np.arange(len(dates))[None, :] < first[:, None]] = 0
+        units[exposure == 0] = np.nan
+        return cls(
+            ids=ids,
+            dates=dates,
+            y=units,
+            available=exposure,
+            static=static_frame.drop(columns=frames.START, errors="ignore").reset_index(),
+            covariates=_dense_covariates(covariates, index, dates, grid, frozenset(known_ahead)),
+            known_ahead=frozenset(known_ahead),
+            country=country,
+        )
+
+    @property
+    def n_series(self) -> int:
+        """How many series there are."""
+        return len(self.ids)
+
+    @property
+    def n_days(self) -> int:
+        """How many days of history there are."""
+        return len(self.dates)
+
+    @property
+    def cutoff(self) -> np.datetime64:
+        """The last known day; raises NotEnoughHistory where there is none."""
+        if not self.n_days:
+            raise NotEnoughHistory("A panel", 0, 1)
+        last: np.datetime64 = self.dates[-1]
+        return last
+
+    @cached_property
+    def sales(self) -> Floats:
+        """`y` with 0 where it is unknown [n, T]; always to be weighed with `available`."""
+        filled: Floats = np.nan_to_num(self.y, nan=0.0)
+        filled.setflags(write=False)
+        return filled
+
+    def future_days(self, days: int) -> NDArray[np.datetime64]:
+        """Return the `days` days after the cutoff."""
+        return self.cutoff + np.arange(1, days + 1).astype("timedelta64[D]")
+
+    def labels(self, column: str) -> NDArray[np.str_]:
+        """Return a static label [n], the empty text where it is unknown or the column was not given."""
+        if column not in self.static.columns:
+            return np.full(self.n_series, frames.UNKNOWN_LABEL, dtype=np.str_)
+        return self.static[column].to_numpy(dtype=np.str_)
+
+    def prices(self) -> Floats:
+        """Return the static price [n], 1 where it is unknown: it weighs series and never enters a forecast."""
+        if frames.PRICE not in self.static.columns:
+            return np.ones(self.n_series, dtype=np.float32)
+        prices: Floats = self.static[frames.PRICE].fillna(1.0).to_numpy(dtype=np.float32)
+        return prices
+
+    def upto(self, cutoff: Any) -> "Panel":
+        """Return the panel as it was known at the end of `cutoff`.
+
+        Everything later is forgotten, except what covariates in `known_ahead` foretell. Raises FrameError where the
+        cutoff lies outside the panel's days.
+        """
+        day = as_day(cutoff)
+        if not self.n_days or not self.dates[0] <= day <= self.dates[-1]:
+            raise FrameError(f"The cutoff {day} lies outside the days of the panel.")
+        kept = int((day - self.dates[0]).astype(np.int64)) + 1
+        return self._cut(kept)
+
+    def before(self, days: int) -> "Panel":
+        """Return the panel as it was known `days` days ago."""
+        return self._cut(self.n_days - days)
+
+    def _cut(self, kept: int) -> "Panel":
+        if kept == self.n_days:
+            return self
+        covariates = {}
+        for name, values in self.covariates.items():
+            horizon = values.shape[1] - self.n_days
+            if name in self.known_ahead:
+                covariates[name] = values[:, : kept + horizon]
+            else:
+                covariates[name] = np.concatenate(
+                    [values[:, :kept], np.zeros((self.n_series, horizon), dtype=np.float32)], axis=1
+                )
+        return replace(
+            self,
+            dates=self.dates[:kept],
+            y=self.y[:, :kept],
+            available=self.available[:, :kept],
+            covariates=covariates,
+        )
+
+    def take(self, rows: ArrayLike) -> "Panel":
+        """Return the panel of some series, by position or by mask."""
+        picked = np.asarray(rows)
+        if picked.dtype == bool:
+            picked = np.flatnonzero(picked)
+        return replace(
+            self,
+            ids=self.ids[picked],
+            y=self.y[picked],
+            available=self.available[picked],
+            static=self.static.iloc[picked].reset_index(drop=True),
+            covariates={name: values[picked] for name, values in self.covariates.items()},
+        )
+
+    def with_covariates(self, names: Sequence[str], *, known_ahead: Sequence[str] | None = None) -> "Panel":
+        """Return the panel with only the covariates in `names`; `known_ahead` may be told anew (for ablations).
+
+        A covariate that becomes known ahead keeps what the panel holds of its future, so hand in a panel built with
+        it known ahead; one that no longer is loses its future.
+        """
+        ahead = self.known_ahead if known_ahead is None else frozenset(known_ahead)
+        covariates = {}
+        for name in names:
+            values = self.covariates[name]
+            if name not in ahead and name in self.known_ahead:
+                values = np.concatenate(
+                    [values[:, : self.n_days], np.zeros_like(values[:, self.n_days :])], axis=1, dtype=np.float32
+                )
+            covariates[name] = values
+        return replace(self, covariates=covariates, known_ahead=ahead & frozenset(names))
+
+
+def _availability(history: pd.DataFrame) -> Floats:
+    if frames.AVAILABLE not in history.columns:
+        return np.ones(len(history), dtype=np.float32)
+    available = np.nan_to_num(frames.clean_numbers(history, frames.AVAILABLE, "history"), nan=0.0)
+    if ((available < 0) | (available > 1)).any():
+        raise FrameError("The history frame has an available outside 0 to 1.")
+    return available
+
+
+def _clean_static(static: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the static frame by unique_id, labels as text, price as float, start as days."""
+    if static is None:
+        return pd.DataFrame(index=pd.Index([], name=frames.UNIQUE_ID, dtype=object))
+    ids = frames.clean_ids(static, "static")
+    if ids.duplicated().any():
+        raise FrameError(f"The static frame has {int(ids.duplicated().sum())} rows that repeat a unique_id.")
+    known = pd.DataFrame(index=pd.Index(ids, name=frames.UNIQUE_ID))
+    for column in frames.STATIC_LABELS:
+        if column in static.columns:
+            known[column] = static[column].astype(object).where(static[column].notna(), "").astype(str).to_numpy()
+    if frames.PRICE in static.columns:
+        known[frames.PRICE] = frames.clean_numbers(static, frames.PRICE, "static")
+    if frames.START in static.columns:
+        try:
+            known[frames.START] = pd.to_datetime(static[frames.START]).to_numpy(dtype="datetime64[ns]")
+        except (ValueError, TypeError) as error:
+            raise FrameError("The static frame has a start that is not a date.") from error
+    return known
+
+
+def _dense_covariates(
+    covariates: pd.DataFrame | None,
+    index: "pd.Index[str]",
+    dates: NDArray[np.datetime64],
+    grid: Grid,
+    known_ahead: frozenset[str],
+) -> dict[str, Floats]:
+    """Return name -> [n, T + horizon_days] float32."""
+    if covariates is None:
+        if known_ahead:
+            raise FrameError(f"No covariates were given, so {', '.join(sorted(known_ahead))} cannot be known ahead.")
+        return {}
+    frames.require_columns(covariates, sorted(known_ahead), "covariates")
+    row_ids = frames.clean_ids(covariates, "covariates")
+    days = frames.clean_days(covariates, "covariates")
+    names = [column for column in covariates.columns if column not in (frames.UNIQUE_ID, frames.DS)]
+    n_days = len(dates) + grid.horizon_days
+    if not len(dates):
+        return {name: np.zeros((len(index), n_days), dtype=np.float32) for name in names}
+    rows = index.get_indexer(pd.Index(row_ids))
+    columns = (days - dates[0]).astype(np.int64)
+    kept = np.flatnonzero((rows >= 0) & (columns >= 0) & (columns < n_days))
+    rows, columns = rows[kept].astype(np.int64), columns[kept]
+    frames.refuse_repeats(rows, columns, n_days, "covariates")
+    dense = {}
+    for name in names:
+        values = frames.clean_numbers(covariates, name, "covariates")[kept]
+        held = name in frames.HELD
+        cells = np.full((len(index), n_days), np.nan if held else 0.0, dtype=np.float32)
+        cells[rows, columns] = values if held else np.nan_to_num(values, nan=0.0)
+        if name not in known_ahead:
+            cells[:, len(dates) :] = np.nan if held else 0.0
+        if held:
+            cells = _hold_last(cells)
+        if name not in known_ahead:
+            cells[:, len(dates) :] = 0.0
+        dense[name] = cells
+    return dense
+
+
+def _hold_last(values: Floats) -> Floats:
+    """Fill each NaN with the last value before it in its row; NaN where there is none."""
+    last_seen = np.where(np.isnan(values), -1, np.arange(values.shape[1])[None, :])
+    np.maximum.accumulate(last_seen, axis=1, out=last_seen)
+    held = np.take_along_axis(values, np.maximum(last_seen, 0), axis=1)
+    held[last_seen < 0] = np.nan
+    return held
+
+
+class Forecaster(ABC):
+    """A model: constructors only store, `fit` learns attributes that end in `_`, `predict` answers on a grid.
+
+    name          how it is called in scores, registries and `models.MODELS`
+    family        "baseline", "trees" or "network"
+    complexity    ties go to the smaller
+    minimum_days  history below which `fit` raises NotEnoughHistory
+    """
+
+    name: ClassVar[str]
+    family: ClassVar[str]
+    complexity: ClassVar[int]
+    minimum_days: ClassVar[int] = 1
+
+    @abstractmethod
+    def fit(self, panel: Panel, on_progress: OnProgress = silent) -> Self:
+        """Learn from `panel` and return self; the same panel and settings give the same model, bit for bit.
+
+        Raises NotEnoughHistory where the panel is empty or shorter than `minimum_days`.
+        """
+
+    @abstractmethod
+    def predict(self, grid: Grid, panel: Panel | None = None) -> Forecast:
+        """Forecast the steps of `grid` that follow the panel's cutoff.
+
+        panel: the history to forecast from; default the one the model was fitted on. A model read back from its
+        artifact has none and must be given one (NotFitted otherwise).
+        """
+
+    @abstractmethod
+    def to_artifact(self) -> Artifact:
+        """Return the fitted model as named files; nothing in them is ever unpickled."""
+
+    @classmethod
+    @abstractmethod
+    def from_artifact(cls, files: Mapping[str, bytes]) -> Self:
+        """Return the model that `to_artifact` saved; raises ArtifactError for files that are not its own."""
+
+    @classmethod
+    def require_history(cls, panel: Panel) -> None:
+        """Raise NotEnoughHistory where this model cannot learn from `panel`."""
+        if not panel.n_series or panel.n_days < cls.minimum_days:
+            raise NotEnoughHistory(cls.name, panel.n_days if panel.n_series else 0, cls.minimum_days)
+
+
+def write_json(settings: Mapping[str, Any]) -> bytes:
+    """Return settings as the bytes of a JSON file, keys sorted, so that the same settings give the same bytes."""
+    return json.dumps(settings, sort_keys=True, allow_nan=False).encode()
+
+
+def read_json(files: Mapping[str, bytes], file_name: str, model: str) -> dict[str, Any]:
+    """Return the settings in a file of an artifact; raise ArtifactError where they are not `model`'s."""
+    if file_name not in files:
+        raise ArtifactError(f"The artifact of {model} lacks {file_name}.")
+    try:
+        settings = json.loads(files[file_name])
+    except ValueError as error:
+        raise ArtifactError(f"The artifact of {model} has a {file_name} that is not JSON.") from error
+    if not isinstance(settings, dict) or settings.get("model") != model:
+        raise ArtifactError(f"The artifact was not written by {model}.")
+    return settings

@@ -1,0 +1,82 @@
+"""The negative binomial by mean and variance: quantiles, distribution function, likelihood, all vectorised."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betainc, gammaln
+from scipy.stats import nbinom
+
+Doubles = NDArray[np.float64]
+
+LARGEST_SIZE = 1e7
+"""At this size the negative binomial is a Poisson for every purpose here."""
+RECURSION_BELOW = 30.0
+"""Means above this are left to SciPy: the recursion would take a step for every unit."""
+
+
+def _size(mean: Doubles, variance: Doubles) -> Doubles:
+    """Return the size r for which the variance is mean + mean^2 / r."""
+    extra = np.maximum(variance - mean, 0.0)
+    return np.minimum(mean**2 / np.maximum(extra, mean**2 / LARGEST_SIZE + 1e-300), LARGEST_SIZE)
+
+
+def negative_binomial_quantiles(mean: ArrayLike, variance: ArrayLike, levels: Sequence[float]) -> NDArray[np.int32]:
+    """Return the smallest k with P(Y <= k) >= level, shape [*mean.shape, Q].
+
+    mean, variance  same shape; a variance below the mean counts as the mean (Poisson), a mean of 0 gives 0.
+    levels          each above 0 and below 1 (ValueError otherwise).
+    """
+    wanted = np.asarray(levels, dtype=np.float64)
+    if ((wanted <= 0) | (wanted >= 1)).any():
+        raise ValueError("Quantile levels lie above 0 and below 1.")
+    centre = np.asarray(mean, dtype=np.float64)
+    spread = np.broadcast_to(np.asarray(variance, dtype=np.float64), centre.shape)
+    shape = (*centre.shape, len(wanted))
+    centre, spread = centre.reshape(-1), spread.reshape(-1)
+    result = np.zeros((len(centre), len(wanted)), dtype=np.int32)
+
+    large = np.flatnonzero(centre > RECURSION_BELOW)
+    if len(large):
+        size = _size(centre[large], spread[large])[:, None]
+        result[large] = nbinom.ppf(wanted[None, :], size, size / (size + centre[large][:, None]))
+
+    active = np.flatnonzero((centre > 0) & (centre <= RECURSION_BELOW))
+    size = _size(centre[active], spread[active])
+    odds = centre[active] / (centre[active] + size)
+    mass = np.exp(size * np.log1p(-odds))
+    below = mass.copy()
+    units = 0
+    while len(active):
+        short = below[:, None] < wanted[None, :]
+        result[active] += short
+        going = short.any(axis=1) & (mass > 0)
+        active, size, odds, mass, below = active[going], size[going], odds[going], mass[going], below[going]
+        mass = mass * odds * (size + units) / (units + 1)
+        below = below + mass
+        units += 1
+    return result.reshape(shape)
+
+
+def negative_binomial_below(units: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Doubles:
+    """Return P(Y <= units), broadcast; 0 for negative units, and a mean of 0 is certain to give 0."""
+    count, centre = np.asarray(units, dtype=np.float64), np.asarray(mean, dtype=np.float64)
+    size = _size(np.maximum(centre, 1e-12), np.maximum(np.asarray(variance, dtype=np.float64), 0.0))
+    share = betainc(size, np.maximum(np.floor(count), 0.0) + 1.0, size / (size + np.maximum(centre, 1e-12)))
+    return np.where(count < 0, 0.0, share)
+
+
+def negative_binomial_log_likelihood(units: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Doubles:
+    """Return the log of P(Y = units), broadcast, without the term that depends on `units` alone.
+
+    Units need not be whole (a day of partial availability scaled up): the gamma function stands for the factorial.
+    """
+    count = np.asarray(units, dtype=np.float64)
+    centre = np.maximum(np.asarray(mean, dtype=np.float64), 1e-12)
+    size = _size(centre, np.asarray(variance, dtype=np.float64))
+    return (
+        gammaln(count + size)
+        - gammaln(size)
+        + size * np.log(size / (size + centre))
+        + count * np.log(centre / (size + centre))
+    )
