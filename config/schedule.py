@@ -2,7 +2,9 @@
 
 from typing import Any
 
-NIGHT: tuple[str, ...] = ("sales.refresh", "forecasting.forecast", "optimization.plan", "feedback.judge")
+NIGHT: tuple[str, ...] = ("sales.refresh", "feedback.judge", "forecasting.forecast", "optimization.plan",
+                          "feedback.proof", "portal.refresh")
+NIGHT_HOUR = 2  # by the tenant's own clock
 
 # A ring that waited longer than its own period says nothing that the next one does not say: it expires.
 BEAT: dict[str, dict[str, Any]] = {

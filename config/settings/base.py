@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from kombu import Exchange, Queue
 
 from config import logs
-from config.schedule import BEAT
+from config.schedule import BEAT, NIGHT, NIGHT_HOUR
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -204,6 +204,14 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULE = BEAT
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: a missed ring needs no file to be remembered by
 CELERY_TIMEZONE = "UTC"
+
+# --- Jobs ---------------------------------------------------------------------------------------------------------
+
+JOBS_LEASE_SECONDS = 30  # a worker that is silent for so long has lost its job to the next one
+JOBS_BEAT_SECONDS = 1.0
+JOBS_RETRY_SECONDS = 5  # doubled with each attempt
+JOBS_NIGHT = NIGHT
+JOBS_NIGHT_HOUR = NIGHT_HOUR
 
 # --- API ----------------------------------------------------------------------------------------------------------
 
