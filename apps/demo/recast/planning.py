@@ -1,0 +1,55 @@
+"""Says which items a shop plans, and what they sold until a day."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from apps.demo.recast.package import Lines, day_number
+from apps.demo.recast.rules import NOT_SOLD_AS_GOODS, is_sale, odd_products
+from apps.demo.recast.shops import PLANNING_WINDOW_DAYS, STANDS_ON, Shop
+
+WEEK_DAYS = 7
+
+
+def in_shop(shop: Shop, products: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return the products of the shop's departments."""
+    return products["department"].map(shop.sells).to_numpy(dtype=bool)
+
+
+def lines_of(shop: Shop, lines: Lines, products: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return the lines that the shop's files hold: all, or those whose product is of its departments."""
+    if shop.departments is None:
+        return np.ones(len(lines), dtype=bool)
+    return in_shop(shop, products)[lines.product] & (lines.product >= 0)
+
+
+def goods(shop: Shop, products: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return the products that the shop sells as goods."""
+    return in_shop(shop, products) & ~np.logical_or.reduce([odd_products(products)[name] for name in NOT_SOLD_AS_GOODS])
+
+
+def planned_items(shop: Shop, lines: Lines, products: pd.DataFrame, *, as_of: date = STANDS_ON) -> pd.DataFrame:
+    """Return the items that sell enough to be planned, by the 26 weeks before `as_of`.
+
+    One row an item, sorted by product: product (row in the products), product_id, units_per_week, and
+    shelf_value_per_year (dollars at the shelf price, the 26 weeks doubled).
+    """
+    until = day_number(as_of)
+    recent = (lines.day >= until - PLANNING_WINDOW_DAYS) & (lines.day < until)
+    counted = recent & is_sale(lines, products)
+    counted[counted] = goods(shop, products)[lines.product[counted]]
+    rows = lines.product[counted]
+    units = np.bincount(rows, weights=lines.quantity[counted], minlength=len(products))
+    value = np.bincount(rows, weights=lines.shelf[counted], minlength=len(products))
+    per_week = units / (PLANNING_WINDOW_DAYS / WEEK_DAYS)
+    chosen = np.flatnonzero(per_week >= shop.planned_units_per_week)
+    return pd.DataFrame(
+        {
+            "product": chosen,
+            "product_id": products["product_id"].to_numpy()[chosen],
+            "units_per_week": per_week[chosen],
+            "shelf_value_per_year": value[chosen] * 2,
+        }
+    )
