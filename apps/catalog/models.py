@@ -25,7 +25,7 @@ class Channel(TenantModel):
         WOOCOMMERCE = "woocommerce", "WooCommerce"
         API = "api", "API"
 
-    slug = models.SlugField(_("short name"), max_length=60)
+    slug = models.SlugField(_("short name"), max_length=60, db_index=False)
     name = models.CharField(_("name"), max_length=120)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind, default=Kind.FILE)
 

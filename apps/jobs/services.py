@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -96,13 +97,11 @@ RETURNING jobs_job.id, jobs_job.tenant_id, jobs_job.kind, jobs_job.attempts
 
 def claim(*, queue: str, worker: str) -> Running | None:
     """Take the next job of a queue: of the tenant with the fewest running, then of the one served longest ago."""
-    from psycopg.types.json import Jsonb  # noqa: PLC0415 - only workers claim
-
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_CLAIM, {
                 "queue": queue, "worker": worker[:80], "lease": settings.JOBS_LEASE_SECONDS,
-                "tiers": Jsonb({tier: limits["jobs_at_once"] for tier, limits in TIER_LIMITS.items()})})
+                "tiers": json.dumps({tier: limits["jobs_at_once"] for tier, limits in TIER_LIMITS.items()})})
             row = cursor.fetchone()
         if row is None:
             return None

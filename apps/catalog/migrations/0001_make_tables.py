@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             name='Channel',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=60, verbose_name='short name')),
+                ('slug', models.SlugField(db_index=False, max_length=60, verbose_name='short name')),
                 ('name', models.CharField(max_length=120, verbose_name='name')),
                 ('kind', models.CharField(choices=[('file', 'file'), ('shopify', 'Shopify'), ('woocommerce', 'WooCommerce'), ('api', 'API')], default='file', max_length=12, verbose_name='kind')),
                 ('tenant', models.ForeignKey(db_constraint=False, db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
