@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +38,13 @@ class ModelVersion(TenantModel):
     def __str__(self) -> str:
         return f"{self.model} v{self.version}"
 
+    def signed_facts(self) -> dict[str, Any]:
+        """What the artifact's manifest says of this version, so that no other version's artifact passes for it."""
+        return {"version": self.version, "model": self.model, "family": self.family, "parameters": self.parameters,
+                "seed": self.seed, "trained_through": self.trained_through.isoformat(),
+                "data_fingerprint": self.data_fingerprint, "code_version": self.code_version,
+                "lock_hash": self.lock_hash}
+
 
 class ModelAlias(TenantModel):
     """A name that points at a version: champion, challenger."""
@@ -61,6 +70,7 @@ class AliasChange(TenantModel):
     after = TenantForeignKey(ModelVersion, models.PROTECT)
     actor_label = models.CharField(_("who"), max_length=160)
     reason = models.TextField(_("why"))
+    is_rollback = models.BooleanField(_("went back"), default=False)
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 
     class Meta(TenantModel.Meta):
