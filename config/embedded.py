@@ -78,7 +78,23 @@ def data_area(local: Path) -> Path:
     """Where servers keep their data: in the given folder, or, for root, where the servers' own user may enter."""
     if os.geteuid() != 0:
         return local
-    return SYSTEM_AREA / hashlib.sha256(str(local.resolve()).encode()).hexdigest()[:12]
+    place = hashlib.sha256(str(local.resolve()).encode()).hexdigest()[:12]
+    note = local / "area"
+    if not note.exists():
+        # A clone made anew where an earlier one stood starts with nothing of it, and leaves nothing of it behind.
+        for earlier in SYSTEM_AREA.glob(f"{place}-*"):
+            discard(earlier)
+        own_file(note, f"{place}-{secrets.token_hex(4)}", None)
+    return SYSTEM_AREA / note.read_text()
+
+
+def discard(area: Path) -> None:
+    """Stops the servers of a data folder and drops it."""
+    for folder in (area, *area.glob("run-*")):
+        unused = Secrets(folder / "secrets.json")
+        Valkey(folder, unused).stop()
+        Postgres(folder, unused).stop()
+    shutil.rmtree(area)
 
 
 def own_folder(path: Path, account: Account | None, mode: int = 0o700) -> Path:

@@ -251,10 +251,12 @@ class Supervisor:
             Service("worker-gpu", worker("gpu", "solo"), numeric, niceness=10),
             Service("beat", python("celery", "-A", "config", "beat", "--loglevel", "INFO", "--pidfile=")),
         ]
-        for service in self.services:
-            self.launch(service, fresh_log=True)
-        self.wait_for_portal()
+        web, *others = self.services
+        self.launch(web, fresh_log=True)
+        self.wait_for_portal(web)  # alone, so that it does not share the cores with five other starts
         self.tell(f"The portal answers at {self.state.address}; logs are in {self.logs}.")
+        for service in others:
+            self.launch(service, fresh_log=True)
 
     def launch(self, service: Service, fresh_log: bool = False) -> None:
         with (self.logs / f"{service.name}.log").open("wb" if fresh_log else "ab") as output:
@@ -266,8 +268,7 @@ class Supervisor:
                 psutil.Process(service.process.pid).nice(service.niceness)
             self.record(service.name, service.process.pid)
 
-    def wait_for_portal(self) -> None:
-        web = self.services[0]
+    def wait_for_portal(self, web: Service) -> None:
         answer = self.state.address + "readyz"
         ready = wait_until(lambda: answers(answer) or ended(web), 120, pause=0.1)
         if not ready or ended(web):

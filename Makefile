@@ -1,0 +1,69 @@
+PYTHON ?= python3
+PORT ?= 8000
+RUN := .venv/bin/python
+LOCK := .venv/bin/uv pip compile --universal --no-annotate --generate-hashes --python-version 3.11 --quiet
+# Throw-away values: the deploy check wants production settings, and production takes no secret from the repository.
+PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwright.example \
+	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
+	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
+
+.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock
+
+help:
+	@echo "make demo      the whole product with its demo, at http://127.0.0.1:$(PORT)/"
+	@echo "make test      every test, with servers of its own"
+	@echo "make check     style, types, imports, migrations, production settings"
+	@echo "make servers   Postgres and Valkey alone, for development"
+	@echo "make stop      ends what make demo or make servers started"
+	@echo "make reset     stop, and drop this clone's data"
+	@echo "make assets    the front-end files, from the npm lock"
+	@echo "make lock      compiles requirements/*.in and package.json anew"
+
+demo: install assets
+	@$(RUN) -m config.local demo --port $(PORT)
+
+servers: install
+	@$(RUN) -m config.local servers
+
+stop:
+	@test ! -x $(RUN) || $(RUN) -m config.local stop
+
+reset:
+	@test ! -x $(RUN) || $(RUN) -m config.local reset
+
+install:
+	@$(PYTHON) config/bootstrap.py demo
+
+install-dev:
+	@$(PYTHON) config/bootstrap.py dev
+
+assets: install
+	@$(RUN) config/assets.py
+
+test: install-dev assets
+	@$(RUN) -m pytest -n 2 --dist loadgroup $(TESTS)
+
+check: install-dev lint types imports migrations deploy
+
+lint:
+	.venv/bin/ruff check .
+
+types:
+	.venv/bin/mypy
+
+imports:
+	.venv/bin/lint-imports
+
+migrations:
+	@DJANGO_SETTINGS_MODULE=config.settings.test $(RUN) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run
+
+deploy:
+	@$(PRODUCTION) $(RUN) manage.py check --deploy --fail-level WARNING
+
+# One resolution for all: what runs is what was tested.
+lock: install-dev
+	$(LOCK) requirements/tools.in --output-file requirements/tools.txt
+	$(LOCK) requirements/dev.in --output-file requirements/dev.txt
+	$(LOCK) requirements/demo.in --constraints requirements/dev.txt --output-file requirements/demo.txt
+	$(LOCK) requirements/base.in --constraints requirements/dev.txt --output-file requirements/base.txt
+	$$(command -v npm || echo .venv/bin/npm) install --package-lock-only --ignore-scripts --no-audit --no-fund
