@@ -1,0 +1,292 @@
+"""Jobs: nothing is lost and nothing is done twice, whoever dies; and no tenant starves another."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import redis
+from celery import Celery
+from django.db import connection, transaction
+
+from apps.alerts.models import Alert
+from apps.jobs import selectors, services
+from apps.jobs.models import Job, JobRecord
+from apps.jobs.running import Cancelled, LeaseLost, Running
+from apps.jobs.worker import run, work_until_empty
+from apps.tenants.models import Tenant, Tier
+from apps.tenants.scope import tenant_context
+from tests.integration.jobs.slow_work import BROKEN, ECHO, GATED, HOPELESS, OTHER
+from tests.rows import make_tenant_row, make_user
+from tests.servers import TestServers
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SECONDS = 30
+
+
+def eventually(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    pause = threading.Event()
+    while not true():
+        assert time.monotonic() < deadline, f"not within {SECONDS} s: {what}"
+        pause.wait(0.05)
+
+
+@pytest.fixture(autouse=True)
+def quick(settings: Any) -> None:
+    settings.JOBS_LEASE_SECONDS, settings.JOBS_BEAT_SECONDS, settings.JOBS_RETRY_SECONDS = 2, 0.1, 0
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    return make_tenant_row(tier=Tier.SCALE)
+
+
+def ask(tenant: Tenant, kind: str, key: str = "", **given: object) -> Job:
+    with tenant_context(tenant.pk):
+        return services.enqueue(kind_name=kind, input=given, dedupe_key=key)
+
+
+def state(job: Job) -> str:
+    return Job.objects.get(pk=job.pk).state
+
+
+def record(tenant: Tenant, job: Job) -> JobRecord:
+    with tenant_context(tenant.pk):
+        found: JobRecord = JobRecord.objects.get(job_id=job.pk)
+    return found
+
+
+def written(tenant: Tenant) -> int:
+    with tenant_context(tenant.pk):
+        return int(Alert.objects.filter(code="written").count())
+
+
+class TestAsking:
+    def test_a_job_is_there_if_and_only_if_the_fact_that_needs_it_is(self, tenant: Tenant) -> None:
+        with pytest.raises(RuntimeError, match="stop"), tenant_context(tenant.pk):
+            services.enqueue(kind_name=ECHO.name)
+            raise RuntimeError("stop")
+        assert Job.objects.count() == 0
+
+    def test_the_same_work_asked_for_twice_waits_once_and_may_be_asked_for_again_while_it_runs(
+            self, tenant: Tenant) -> None:
+        first = ask(tenant, ECHO.name, key="monday")
+        assert ask(tenant, ECHO.name, key="monday").pk == first.pk
+        assert services.claim(queue="light", worker="w") is not None
+        assert ask(tenant, ECHO.name, key="monday").pk != first.pk
+
+    def test_without_a_broker_asking_works_and_the_sweep_finds_the_work_later(
+            self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(services, "current_app", Celery(broker="redis://127.0.0.1:1/0", set_as_current=False))
+        assert services.ring(queues=["light"]) is False
+        job = ask(tenant, ECHO.name, word="still here")
+        assert work_until_empty("light") == 1
+        assert record(tenant, job).result == {"echo": {"word": "still here"}}
+
+    def test_the_rest_of_a_chain_follows_once_each_step_is_done(self, tenant: Tenant) -> None:
+        with tenant_context(tenant.pk):
+            services.start_chain(chain=(ECHO.name, OTHER.name), as_of=dt.date(2017, 12, 4))
+        assert work_until_empty("light") == 2
+        assert list(Job.objects.order_by("pk").values_list("kind", "state")) == [
+            (ECHO.name, "done"), (OTHER.name, "done")]
+
+
+class TestFailing:
+    def test_a_failing_job_is_tried_again_then_fails_with_its_input_and_its_story(self, tenant: Tenant) -> None:
+        job = ask(tenant, BROKEN.name, thing="gravity")
+        assert work_until_empty("light") == 2
+        assert state(job) == Job.State.FAILED
+        kept = record(tenant, job)
+        assert kept.input == {"thing": "gravity"}
+        told = [line["text"] for line in kept.story]
+        assert [text for text in told if "no such thing as gravity" in text] != []
+        assert any("Traceback" in line.get("trace", "") for line in kept.story)
+
+    def test_what_cannot_get_better_is_not_tried_again_and_says_why(self, tenant: Tenant) -> None:
+        job = ask(tenant, HOPELESS.name)
+        assert work_until_empty("light") == 1
+        assert state(job) == Job.State.FAILED
+        assert record(tenant, job).note == "There are no sales yet: import order lines first."
+
+    def test_a_person_can_run_a_failed_job_again(self, tenant: Tenant) -> None:
+        job = ask(tenant, HOPELESS.name)
+        work_until_empty("light")
+        with tenant_context(tenant.pk):
+            services.retry(job=job, actor=make_user())
+        assert state(job) == Job.State.QUEUED
+        with tenant_context(tenant.pk), pytest.raises(services.NotNow):
+            services.retry(job=job, actor=None)
+
+
+class TestHolding:
+    def test_a_worker_that_lost_its_lease_writes_nothing(self, tenant: Tenant) -> None:
+        job = ask(tenant, ECHO.name)
+        zombie = services.claim(queue="light", worker="zombie")
+        assert zombie is not None
+        Job.objects.filter(pk=job.pk).update(lease_until="2000-01-01T00:00Z")
+        assert services.sweep()["freed"] == 1
+        successor = services.claim(queue="light", worker="successor")
+        assert successor is not None and successor.attempt == zombie.attempt + 1
+        with tenant_context(tenant.pk), pytest.raises(LeaseLost):
+            zombie.hold()
+        with pytest.raises(LeaseLost):
+            services.finish(running=zombie, result={"by": "zombie"})
+        assert services.beat(running=zombie) == (False, False)
+        services.finish(running=successor, result={"by": "successor"})
+        assert record(tenant, job).result == {"by": "successor"}
+
+    def test_a_worker_that_keeps_dying_does_not_use_up_the_jobs_attempts(self, tenant: Tenant) -> None:
+        job = ask(tenant, ECHO.name)
+        for _ in range(5):
+            assert services.claim(queue="light", worker="dies") is not None
+            Job.objects.filter(pk=job.pk).update(lease_until="2000-01-01T00:00Z")
+            services.sweep()
+        assert work_until_empty("light") == 1
+        assert state(job) == Job.State.DONE
+
+    def test_cancelling_stops_a_waiting_job_at_once_and_a_running_one_at_its_next_step(self, tenant: Tenant) -> None:
+        waiting = ask(tenant, ECHO.name)
+        with tenant_context(tenant.pk):
+            services.cancel(job=waiting, actor=make_user())
+        assert state(waiting) == Job.State.CANCELLED
+        job = ask(tenant, ECHO.name)
+        running = services.claim(queue="light", worker="w")
+        assert running is not None
+        with tenant_context(tenant.pk):
+            services.cancel(job=job, actor=None)
+        assert services.beat(running=running) == (True, True)
+        running.cancelled.set()
+        with pytest.raises(Cancelled):
+            running.progress(0.9)
+        services.note_cancelled(running=running)
+        assert state(job) == Job.State.CANCELLED
+
+    def test_the_last_write_of_a_cancelled_job_does_not_happen(self, tenant: Tenant) -> None:
+        job = ask(tenant, ECHO.name)
+        running = services.claim(queue="light", worker="w")
+        assert running is not None
+        with tenant_context(tenant.pk):
+            services.cancel(job=job, actor=None)
+        with tenant_context(tenant.pk), pytest.raises(Cancelled):
+            running.hold()
+
+
+class TestFairness:
+    def test_a_small_tenants_job_goes_before_a_giants_backlog(self) -> None:
+        giant, small = make_tenant_row(tier=Tier.SCALE), make_tenant_row()
+        for number in range(20):
+            ask(giant, ECHO.name, number=number)
+        ask(small, ECHO.name)
+        order = []
+        while (running := services.claim(queue="light", worker="w")) is not None:
+            order.append(running.tenant_id)
+            run(running)
+        assert order.index(small.pk) <= 1
+        assert len(order) == 21
+
+    def test_a_tenant_runs_no_more_at_once_than_its_limit_and_never_two_of_a_kind(self) -> None:
+        tenant = make_tenant_row(limits={"jobs_at_once": 2})
+        for kind in (ECHO, ECHO, OTHER, GATED):
+            ask(tenant, kind.name, gate="/nowhere")
+        claimed = [running.kind for running in iter(lambda: services.claim(queue="light", worker="w"), None)]
+        assert sorted(claimed) == [ECHO.name, OTHER.name]
+
+    def test_a_suspended_tenants_jobs_wait(self) -> None:
+        tenant = make_tenant_row(status=Tenant.Status.SUSPENDED)
+        ask(tenant, ECHO.name)
+        assert services.claim(queue="light", worker="w") is None
+
+    def test_two_workers_never_get_the_same_job(self) -> None:
+        tenants = [make_tenant_row(tier=Tier.SCALE) for _ in range(8)]
+        for tenant in tenants:
+            ask(tenant, ECHO.name)
+        got: list[Running] = []
+
+        def claim_all() -> None:
+            got.extend(iter(lambda: services.claim(queue="light", worker="w"), None))
+            connection.close()
+
+        threads = [threading.Thread(target=claim_all) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(running.job_id for running in got) == sorted(Job.objects.values_list("pk", flat=True))
+
+
+class TestOutsiders:
+    def test_another_tenants_jobs_are_not_there(self, tenant: Tenant) -> None:
+        job = ask(tenant, ECHO.name, secret="theirs")
+        outsider = make_tenant_row()
+        with tenant_context(outsider.pk):
+            assert selectors.recent_jobs() == []
+            assert selectors.job_view(job.pk) is None
+            with pytest.raises(Job.DoesNotExist):
+                services.cancel(job=job, actor=None)
+
+
+@pytest.fixture
+def start_worker(servers: TestServers) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Starts real Celery workers, and leaves none behind."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.jobs.slow_work"], start_new_session=True,
+            env={**os.environ, **servers.environment(), "DJANGO_SETTINGS_MODULE": "config.settings.test"})
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        kill_all(process)
+
+
+def kill_all(process: subprocess.Popen[bytes]) -> None:
+    """Kill -9 of a worker and its children, as when a machine goes away."""
+    family = [process.pid]
+    if psutil.pid_exists(process.pid):
+        family += [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    for pid in family:
+        if psutil.pid_exists(pid):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_killing_a_worker_in_mid_job_loses_nothing_and_does_nothing_twice(
+        tenant: Tenant, tmp_path: Path, start_worker: Callable[[], subprocess.Popen[bytes]]) -> None:
+    gate = tmp_path / "gate"
+    job = ask(tenant, GATED.name, gate=str(gate))
+    first = start_worker()
+    eventually((tmp_path / "gate.reached-1").exists, "the first worker takes the job")
+    eventually(lambda: Job.objects.get(pk=job.pk).progress == 0.5, "its progress is seen while it runs")
+    kill_all(first)
+    start_worker()
+    eventually(lambda: services.sweep()["freed"] == 1, "the lease runs out and the job is put back")
+    eventually((tmp_path / "gate.reached-2").exists, "the second worker takes it up")
+    assert written(tenant) == 0
+    gate.touch()
+    eventually(lambda: state(job) == Job.State.DONE, "the job is done")
+    assert written(tenant) == 1
+    assert record(tenant, job).result == {"attempt": 2}
+
+
+def test_a_broker_that_forgets_everything_loses_nothing(
+        tenant: Tenant, servers: TestServers, start_worker: Callable[[], subprocess.Popen[bytes]]) -> None:
+    with transaction.atomic():
+        jobs = [ask(tenant, ECHO.name, number=number) for number in range(3)]
+    redis.Redis.from_url(servers.redis_url).flushall()
+    start_worker()
+    services.sweep()
+    eventually(lambda: all(state(job) == Job.State.DONE for job in jobs), "the sweep rings again and all is done")
