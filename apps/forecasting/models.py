@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
@@ -52,6 +54,9 @@ class ForecastRun(TenantModel):
     weeks = models.PositiveSmallIntegerField(_("weeks after them"))
     seed = models.BigIntegerField(_("seed"))
     levels = ArrayField(models.FloatField(), help_text="The quantile levels of SeriesForecast.quantiles, in order.")
+    weekday_profile = ArrayField(models.FloatField(), default=list,
+                                 help_text="How the weekly steps spread over their days, Monday first.")
+    note = models.TextField(_("note"), blank=True)
     series = models.PositiveIntegerField(_("series"))
     on_request = models.PositiveIntegerField(_("too slow to forecast"), default=0)
     data_fingerprint = models.CharField(max_length=64)
@@ -63,6 +68,16 @@ class ForecastRun(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "-as_of", "-id"], name="forecasting_run_recent")]
+
+    @property
+    def known_through(self) -> dt.date:
+        """The last day whose sales it knew: the planning day itself is the first one forecast."""
+        return self.as_of - dt.timedelta(days=1)
+
+    @property
+    def step_days(self) -> list[int]:
+        """The length of each step of the grid."""
+        return [1] * self.days + [7] * self.weeks
 
 
 class SeriesForecast(TenantModel):

@@ -8,8 +8,8 @@ from apps.registry.adapters import artifacts
 from apps.registry.adapters.artifacts import ArtifactTampered
 from apps.registry.models import AliasChange, ModelAlias, ModelVersion
 
-__all__ = ["ArtifactTampered", "alias_changes", "aliased_version", "champion", "earlier_version", "load_artifact",
-           "version_by_id", "versions"]
+__all__ = ["ArtifactTampered", "ModelVersion", "alias_changes", "aliased_version", "champion", "earlier_version",
+           "load_artifact", "version_by_id", "versions"]
 
 
 def versions(name: str) -> QuerySet[ModelVersion]:

@@ -1,0 +1,1 @@
+"""How forecasts travel to and from Postgres."""

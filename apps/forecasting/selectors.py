@@ -1,0 +1,173 @@
+"""Forecasts as they were made, sample paths redrawn from them, and the contests that chose the model."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from apps.forecasting.models import Backtest, ForecastRun, ItemBacktest, SeriesForecast
+from apps.tenants.scope import current_tenant_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from apps.forecasting.engine.forecast import Forecast
+
+
+def runs(*, is_replay: bool = False) -> QuerySet[ForecastRun]:
+    """Complete forecasts, newest first."""
+    return ForecastRun.objects.filter(is_complete=True, is_replay=is_replay).order_by("-as_of", "-pk")
+
+
+def latest_run(as_of: dt.date | None = None) -> ForecastRun | None:
+    """The newest forecast, or the newest one made on or before `as_of`."""
+    found = runs().select_related("version")
+    return (found.filter(as_of__lte=as_of) if as_of else found).first()
+
+
+def run_by_id(run_id: int) -> ForecastRun | None:
+    return ForecastRun.objects.filter(pk=run_id).first()
+
+
+@dataclass(frozen=True)
+class DemandPaths:
+    """A saved forecast that draws its sample paths again.
+
+    A series' paths depend on its own numbers and the run's seed alone: one item asked for by itself gives the same
+    paths as among all. Day 0 is the planning day, `run.as_of`.
+    """
+
+    run: ForecastRun
+    forecast: Forecast
+    item_ids: NDArray[Any]
+    location_ids: NDArray[Any]
+
+    @property
+    def unique_ids(self) -> NDArray[Any]:
+        """`item/location` [n], in the order of `paths`' rows."""
+        return self.forecast.unique_ids
+
+    @property
+    def days(self) -> int:
+        """How many days ahead paths reach."""
+        return self.forecast.grid.horizon_days
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        return {str(name): row for row, name in enumerate(self.forecast.unique_ids)}
+
+    def rows(self, unique_ids: Sequence[str]) -> NDArray[Any]:
+        """The rows of some series, -1 for one that was not forecast."""
+        import numpy as np  # noqa: PLC0415 - stays out of the web process
+
+        return np.array([self.row_of.get(str(name), -1) for name in unique_ids], dtype=np.int64)
+
+    def paths(self, rows: ArrayLike, n_paths: int = 200, seed: int | None = None,
+              days: int | None = None) -> NDArray[Any]:
+        """Whole units [len(rows), n_paths, days]; the run's own seed unless another is asked for."""
+        return self.forecast.paths(rows, n_paths, self.run.seed if seed is None else seed, days)
+
+
+def demand_paths(run: ForecastRun, item_id: int | None = None) -> DemandPaths:
+    """The sample paths of a saved run: of all series, or of one item's alone."""
+    import numpy as np  # noqa: PLC0415 - stays out of the web process
+
+    from apps.forecasting.adapters import binary_copy  # noqa: PLC0415
+    from apps.forecasting.engine.forecast import Forecast  # noqa: PLC0415
+    from apps.forecasting.engine.grid import Grid  # noqa: PLC0415
+
+    grid = Grid(days=run.days, weeks=run.weeks)
+    layout = {"item_id": ("bigint", 0), "location_id": ("bigint", 0), "mean": ("float8[]", grid.n_steps),
+              "recipe": ("float8[]", 2)}
+    statement = ("COPY (SELECT item_id, location_id, mean, recipe FROM forecasting_seriesforecast "
+                 "WHERE tenant_id = %s AND run_id = %s AND (%s::bigint IS NULL OR item_id = %s) "
+                 "ORDER BY item_id, location_id) TO STDOUT (FORMAT BINARY)")
+    with (connection.cursor() as cursor,
+          cursor.copy(statement, [current_tenant_id(), run.pk, item_id, item_id]) as copy):
+        found = binary_copy.from_bytes(b"".join(bytes(block) for block in copy), layout)
+    unique_ids = np.char.add(np.char.add(found["item_id"].astype(str), "/"), found["location_id"].astype(str))
+    forecast = Forecast(
+        model=run.model, unique_ids=unique_ids, cutoff=np.datetime64(run.known_through, "D"), grid=grid,
+        mean=found["mean"].astype(np.float32), level_variance=found["recipe"][:, 0].astype(np.float32),
+        day_dispersion=found["recipe"][:, 1].astype(np.float32),
+        weekday_profile=np.array(run.weekday_profile, dtype=np.float32))
+    return DemandPaths(run, forecast, found["item_id"], found["location_id"])
+
+
+@dataclass(frozen=True)
+class Step:
+    """One day or one week of a forecast."""
+
+    starts_on: dt.date
+    days: int
+    mean: float
+    quantiles: dict[float, float]
+
+
+@dataclass(frozen=True)
+class SeriesView:
+    """An item's forecast at one location, and how its model did on it in the last contest."""
+
+    location_id: int
+    steps: list[Step]
+    backtest: ItemBacktest | None
+
+
+@dataclass(frozen=True)
+class ItemForecast:
+    """An item's newest forecast; without series it sells too seldom to be forecast: it is ordered on request."""
+
+    run: ForecastRun | None
+    series: list[SeriesView]
+
+    @property
+    def is_on_request(self) -> bool:
+        return self.run is not None and not self.series
+
+
+def item_forecast(item_id: int, run: ForecastRun | None = None) -> ItemForecast:
+    """What the newest forecast (or `run`) says of an item, location by location."""
+    run = run or latest_run()
+    if run is None:
+        return ItemForecast(None, [])
+    saved = SeriesForecast.objects.filter(run=run, item_id=item_id).order_by("location_id")
+    newest = latest_backtest()
+    scored = {row.location_id: row for row in ItemBacktest.objects.filter(backtest=newest, item_id=item_id)
+              } if newest else {}
+    return ItemForecast(run, [SeriesView(row.location_id, steps_of(run, row), scored.get(row.location_id))
+                              for row in saved])
+
+
+def steps_of(run: ForecastRun, row: SeriesForecast) -> list[Step]:
+    starts_on, steps, lengths = run.as_of, [], run.step_days
+    for place, days in enumerate(lengths):
+        bands = {level: row.quantiles[order * len(lengths) + place] for order, level in enumerate(run.levels)}
+        steps.append(Step(starts_on, days, row.mean[place], bands))
+        starts_on += dt.timedelta(days=days)
+    return steps
+
+
+def forecast_item_ids(run: ForecastRun) -> QuerySet[SeriesForecast, int]:
+    """The ids of the items that a run forecast; all other active items are ordered on request."""
+    return SeriesForecast.objects.filter(run=run).values_list("item_id", flat=True)
+
+
+def backtests() -> QuerySet[Backtest]:
+    """Contests, newest first."""
+    return Backtest.objects.order_by("-as_of", "-pk")
+
+
+def latest_backtest(as_of: dt.date | None = None) -> Backtest | None:
+    """The newest contest, or the newest one held on or before `as_of`."""
+    return (backtests().filter(as_of__lte=as_of) if as_of else backtests()).first()
+
+
+def backtest_by_id(backtest_id: int) -> Backtest | None:
+    return Backtest.objects.filter(pk=backtest_id).first()

@@ -1,0 +1,151 @@
+"""Saving forecasts and backtests, and saying which model is in use."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+
+from apps.forecasting.models import Backtest, ForecastRun, SeriesForecast
+from apps.jobs import services as jobs
+from apps.registry import services as registry
+from apps.registry.services import CannotRollBack, ModelVersion
+from apps.tenants.models import Tenant, User
+from apps.tenants.scope import current_tenant_id
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from apps.forecasting.engine.forecast import Forecast
+
+__all__ = ["DEMAND", "LEVELS", "SEED", "CannotRollBack", "ItemScores", "Made", "promote", "request_backtest",
+           "roll_back", "save_backtest", "save_forecast"]
+
+DEMAND = "demand"  # what the registry's versions predict
+LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
+SEED = 1  # the same from day to day: an item's paths change with its forecast, not with the dice
+KEPT_DAYS = 56  # runs older than this keep their head and scores, not their series
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """How a forecast came about: what is written down beside it."""
+
+    as_of: dt.date
+    data_fingerprint: str
+    version: ModelVersion | None = None
+    note: str = ""
+    on_request: int = 0
+    is_replay: bool = False
+    job_id: int | None = None
+    seconds: float | None = None
+
+
+@transaction.atomic
+def save_forecast(*, forecast: Forecast, made: Made) -> ForecastRun:
+    """Save a forecast of `item/location` series: the run, then all series by one COPY and one INSERT.
+
+    A later forecast of the same day stands beside the earlier one, which keeps what plans were made from.
+    """
+    from apps.forecasting.adapters import binary_copy  # noqa: PLC0415 - NumPy stays out of the web process
+
+    run: ForecastRun = ForecastRun.objects.create(
+        as_of=made.as_of, version=made.version, model=forecast.model, days=forecast.grid.days,
+        weeks=forecast.grid.weeks, seed=SEED, levels=list(LEVELS), series=forecast.n_series,
+        weekday_profile=forecast.weekday_profile.astype(float).tolist(), note=made.note, on_request=made.on_request,
+        data_fingerprint=made.data_fingerprint, is_replay=made.is_replay, is_complete=True, job_id=made.job_id,
+        seconds=made.seconds)
+    if forecast.n_series:
+        item_ids, location_ids = split_ids(forecast.unique_ids)
+        quantiles = forecast.quantiles(LEVELS).transpose(0, 2, 1).reshape(forecast.n_series, -1)
+        recipes = forecast.recipe_frame()[["level_variance", "day_dispersion"]].to_numpy()
+        content = binary_copy.to_bytes({
+            "item_id": ("bigint", item_ids), "location_id": ("bigint", location_ids),
+            "mean": ("float8[]", forecast.mean), "quantiles": ("float8[]", quantiles),
+            "recipe": ("float8[]", recipes)})
+        _insert_copied(content, "forecasting_seriesforecast", "run_id", run.pk,
+                       {"item_id": "bigint", "location_id": "bigint", "mean": "float8[]", "quantiles": "float8[]",
+                        "recipe": "float8[]"})
+    if not made.is_replay:
+        old = made.as_of - dt.timedelta(days=KEPT_DAYS)
+        SeriesForecast.objects.filter(run__in=ForecastRun.objects.filter(as_of__lt=old, is_replay=False)).delete()
+    return run
+
+
+def split_ids(unique_ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The item and location ids in series' ids, `item/location`."""
+    import numpy as np  # noqa: PLC0415 - stays out of the web process
+
+    parts = np.char.partition(unique_ids.astype(str), "/")
+    return parts[:, 0].astype(np.int64), parts[:, 2].astype(np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemScores:
+    """How two models did on each series of a backtest; arrays of one length, NaN where there is nothing to say."""
+
+    unique_ids: NDArray[Any]
+    actual: NDArray[Any]
+    champion_error: NDArray[Any]
+    baseline_error: NDArray[Any]
+    covered_80: NDArray[Any]
+
+
+@transaction.atomic
+def save_backtest(*, as_of: dt.date, champion: str, report: dict[str, Any], verdict: dict[str, Any], seconds: float,
+                  items: ItemScores, job_id: int | None = None) -> Backtest:
+    """Save a contest, its verdict, and how champion and best baseline did item by item."""
+    from apps.forecasting.adapters import binary_copy  # noqa: PLC0415 - NumPy stays out of the web process
+
+    backtest: Backtest = Backtest.objects.create(as_of=as_of, champion=champion, report=report, verdict=verdict,
+                                       seconds=seconds, series=len(items.unique_ids), job_id=job_id)
+    if len(items.unique_ids):
+        item_ids, location_ids = split_ids(items.unique_ids)
+        content = binary_copy.to_bytes({
+            "item_id": ("bigint", item_ids), "location_id": ("bigint", location_ids),
+            "actual": ("float8", items.actual), "champion_error": ("float8", items.champion_error),
+            "baseline_error": ("float8", items.baseline_error), "covered_80": ("float8", items.covered_80)})
+        _insert_copied(content, "forecasting_itembacktest", "backtest_id", backtest.pk,
+                       {"item_id": "bigint", "location_id": "bigint", "actual": "float8", "champion_error": "float8",
+                        "baseline_error": "float8", "covered_80": "float8"}, nullable=("covered_80",))
+    return backtest
+
+
+def _insert_copied(content: bytes, table: str, parent: str, parent_id: int, columns: dict[str, str],
+                   nullable: tuple[str, ...] = ()) -> None:
+    """COPY into a temporary table, then INSERT under the tenant in scope: row-level security refuses a direct COPY."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    values = ", ".join(f"NULLIF(\"{name}\", 'NaN')" if name in nullable else f'"{name}"' for name in columns)
+    layout = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE copied ({layout}) ON COMMIT DROP")
+        with cursor.copy(f"COPY copied ({names}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.write(content)
+        statement = f'INSERT INTO {table} (tenant_id, {parent}, {names}) SELECT %s, %s, {values} FROM copied'  # noqa: S608
+        cursor.execute(statement, [current_tenant_id(), parent_id])
+        cursor.execute("DROP TABLE copied")
+
+
+@transaction.atomic
+def promote(*, version: ModelVersion, reason: str, actor: User | None = None) -> ModelVersion:
+    """Make a version the champion: the next forecast uses it."""
+    registry.set_alias(name=DEMAND, alias="champion", version=version, reason=reason, actor=actor)
+    return version
+
+
+@transaction.atomic
+def roll_back(*, reason: str, actor: User | None = None) -> ModelVersion:
+    """Go back to the champion before the present one; CannotRollBack where there is none."""
+    return registry.roll_back(name=DEMAND, reason=reason, actor=actor)
+
+
+@transaction.atomic
+def request_backtest(*, tenant: Tenant, reason: str) -> int:
+    """Ask for a new contest, after it a forecast with whatever wins; the job's id."""
+    as_of = tenant.today().isoformat()
+    job = jobs.enqueue(kind_name="forecasting.backtest", dedupe_key=as_of,
+                       input={"as_of": as_of, "reason": reason, "then": ["forecasting.forecast", "optimization.plan",
+                                                                        "portal.refresh"]})
+    return job.pk
