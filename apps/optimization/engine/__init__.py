@@ -1,0 +1,1 @@
+"""What to order, how much and why: demand paths and terms in, a plan out; no Django, no clock."""
