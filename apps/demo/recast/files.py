@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,11 +15,12 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
-from apps.demo.recast.package import Lines, day_number, read_lines, read_products, read_promotion_shares
+from apps.demo.recast.lines import Lines, day_number
+from apps.demo.recast.package import read_lines, read_products, read_promotion_shares
 from apps.demo.recast.planning import in_shop, lines_of, planned_items
 from apps.demo.recast.prices import shelf_prices, unit_costs
 from apps.demo.recast.promotions import merge_runs
-from apps.demo.recast.rules import CATEGORY_RULES, FUEL, broken_rules, count_set_aside, odd_products
+from apps.demo.recast.rules import CATEGORY_RULES, FUEL, broken_rules, count_set_aside
 from apps.demo.recast.shops import CURRENCY, ENDS_ON, REPLAY_STARTS_ON, SHOPS, STANDS_ON, TIME_ZONE, Shop
 from apps.demo.recast.stock import opening_stock
 from apps.demo.recast.terms import supplier_terms
@@ -34,6 +36,9 @@ MANIFEST = "manifest.json"
 CHANNEL = "store"
 LOCATION = "main"
 PRICE_DECIMALS = 4
+
+# What manifest.json holds.
+Manifest = dict[str, Any]
 
 
 def later_days() -> list[date]:
@@ -62,7 +67,9 @@ def _write_table(folder: Path, name: str, columns: dict[str, object], *, rows: i
         for key, value in columns.items()
     }
     path = folder / name
-    pa_csv.write_csv(pa.table(arrays), path, pa_csv.WriteOptions(quoting_style="none"))
+    with path.open("wb") as file:
+        file.write((",".join(arrays) + "\n").encode())
+        pa_csv.write_csv(pa.table(arrays), file, pa_csv.WriteOptions(include_header=False, quoting_style="none"))
     return Written(name=name, rows=rows, bytes=path.stat().st_size)
 
 
@@ -108,7 +115,7 @@ def _write_items(
             "title": words["title"],
             "category": words["category"],
             "brand": products["brand"].map({"Private": "Private label", "National": "National brand"}),
-            "unit_of_measure": np.where(odd_products(products)[FUEL], "0.001 gal", "each"),
+            "unit_of_measure": np.where(products["odd"].eq(FUEL), "0.001 gal", "each"),
             "unit_cost": unit_costs(prices, products),
             "price": prices,
             "status": "active",
@@ -204,7 +211,7 @@ def _stock_summary(stock: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def write_shop(shop: Shop, purchases: Purchases, folder: Path) -> dict[str, object]:
+def write_shop(shop: Shop, purchases: Purchases, folder: Path) -> Manifest:
     """Write one shop's files into the folder and return its manifest, which is written there too.
 
     `lines` counts order lines: all = before_start + later, and for each of the three
@@ -240,7 +247,7 @@ def write_shop(shop: Shop, purchases: Purchases, folder: Path) -> dict[str, obje
 
     broken = broken_rules(lines, products)
     suppliers = terms.drop_duplicates("supplier")
-    manifest: dict[str, object] = {
+    manifest: Manifest = {
         "shop": {"slug": shop.slug, "name": shop.name, "time_zone": TIME_ZONE, "currency": CURRENCY},
         "days": {"replay_starts_on": str(REPLAY_STARTS_ON), "stands_on": str(STANDS_ON), "ends_on": str(ENDS_ON)},
         "lines": {
@@ -261,7 +268,7 @@ def write_shop(shop: Shop, purchases: Purchases, folder: Path) -> dict[str, obje
     return manifest
 
 
-def recast(out: Path, slugs: Iterable[str] = tuple(SHOPS)) -> dict[str, dict[str, object]]:
+def recast(out: Path, slugs: Iterable[str] = tuple(SHOPS)) -> dict[str, Manifest]:
     """Write the files of each shop into a folder of its slug below `out`; return the manifests by slug."""
     shops = [SHOPS[slug] for slug in slugs]
     purchases = read_purchases(shops)

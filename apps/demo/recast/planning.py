@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from apps.demo.recast.package import Lines, day_number
-from apps.demo.recast.rules import NOT_SOLD_AS_GOODS, is_sale, odd_products
+from apps.demo.recast.lines import Lines, day_number
+from apps.demo.recast.rules import is_sale
 from apps.demo.recast.shops import PLANNING_WINDOW_DAYS, STANDS_ON, Shop
 
 WEEK_DAYS = 7
@@ -15,7 +15,8 @@ WEEK_DAYS = 7
 
 def in_shop(shop: Shop, products: pd.DataFrame) -> NDArray[np.bool_]:
     """Return the products of the shop's departments."""
-    return products["department"].map(shop.sells).to_numpy(dtype=bool)
+    departments = products["department"]
+    return departments.isin([name for name in departments.unique() if shop.sells(name)]).to_numpy(dtype=bool)
 
 
 def lines_of(shop: Shop, lines: Lines, products: pd.DataFrame) -> NDArray[np.bool_]:
@@ -27,7 +28,7 @@ def lines_of(shop: Shop, lines: Lines, products: pd.DataFrame) -> NDArray[np.boo
 
 def goods(shop: Shop, products: pd.DataFrame) -> NDArray[np.bool_]:
     """Return the products that the shop sells as goods."""
-    return in_shop(shop, products) & ~np.logical_or.reduce([odd_products(products)[name] for name in NOT_SOLD_AS_GOODS])
+    return in_shop(shop, products) & products["odd"].eq("").to_numpy(dtype=bool)
 
 
 def planned_items(shop: Shop, lines: Lines, products: pd.DataFrame, *, as_of: date = STANDS_ON) -> pd.DataFrame:

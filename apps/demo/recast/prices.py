@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from apps.demo.recast.package import Lines, day_number
+from apps.demo.recast.lines import Lines, day_number
 from apps.demo.recast.rules import is_sale
 from apps.demo.recast.shops import REPLAY_STARTS_ON, STANDS_ON
 

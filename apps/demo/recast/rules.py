@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from apps.demo.recast.package import Lines
+from apps.demo.recast.lines import Lines
 
 UNKNOWN_SKU = "unknown_sku"
 FUEL = "fuel"
 COUPON = "coupon"
 GIFT_CARD = "gift_card"
 ZERO_QUANTITY = "zero_quantity"
-NOT_SOLD_AS_GOODS = (FUEL, COUPON, GIFT_CARD)
 
 # The order in which a line that breaks several rules is counted.
 RULES = (UNKNOWN_SKU, FUEL, COUPON, GIFT_CARD, ZERO_QUANTITY)
@@ -35,29 +34,34 @@ CATEGORY_RULES = (
 )
 
 
-def odd_products(products: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Return a mask over the products for each kind that is not sold as goods, from the package's own words."""
-    fuel = products["department"].eq("FUEL") | products["type"].str.startswith("GASOLINE")
-    return {
-        FUEL: fuel.to_numpy(dtype=bool),
-        COUPON: products["department"].eq("COUPON").to_numpy(dtype=bool),
-        GIFT_CARD: products["type"].str.contains("GIFT CARD", regex=False).to_numpy(dtype=bool),
-    }
+def odd_kinds(products: pd.DataFrame) -> NDArray[np.object_]:
+    """Return for each product the kind that keeps it from being goods, "" for goods, from the package's own words."""
+    types = products["type"].unique()
+    fuel = products["type"].isin([name for name in types if name.startswith("GASOLINE")])
+    gift_card = products["type"].isin([name for name in types if "GIFT CARD" in name])
+    return np.select(
+        [fuel | products["department"].eq("FUEL"), products["department"].eq("COUPON"), gift_card],
+        [FUEL, COUPON, GIFT_CARD],
+        "",
+    ).astype(object)
 
 
 def broken_rules(lines: Lines, products: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
     """Return a mask over the lines for each rule; a line may break several."""
     unknown = lines.product < 0
     broken = {UNKNOWN_SKU: unknown}
-    for name, mask in odd_products(products).items():
-        broken[name] = mask[lines.product] & ~unknown
+    for name in (FUEL, COUPON, GIFT_CARD):
+        broken[name] = products["odd"].eq(name).to_numpy(dtype=bool)[lines.product] & ~unknown
     broken[ZERO_QUANTITY] = lines.quantity == 0
-    return {name: broken[name] for name in RULES}
+    return broken
 
 
 def is_sale(lines: Lines, products: pd.DataFrame) -> NDArray[np.bool_]:
     """Return the lines that break no rule."""
-    return ~np.logical_or.reduce(list(broken_rules(lines, products).values()))
+    odd = np.zeros(len(lines), dtype=bool)
+    for mask in broken_rules(lines, products).values():
+        odd |= mask
+    return ~odd
 
 
 def count_set_aside(broken: dict[str, NDArray[np.bool_]], among: NDArray[np.bool_]) -> dict[str, object]:

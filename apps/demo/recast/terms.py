@@ -72,26 +72,26 @@ _TRADES = {
     "SEAFOOD-PCKGD": "Fisheries",
     "TRAVEL & LEISURE": "Outdoors",
 }
-_WHOLESALE_NAMES = {"DRUG GM": "General Merchandise"}
+_WHOLESALE_NAMES = {"DRUG GM": "General merchandise", "GM MERCH EXP": "Sundries"}
 
 
 def maker_names(manufacturer_ids: NDArray[np.int64], departments: list[str]) -> list[str]:
-    """Return a made-up name for each manufacturer, never two alike, the same in every shop."""
+    """Return a made-up name and the number of each manufacturer, never two alike, the same in every shop."""
     numbers = (manufacturer_ids * _STRIDE) % _NAMES
     opening, rest = np.divmod(numbers, len(_MIDDLES) * len(_ENDINGS))
     middle, ending = np.divmod(rest, len(_ENDINGS))
     return [
-        f"{_OPENINGS[first]}{_MIDDLES[second]}{_ENDINGS[third]} {_TRADES.get(department, 'Foods')}"
-        for first, second, third, department in zip(
-            opening.tolist(), middle.tolist(), ending.tolist(), departments, strict=True
+        f"{_OPENINGS[first]}{_MIDDLES[second]}{_ENDINGS[third]} {_TRADES.get(department, 'Foods')} (maker {maker})"
+        for first, second, third, department, maker in zip(
+            opening.tolist(), middle.tolist(), ending.tolist(), departments, manufacturer_ids.tolist(), strict=True
         )
     ]
 
 
 def wholesaler_name(department: str) -> str:
     """Return the name of the wholesaler for a department's other items."""
-    trade = _WHOLESALE_NAMES.get(department) or DEPARTMENTS.get(department) or department.title()
-    return f"{trade} Wholesale"
+    trade = _WHOLESALE_NAMES.get(department) or DEPARTMENTS.get(department) or department.capitalize()
+    return f"{trade} wholesale"
 
 
 def pack_sizes(units_per_week: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -142,10 +142,10 @@ def _suppliers(makers: NDArray[np.int64], products: pd.DataFrame, wholesale: lis
     return frame
 
 
-def _minimum_order_value(weekly_cost: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+def _minimum_order_value(weekly_cost: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.int64]:
     low, high = MINIMUM_IN_WEEKS_OF_COST
     weeks = low + (high - low) * (drawn - FREE_OF_MINIMUM) / (1 - FREE_OF_MINIMUM)
-    return np.where(drawn < FREE_OF_MINIMUM, 0.0, np.round(weekly_cost * weeks, -1))
+    return np.where(drawn < FREE_OF_MINIMUM, 0, np.round(weekly_cost * weeks, -1)).astype(np.int64)
 
 
 def supplier_terms(
@@ -180,7 +180,8 @@ def supplier_terms(
 
     per_week = np.zeros(len(products))
     per_week[planned["product"].to_numpy()] = planned["units_per_week"].to_numpy()
-    weekly_cost = np.bincount(position, weights=per_week[rows] * np.nan_to_num(unit_costs[rows]), minlength=len(suppliers))
+    item_cost = per_week[rows] * np.nan_to_num(unit_costs[rows])
+    weekly_cost = np.bincount(position, weights=item_cost, minlength=len(suppliers)).astype(np.float64)
     suppliers["minimum_order_value"] = _minimum_order_value(weekly_cost, suppliers["minimum_draw"].to_numpy())
 
     terms = suppliers.iloc[position].reset_index(drop=True)

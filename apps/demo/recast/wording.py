@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 TILL_WIDTH = 30
+LARGEST_PRODUCE_POUNDS = 10
 OTHER = "Other"
 
 DEPARTMENTS = {
@@ -106,8 +107,8 @@ TYPES = {
     "RTS SOUP: CHUNKY/HOMESTYLE ET": "Ready-to-serve soup, chunky and homestyle",
     "SAUCE MIXES GRAVY MIXES DRY": "Sauce and gravy mixes, dry",
     "SEMI-SOLID SALAD DRESSING MAY": "Mayonnaise and salad dressing",
-    "SFT DRNK 1 LITER BTL CARB (EXC": "Soft drinks, 1-liter bottles",
-    "SFT DRNK 2 LITER BTL CARB INCL": "Soft drinks, 2-liter bottles",
+    "SFT DRNK 1 LITER BTL CARB (EXC": "Soft drinks, medium bottles",
+    "SFT DRNK 2 LITER BTL CARB INCL": "Soft drinks, large bottles",
     "SFT DRNK MLT-PK BTL CARB (EXCP": "Soft drinks, multi-packs of bottles",
     "SFT DRNK SNGL SRV BTL CARB (EX": "Soft drinks, single bottles",
     "SGL SV/VEND MACH SNACKS CHIP/P": "Snacks, single-serve",
@@ -173,15 +174,18 @@ WORDS = {
 
 # Words that say nothing without their category: "Lean" is beef, "Premium" is ice cream.
 VAGUE = frozenset(
-    "ADDED ALL AND ANGUS BETTER BLENDS BULK CHOICE CONES COOKED DRY ECONOMY ENHANCED ENTREES EXTERNAL FLAVORED FOR "
-    "FRESH GARDEN IMPORTED INTERNAL LEAN LINKS MAINSTREAM MISC MISCELLANEOUS MIXED NATURAL OTHER PACK PAILS PATTIES "
-    "PINTS PLUS PRE PREMIUM PRIMAL PROCESSED QUARTS RAW REGULAR SELECT SINGLES SMOKED SPECIALTY STANDARD STICKS "
-    "SUPER TRADITIONAL VALUE YOU".split()
-)
+    {
+        "ADDED", "ALL", "AND", "ANGUS", "BETTER", "BLENDS", "BULK", "CHOICE", "CONES", "COOKED", "DRY", "ECONOMY",
+        "ENHANCED", "ENTREES", "EXTERNAL", "FLAVORED", "FOR", "FRESH", "GARDEN", "IMPORTED", "INTERNAL", "LEAN",
+        "LINKS", "MAINSTREAM", "MISC", "MISCELLANEOUS", "MIXED", "NATURAL", "OTHER", "PACK", "PAILS", "PATTIES",
+        "PINTS", "PLUS", "PRE", "PREMIUM", "PRIMAL", "PROCESSED", "QUARTS", "RAW", "REGULAR", "SELECT", "SINGLES",
+        "SMOKED", "SPECIALTY", "STANDARD", "STICKS", "SUPER", "TRADITIONAL", "VALUE", "YOU",
+    }
+)  # fmt: skip
 CATEGORY_FIRST = frozenset({"MEAT", "MEAT-PCKGD"})
 
 _TOKEN = re.compile(r"[A-Z0-9][A-Z0-9'.%]*")
-_DANGLING = re.compile(r"(?:[\s,;:/&(\-]+|\b(?:and|with|or|no|non|of|in|w|n|except|including|not)\b)+$", re.IGNORECASE)
+_DANGLING = re.compile(r"(?:[\s,;:/&(<=\-]+|\b(?:and|with|or|no|non|of|in|w|n|except|including|not)\b)+$", re.IGNORECASE)
 
 
 def _balanced(text: str) -> str:
@@ -209,7 +213,7 @@ def readable(text: str, words: frozenset[str]) -> str:
     if cut_off or whole != text:
         whole = _DANGLING.sub("", whole.strip())
     whole = re.sub(r"^MEAT:\s*(.*?)\s+BULK$", r"\1, BULK", whole)
-    whole = re.sub(r"^SEAFOOD-(FRZ|FRE)-", r"SEAFOOD, \1, ", whole)
+    whole = re.sub(r"^SEAFOOD-([A-Z]+)-", r"SEAFOOD, \1, ", whole)
     whole = re.sub(r"\s*:\s*|\s+-\s*|-\s+", ", ", whole)
     whole = re.sub(r"\s*&\s*", " and ", whole)
     whole = re.sub(r"\s*/\s*", "/", whole.replace("W/", "WITH "))
@@ -219,13 +223,24 @@ def readable(text: str, words: frozenset[str]) -> str:
 
 
 def readable_size(text: str) -> str:
-    """Return a package size such as "16 oz", "2 L" or "12 ct"; the empty string where there is none."""
+    """Return a package size such as "16 oz", "2 L" or "12 ct"; empty where there is none or an item code."""
     size = re.sub(r"\s+", " ", text).strip().lower()
     size = re.sub(r"^l (?=\d)", "", size)
     size = re.sub(r"(?<![\d.])\.(?=\d)", "0.", size)
     size = re.sub(r"\b(\d+(?:\.\d+)?)\s*l\b", r"\1 L", size)
     size = re.sub(r"\bga\b", "gal", size)
+    size = re.sub(r"\bbtl\b", "bottle", size)
+    if re.search(r"\d{5}", size):
+        return ""
     return {"pt": "1 pint", "gal": "1 gallon", "ctn": "carton", "qt": "1 quart", "lb": "per lb"}.get(size, size)
+
+
+def _is_case_size(department: str, size: str) -> bool:
+    """Say whether a size is the case's that the greengrocer unpacks: bananas come in 40 lb and sell by the piece."""
+    if department != "PRODUCE":
+        return False
+    pounds = re.fullmatch(r"(\d+)(?:-\d+)? LB", size.strip())
+    return size.strip().endswith(" CT") or (pounds is not None and int(pounds[1]) > LARGEST_PRODUCE_POUNDS)
 
 
 def _needs_category(department: str, category: str, type_: str) -> bool:
@@ -260,7 +275,12 @@ def describe(products: pd.DataFrame) -> pd.DataFrame:
     described = products[["department", "category", "type"]].merge(
         kinds, on=["department", "category", "type"], how="left"
     )
-    size = products["size"].map({raw: readable_size(raw) for raw in products["size"].unique()})
+    packs = products[["department", "size"]].drop_duplicates(ignore_index=True)
+    packs["words"] = [
+        "" if _is_case_size(room, size) else readable_size(size)
+        for room, size in zip(packs["department"], packs["size"], strict=True)
+    ]
+    size = products[["department", "size"]].merge(packs, on=["department", "size"], how="left")["words"]
     title = described["name"].str.cat(np.where(size.eq(""), "", ", " + size))
     maker = products["manufacturer_id"].reset_index(drop=True)
     shared = maker.groupby(title).transform("nunique") > 1
