@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -286,11 +286,16 @@ class Supervisor:
                     self.start_again(service)
             if self.valkey is not None and self.valkey.process() is None:
                 self.tell("Valkey ended; starting it again.")
-                self.valkey.start(self.valkey.port)
+                self.same_port(self.valkey.port, self.valkey.start)
             if self.postgres is not None and self.postgres.process() is None:
                 self.tell("Postgres ended; starting it again.")
-                self.postgres.start(self.postgres.port)
+                self.same_port(self.postgres.port, self.postgres.start)
             time.sleep(0.5)
+
+    def same_port(self, port: int, start: Callable[[int], object]) -> None:
+        start(port)
+        if port not in {server.port for server in (self.postgres, self.valkey) if server is not None}:
+            raise GaveUp(f"Port {port} was taken while its server was down: start again.")
 
     def start_again(self, service: Service) -> None:
         now = time.monotonic()
@@ -383,7 +388,11 @@ def run(local: Path, *, servers_only: bool, load: Sequence[str], port: int) -> i
             address = State.read(local / "state.json").address
             say(f"Already running: {address}" if address else "Already running, or just starting.")
             return 0
-        supervisor = Supervisor(local, os.environ)
+        try:
+            supervisor = Supervisor(local, os.environ)
+        except GaveUp as reason:
+            say(str(reason))
+            return 1
         for each in STOP_SIGNALS:
             signal.signal(each, on_signal)
         code = 0
@@ -406,7 +415,7 @@ def run(local: Path, *, servers_only: bool, load: Sequence[str], port: int) -> i
         except Stopped:
             say("\nStopping.")
         except (GaveUp, ServerFailed) as reason:
-            say(f"{reason}")
+            say(str(reason))
             code = code or 1
         finally:
             ignore_signals()
@@ -441,10 +450,13 @@ def reset(local: Path) -> int:
     if stop(local):
         return 1
     area = data_area(local)
+    if area != local:
+        shutil.rmtree(area, ignore_errors=True)
     for kept in ("postgres", "valkey", "media", "logs"):
-        for folder in {area / kept, local / kept}:
-            if folder.exists():
-                shutil.rmtree(folder)
+        if (local / kept).exists():
+            shutil.rmtree(local / kept)
+    for kept in ("area", "secrets.json", "state.json"):
+        (local / kept).unlink(missing_ok=True)
     say("The data of this clone is dropped: the next start makes it anew.")
     return 0
 

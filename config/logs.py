@@ -1,6 +1,5 @@
 """Logs as data: every line with its request and tenant, none with a secret."""
 
-import logging
 import re
 from collections.abc import MutableMapping
 from typing import Any
@@ -91,7 +90,10 @@ def logging_settings(level: str, as_json: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # the request middleware already logs each request's end with its status
-            "django.request": {"level": logging.getLevelName(logging.ERROR)},
+            "django.request": {"level": "ERROR"},
+            # and the task receivers each task's, with its context
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
             "django.server": {"handlers": ["stderr"], "level": level, "propagate": False},
         },
     }

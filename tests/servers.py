@@ -60,6 +60,7 @@ class TestServers:
 
 
 def area() -> Path:
+    LOCAL.mkdir(mode=0o700, parents=True, exist_ok=True)
     return own_folder(data_area(LOCAL), server_account())
 
 
@@ -120,7 +121,7 @@ def begin_run() -> str:
     with locked("lock"):
         for note in (LOCAL / "runs").glob("*.json"):
             if not any(one.name == "pytest" and one.process() for one in State.read(note).processes):
-                end_run(note.stem)
+                clear(note.stem)
         (LOCAL / "runs").mkdir(exist_ok=True)
         State(run=run, processes=[Started.of("pytest", os.getpid())]).write(LOCAL / "runs" / f"{run}.json")
     os.environ[RUN_VARIABLE] = os.environ[MARK] = run
@@ -128,6 +129,11 @@ def begin_run() -> str:
 
 
 def end_run(run: str) -> None:
+    with locked("lock"):
+        clear(run)
+
+
+def clear(run: str) -> None:
     """Stops a run's servers, ends whatever its tests left running, and drops its data."""
     note = LOCAL / "runs" / f"{run}.json"
     folder = area() / f"run-{run}"
@@ -142,8 +148,8 @@ def end_run(run: str) -> None:
 def servers_of_run(run: str, worker: str) -> Iterator[TestServers]:
     """This run's servers, started by whichever worker asks first, and this worker's own database in them."""
     note = LOCAL / "runs" / f"{run}.json"
-    folder = area() / f"run-{run}"
     with locked("lock"):
+        folder = area() / f"run-{run}"
         state = State.read(note)
         postgres = Postgres(folder, passwords(), PASSING_SETTINGS)
         valkey = Valkey(folder, passwords(), keeps=False)

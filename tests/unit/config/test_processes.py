@@ -1,0 +1,95 @@
+"""A process is known by more than its pid, a port is taken only when free, and what ran before is remembered."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from config.embedded import Secrets, free_port, own_file
+from config.local import MARK, GaveUp, Started, State, Supervisor, end
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE,
+                               env={**os.environ, MARK: "the-run"})
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_recorded_process_is_found(sleeper: subprocess.Popen[bytes]) -> None:
+    process = Started.of("sleeper", sleeper.pid).process()
+    assert process is not None
+    assert process.pid == sleeper.pid
+
+
+@pytest.mark.parametrize("change", [{"created_at": 1.0}, {"command": ["something", "else"]}])
+def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(sleeper: subprocess.Popen[bytes],
+                                                            change: dict[str, object]) -> None:
+    recorded = replace(Started.of("sleeper", sleeper.pid), **change)  # type: ignore[arg-type]
+    assert recorded.process() is None
+    assert State(processes=[recorded]).orphans() == []
+
+
+def test_a_process_that_was_never_recorded_is_found_by_its_mark(sleeper: subprocess.Popen[bytes]) -> None:
+    assert [process.pid for process in State(run="the-run").orphans()] == [sleeper.pid]
+    assert State(run="another-run").orphans() == []
+
+
+def test_a_process_that_ignores_a_polite_end_is_ended_all_the_same() -> None:
+    stubborn = subprocess.Popen(
+        [sys.executable, "-c", "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)\n"
+                               "sys.stdin.read()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert stubborn.stdout is not None
+    stubborn.stdout.readline()
+    end([psutil.Process(stubborn.pid)], seconds=0.1)
+    assert stubborn.wait(5) < 0
+    stubborn.communicate()
+
+
+def test_state_is_read_as_it_was_written_and_only_by_its_user(tmp_path: Path) -> None:
+    state = State("run", "http://127.0.0.1:8000/", {"postgres": 5432}, [Started("web", 7, 1.5, ["a", "b"])])
+    state.write(tmp_path / "state.json")
+    assert State.read(tmp_path / "state.json") == state
+    assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_state_that_was_cut_off_while_written_counts_as_none(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text('{"run": "x", "addr')
+    assert State.read(tmp_path / "state.json") == State()
+
+
+def test_a_free_port_is_kept_and_a_taken_one_replaced() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = holder.getsockname()[1]
+        assert free_port(taken) != taken
+    assert free_port(taken) == taken
+
+
+def test_passwords_are_made_once_and_kept_to_their_user(tmp_path: Path) -> None:
+    first = Secrets.kept(tmp_path / "secrets.json")
+    assert Secrets.kept(tmp_path / "secrets.json").values == first.values
+    assert len(set(first.values.values())) == len(first.values)
+    assert all(len(value) >= 50 for value in first.values.values())
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_is_never_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / "link").symlink_to(tmp_path / "precious")
+    own_file(tmp_path / "link", "new", None)
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_one_database_address_without_the_other_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GaveUp, match="belong together"):
+        Supervisor(tmp_path, {"DATABASE_URL": "postgres://app@db/stockwright"})

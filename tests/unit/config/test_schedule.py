@@ -1,0 +1,32 @@
+"""The clock rings tasks that exist, on queues that are worked; the night's chain names kinds that exist."""
+
+from django.conf import settings
+
+from apps.jobs.kinds import all_kinds
+from config.celery import app
+from config.schedule import BEAT, NIGHT
+
+QUEUES = {queue.name for queue in settings.CELERY_TASK_QUEUES}
+
+
+def test_the_clock_rings_known_tasks_on_known_queues() -> None:
+    app.loader.import_default_modules()
+    for entry in BEAT.values():
+        assert entry["task"] in app.tasks
+        assert entry["options"]["queue"] in QUEUES
+
+
+def test_a_ring_that_waited_past_the_next_one_is_dropped() -> None:
+    assert all(entry["options"]["expires"] <= entry["schedule"] for entry in BEAT.values())
+
+
+def test_the_night_is_made_of_known_kinds() -> None:
+    known = {kind.name for kind in all_kinds()}
+    assert set(NIGHT) <= known
+    assert len(set(NIGHT)) == len(NIGHT)
+
+
+def test_a_task_is_not_lost_with_its_worker_and_not_hoarded() -> None:
+    assert app.conf.task_acks_late and app.conf.task_reject_on_worker_lost
+    assert app.conf.worker_prefetch_multiplier == 1
+    assert app.conf.task_ignore_result
