@@ -185,7 +185,9 @@ VAGUE = frozenset(
 CATEGORY_FIRST = frozenset({"MEAT", "MEAT-PCKGD"})
 
 _TOKEN = re.compile(r"[A-Z0-9][A-Z0-9'.%]*")
-_DANGLING = re.compile(r"(?:[\s,;:/&(<=\-]+|\b(?:and|with|or|no|non|of|in|w|n|except|including|not)\b)+$", re.IGNORECASE)
+_DANGLING = re.compile(
+    r"(?:[\s,;:/&(<=\-]+|\b(?:and|with|or|no|non|of|in|w|n|except|including|not)\b)+$", re.IGNORECASE
+)
 
 
 def _balanced(text: str) -> str:
@@ -224,7 +226,7 @@ def readable(text: str, words: frozenset[str]) -> str:
 
 def readable_size(text: str) -> str:
     """Return a package size such as "16 oz", "2 L" or "12 ct"; empty where there is none or an item code."""
-    size = re.sub(r"\s+", " ", text).strip().lower()
+    size = re.sub(r"\s+", " ", text).strip().rstrip("( ").lower()
     size = re.sub(r"^l (?=\d)", "", size)
     size = re.sub(r"(?<![\d.])\.(?=\d)", "0.", size)
     size = re.sub(r"\b(\d+(?:\.\d+)?)\s*l\b", r"\1 L", size)
