@@ -1,0 +1,436 @@
+"""How figures, badges, tables and charts look, on every page of every app."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.core.paginator import Page
+from django.forms import BoundField
+from django.http import QueryDict
+from django.template.loader import render_to_string
+from django.templatetags.static import static
+from django.utils import formats, timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+register = template.Library()
+
+Number = float | Decimal  # whole numbers too
+
+SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "CN¥", "CAD": "CA$", "AUD": "A$", "INR": "₹",
+           "BRL": "R$", "MXN": "MX$", "KRW": "₩", "NZD": "NZ$", "HKD": "HK$"}
+WITHOUT_CENTS = frozenset({"JPY", "KRW", "CLP", "VND", "ISK", "HUF"})
+MINUS = "−"
+
+
+def unknown() -> SafeString:
+    return format_html('<span class="text-secondary" title="{}">–</span>', _("not known"))
+
+
+def number(value: Number, decimals: int) -> str:
+    """A number for the reader's language, with a true minus."""
+    text = formats.number_format(abs(round(Decimal(str(value)), decimals)), decimal_pos=decimals, force_grouping=True)
+    return f"{MINUS}{text}" if round(Decimal(str(value)), decimals) < 0 else text
+
+
+def money_text(value: Number, currency: str, decimals: int) -> str:
+    text = number(value, decimals)
+    sign, digits = (MINUS, text[1:]) if text.startswith(MINUS) else ("", text)
+    return f"{sign}{SYMBOLS[currency]}{digits}" if currency in SYMBOLS else f"{sign}{currency}\u00a0{digits}"
+
+
+# --- Figures ------------------------------------------------------------------------------------------------------
+
+@register.filter
+def money(value: Number | None, currency: str = "USD") -> str:
+    """An exact amount: $1,234.50."""
+    return unknown() if value is None else money_text(value, currency, 0 if currency in WITHOUT_CENTS else 2)
+
+
+@register.filter
+def money_round(value: Number | None, currency: str = "USD") -> str:
+    """An amount without cents, for sums and headlines: $1,235."""
+    return unknown() if value is None else money_text(value, currency, 0)
+
+
+@register.filter
+def money_short(value: Number | None, currency: str = "USD") -> str:
+    """An amount to remember: $1.2k, $3.4M."""
+    if value is None:
+        return unknown()
+    for limit, suffix in ((1_000_000, pgettext("million", "M")), (10_000, pgettext("thousand", "k"))):
+        if abs(float(value)) >= limit:
+            divisor = 1000 if limit == 10_000 else limit
+            return f"{money_text(float(value) / divisor, currency, 1)}{suffix}"
+    return money_text(value, currency, 0)
+
+
+@register.filter
+def units(value: Number | None) -> str:
+    """A quantity: whole from ten up, one decimal below where it has one."""
+    if value is None:
+        return unknown()
+    is_whole = abs(float(value)) >= 10 or float(value) == round(float(value))
+    return number(value, 0 if is_whole else 1)
+
+
+@register.filter
+def days(value: Number | None) -> str:
+    """A length of time: 1 day, 12 days, 2.5 days."""
+    if value is None:
+        return unknown()
+    return ngettext("%(n)s day", "%(n)s days", 1 if value == 1 else 2) % {"n": units(value)}
+
+
+@register.filter
+def share(value: Number | None, decimals: int = 0) -> str:
+    """A part of one as a percentage: 0.453 is 45%."""
+    return unknown() if value is None else _("%(n)s%%") % {"n": number(float(value) * 100, int(decimals))}
+
+
+@register.filter
+def decimals(value: Number | None, places: int = 2) -> str:
+    """A plain number with a fixed count of decimals."""
+    return unknown() if value is None else number(value, int(places))
+
+
+@register.filter
+def sign(value: str | Number | None) -> str:
+    """Puts a plus before what is above zero; takes a number or an amount already formatted."""
+    if value is None:
+        return unknown()
+    if isinstance(value, str):
+        is_above = not value.startswith((MINUS, "–", "<")) and any(digit in value for digit in "123456789")
+        return f"+{value}" if is_above else value
+    return f"+{units(value)}" if value > 0 else str(units(value))
+
+
+@register.filter
+def tone(value: Number | None) -> str:
+    """The class that colours a gain or a loss; the sign says it in words."""
+    if not value:
+        return "text-secondary"
+    return "text-success" if value > 0 else "text-danger"
+
+
+@register.filter
+def day(value: dt.date | dt.datetime | str | None, pattern: str = "j M Y") -> str:
+    """A day: 4 Dec 2017. Takes ISO text too, as reports in JSON hold it."""
+    if not value:
+        return unknown()
+    found = dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
+    if isinstance(found, dt.datetime) and timezone.is_aware(found):
+        found = timezone.localtime(found)
+    return formats.date_format(found, pattern)
+
+
+@register.filter
+def day_short(value: dt.date | dt.datetime | str | None) -> str:
+    """A day of this year, with its weekday: Mon 4 Dec."""
+    return day(value, "D j M")
+
+
+@register.filter
+def moment(value: dt.datetime | str | None) -> str:
+    """A moment in the shop's own time: 4 Dec 2017, 14:05."""
+    if not value:
+        return unknown()
+    found = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+    local = timezone.localtime(found) if timezone.is_aware(found) else found
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"),
+                       formats.date_format(local, "j M Y, H:i"))
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """How long something took: 4 s, 2 min 5 s, 1 h 12 min."""
+    if seconds is None:
+        return unknown()
+    whole = round(seconds)
+    if whole < 60:
+        return _("%(s)d s") % {"s": whole}
+    if whole < 3600:
+        return _("%(m)d min %(s)d s") % {"m": whole // 60, "s": whole % 60}
+    return _("%(h)d h %(m)d min") % {"h": whole // 3600, "m": whole % 3600 // 60}
+
+
+# --- Marks --------------------------------------------------------------------------------------------------------
+
+@register.simple_tag
+def icon(name: str, label: str = "", css: str = "") -> SafeString:
+    """One of the icons in static/img/icons.svg; without a label it is decoration."""
+    said = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    return format_html('<svg class="icon {}" {} width="20" height="20"><use href="{}#{}"></use></svg>', css, said,
+                       static("img/icons.svg"), name)
+
+
+# What a badge says, in which colour, and what stands behind it.
+def badges() -> dict[str, tuple[str, str, str]]:
+    return {
+        "assumed": (_("assumed"), "warning", _("Nobody said this figure: it comes from the shop's defaults.")),
+        "simulated": (_("simulated"), "purple", _("Made by a written rule for the demo; it is not a real figure.")),
+        "replay": (_("replay"), "azure", _("Made afterwards, with only what was known on that day.")),
+        "demo": (_("demo"), "purple", _("Real sales, recast; costs, stock and terms are simulated.")),
+        "given": (_("given"), "secondary", _("Said by the shop.")),
+        "info": (_("to know"), "azure", ""), "warning": (_("to look at"), "warning", ""),
+        "critical": (_("urgent"), "danger", ""),
+        "queued": (_("waiting"), "secondary", ""), "running": (_("running"), "azure", ""),
+        "done": (_("done"), "success", ""), "failed": (_("failed"), "danger", ""),
+        "cancelled": (_("cancelled"), "secondary", ""),
+        "open": (_("open"), "azure", ""), "seen": (_("seen"), "secondary", ""),
+        "resolved": (_("resolved"), "success", ""), "approved": (_("approved"), "success", ""),
+        "edited": (_("edited"), "success", ""), "dismissed": (_("dismissed"), "secondary", ""),
+        "superseded": (_("replaced"), "secondary", ""),
+        "draft": (_("draft"), "secondary", ""), "sent": (_("sent"), "azure", ""),
+        "partly_received": (_("partly received"), "warning", ""), "received": (_("received"), "success", ""),
+        "champion": (_("champion"), "success", _("The model whose forecasts are used.")),
+        "challenger": (_("challenger"), "azure", ""), "baseline": (_("baseline"), "secondary", ""),
+    }
+
+
+@register.simple_tag
+def badge(code: str, label: str = "", tone: str = "", title: str = "") -> SafeString:
+    """A small coloured word; the codes above need no label, any other code takes label and tone."""
+    known = badges().get(code, (code, "secondary", ""))
+    return format_html('<span class="badge badge-{}"{}>{}</span>', tone or known[1],
+                       format_html(' title="{}"', title or known[2]) if title or known[2] else "", label or known[0])
+
+
+@register.simple_tag
+def progress(fraction: float | None, label: str = "") -> SafeString:
+    """A bar from 0 to 1; without a fraction it only says that something goes on."""
+    said = label or _("Progress")
+    if fraction is None:
+        return format_html('<progress class="bar" aria-label="{}"></progress>', said)
+    percent = max(0, min(100, round(fraction * 100)))
+    return format_html('<progress class="bar" max="100" value="{}" aria-label="{}">{}%</progress>', percent, said,
+                       percent)
+
+
+@register.simple_tag
+def share_bar(value: float | None, tone: str = "primary", label: str = "") -> SafeString:
+    """A thin bar beside a figure in a table: a part of one."""
+    width = max(0.0, min(1.0, float(value or 0))) * 100
+    return format_html('<svg class="share-bar share-bar-{}" role="img" aria-label="{}" width="100%" height="6">'
+                       '<rect width="100%" height="6" rx="3" class="share-bar-track"></rect>'
+                       '<rect width="{}%" height="6" rx="3"></rect></svg>', tone, label or share(value), f"{width:.1f}")
+
+
+@register.simple_tag
+def sparkline(values: Sequence[float | None], label: str) -> SafeString:
+    """A line without axes, 120 by 28; the label says what it shows."""
+    known = [0.0 if value is None else float(value) for value in values]
+    if len(known) < 2:
+        return SafeString("")
+    top = max(known) or 1.0
+    points = " ".join(f"{120 * n / (len(known) - 1):.1f},{27 - 25 * value / top:.1f}" for n, value in enumerate(known))
+    return format_html('<svg class="sparkline" role="img" aria-label="{}" width="120" height="28" viewBox="0 0 120 28">'
+                       '<polyline points="{}"></polyline></svg>', label, points)
+
+
+# --- Blocks -------------------------------------------------------------------------------------------------------
+
+@register.simple_block_tag(takes_context=True, end_name="endpage_header")
+def page_header(context: template.Context, content: str, title: str, lead: str = "", back: str = "",
+                back_label: str = "") -> str:
+    """The page's h1, one sentence under it, and its actions (the block's content) at the side."""
+    return render_to_string("components/page_header.html", {
+        "title": title, "lead": lead, "back": back, "back_label": back_label, "actions": content.strip()})
+
+
+@register.simple_block_tag(takes_context=True, end_name="endcard")
+def card(context: template.Context, content: str, title: str = "", lead: str = "", css: str = "", id: str = "",
+         href: str = "", href_label: str = "", is_flush: bool = False) -> str:
+    """A box with a heading; `is_flush` for a table that touches its edges, `href` for a link in the heading."""
+    return render_to_string("components/card.html", {
+        "title": title, "lead": lead, "css": css, "id": id, "href": href, "href_label": href_label,
+        "is_flush": is_flush, "content": content})
+
+
+@register.simple_block_tag(takes_context=True, end_name="endempty")
+def empty(context: template.Context, content: str, title: str, text: str = "", icon: str = "box") -> str:
+    """What stands where there is nothing: why, and the one thing to do about it (the block's content)."""
+    return render_to_string("components/empty.html", {"title": title, "text": text, "icon": icon,
+                                                      "action": content.strip()})
+
+
+@register.simple_block_tag(takes_context=True, end_name="endfilter_bar")
+def filter_bar(context: template.Context, content: str, search: str = "", placeholder: str = "", clear: str = "",
+               label: str = "") -> str:
+    """A form that keeps filters in the URL: a search field `q`, then the selects given as content."""
+    request = context["request"]
+    kept = [(key, value) for key, value in request.GET.items() if key in ("sort", "view")]
+    used = [key for key in request.GET if key not in ("sort", "view", "page", "after", "before") and request.GET[key]]
+    return render_to_string("components/filter_bar.html", {
+        "search": search or request.GET.get("q", ""), "placeholder": placeholder or _("Search"), "kept": kept,
+        "fields": content, "is_filtered": bool(used), "clear": clear or request.path,
+        "label": label or _("Filters")})
+
+
+@register.simple_tag(takes_context=True)
+def filter_select(context: template.Context, name: str, label: str, options: Any, all_label: str = "") -> SafeString:
+    """A select of a filter bar: `options` are pairs of value and label, or plain values."""
+    chosen = context["request"].GET.get(name, "")
+    pairs = [(option, option) if isinstance(option, str) else tuple(option)[:2] for option in options]
+    return SafeString(render_to_string("components/filter_select.html", {
+        "name": name, "label": label, "chosen": chosen, "options": [(str(value), text) for value, text in pairs],
+        "all_label": all_label or _("all")}))
+
+
+@register.inclusion_tag("components/stat.html")
+def stat(label: str, value: Any, note: str = "", icon: str = "", tone: str = "", href: str = "",
+         badge: str = "") -> dict[str, Any]:
+    """A figure with its name and a line under it."""
+    return {"label": label, "value": value, "note": note, "icon": icon, "tone": tone, "href": href, "badge": badge}
+
+
+@register.inclusion_tag("components/sort_header.html", takes_context=True)
+def sort_header(context: template.Context, field: str, label: str, align: str = "", first: str = "asc",
+                default: str = "", title: str = "") -> dict[str, Any]:
+    """A column's heading that sorts by `?sort=field` or `?sort=-field`; `first` is the way of the first press."""
+    request = context["request"]
+    now = request.GET.get("sort", "") or default
+    direction = "ascending" if now == field else "descending" if now == f"-{field}" else ""
+    flip = {"ascending": f"-{field}", "descending": field}
+    query: QueryDict = request.GET.copy()
+    for key in ("page", "after", "before"):
+        query.pop(key, None)
+    query["sort"] = flip.get(direction, f"-{field}" if first == "desc" else field)
+    return {"label": label, "direction": direction, "href": f"?{query.urlencode()}", "align": align, "title": title}
+
+
+@register.inclusion_tag("components/pagination.html", takes_context=True)
+def pagination(context: template.Context, page: Any) -> dict[str, Any]:
+    """Page numbers for a Django Page, or earlier and later for anything with `previous` and `next` cursors."""
+    request = context["request"]
+
+    def href(**changes: Any) -> str:
+        query: QueryDict = request.GET.copy()
+        for key in ("page", "after", "before"):
+            query.pop(key, None)
+        query.update({key: str(value) for key, value in changes.items()})
+        return f"?{query.urlencode()}"
+
+    if isinstance(page, Page):
+        numbers = [(n, href(page=n) if isinstance(n, int) else "")
+                   for n in page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)]
+        return {"page": page, "numbers": numbers if page.paginator.num_pages > 1 else [],
+                "previous": href(page=page.previous_page_number()) if page.has_previous() else "",
+                "next": href(page=page.next_page_number()) if page.has_next() else "",
+                "first": page.start_index(), "last": page.end_index(), "total": page.paginator.count}
+    return {"page": page, "numbers": [], "total": getattr(page, "total", None), "first": getattr(page, "first", None),
+            "last": getattr(page, "last", None),
+            "previous": href(before=page.previous) if page.previous else "",
+            "next": href(after=page.next) if page.next else ""}
+
+
+@register.simple_tag
+def field(bound: BoundField, label: str = "", prefix: str = "", suffix: str = "") -> SafeString:
+    """A form's field: label, control in the house's dress, help and errors, all tied together."""
+    widget = bound.field.widget
+    kind = getattr(widget, "input_type", "")
+    css = {"checkbox": "form-check-input", "radio": "form-check-input", "select": "form-select"}.get(kind,
+                                                                                                    "form-control")
+    is_group = kind in ("checkbox", "radio") and hasattr(widget, "choices") and bool(widget.choices)
+    attrs: dict[str, str | bool] = {"class": f"{css} is-invalid" if bound.errors else css}
+    described = [f"{bound.id_for_label}_help"] if bound.help_text else []
+    if bound.errors:
+        described.append(f"{bound.id_for_label}_error")
+        attrs["aria-invalid"] = "true"
+    if described and not is_group:
+        attrs["aria-describedby"] = " ".join(described)
+    return SafeString(render_to_string("components/field.html", {
+        "field": bound, "control": bound if is_group else bound.as_widget(attrs=attrs), "kind": kind,
+        "is_group": is_group, "label": label or bound.label, "prefix": prefix, "suffix": suffix}))
+
+
+# --- Charts -------------------------------------------------------------------------------------------------------
+
+@register.inclusion_tag("components/chart.html")
+def chart(kind: str, id: str, data: dict[str, Any], title: str, size: str = "md", lead: str = "") -> dict[str, Any]:
+    """A chart and the table behind it, both from the same data; templates/README.md says what each kind takes."""
+    return {"kind": kind, "id": id, "data_id": f"{id}-data", "data": data, "title": title, "size": size, "lead": lead,
+            "table": CHART_TABLES[kind](data)}
+
+
+Table = dict[str, Any]
+
+
+def _figure(value: Any, unit: str = "") -> str:
+    if value is None or isinstance(value, str):
+        return value or "–"
+    if unit == "share":
+        return share(value, 1)
+    if unit.startswith("money:"):
+        return money_round(value, unit[6:])
+    return units(value)
+
+
+def _label(value: Any) -> str:
+    """A day where the text is one, else the text."""
+    text = str(value)
+    try:
+        return day(dt.date.fromisoformat(text))
+    except ValueError:
+        return text
+
+
+def _table_of_lines(data: dict[str, Any]) -> Table:
+    unit = data.get("unit", "")
+    columns = [data.get("x_label") or _("Day"), *(series["name"] for series in data["series"])]
+    bands = data.get("bands", [])
+    columns += [_("%(band)s, from – to") % {"band": band["name"]} for band in bands]
+    rows = [[_label(x), *(_figure(series["values"][n], unit) for series in data["series"]),
+             *(f"{_figure(band['low'][n], unit)} – {_figure(band['high'][n], unit)}"
+               if band["low"][n] is not None else "–" for band in bands)]
+            for n, x in enumerate(data["x"])]
+    notes = [f"{_label(span['from'])} – {_label(span['to'])}: {span['label']}" for span in data.get("spans", [])]
+    notes += [f"{_label(marker['x'])}: {marker['label']}" for marker in data.get("markers", [])]
+    return {"columns": columns, "rows": rows, "notes": notes}
+
+
+def _table_of_waterfall(data: dict[str, Any]) -> Table:
+    unit = data.get("unit", "")
+    return {"columns": [_("Step"), _("Quantity")],
+            "rows": [[step["label"], sign(_figure(step["value"], unit)) if step.get("kind", "part") == "part"
+                      else _figure(step["value"], unit)] for step in data["steps"]],
+            "notes": [f"{step['label']}: {step['note']}" for step in data["steps"] if step.get("note")]}
+
+
+def _table_of_calibration(data: dict[str, Any]) -> Table:
+    nominal = sorted({point[0] for series in data["series"] for point in series["points"]})
+    found = [dict(map(tuple, series["points"])) for series in data["series"]]
+    return {"columns": [_("Band promised"), *(_("%(name)s: really inside") % {"name": series["name"]}
+                                              for series in data["series"])],
+            "rows": [[share(level), *(_figure(points.get(level), "share") for points in found)] for level in nominal],
+            "notes": []}
+
+
+def _table_of_heatmap(data: dict[str, Any]) -> Table:
+    unit = data.get("unit", "")
+    return {"columns": [data.get("y_label", ""), *map(_label, data["x"])],
+            "rows": [[_label(name), *(_figure(value, unit) for value in data["values"][n])]
+                     for n, name in enumerate(data["y"])], "notes": []}
+
+
+CHART_TABLES = {"line": _table_of_lines, "bars": _table_of_lines, "waterfall": _table_of_waterfall,
+                "calibration": _table_of_calibration, "heatmap": _table_of_heatmap}
+
+
+@register.simple_tag
+def inline_list(values: Sequence[str]) -> SafeString:
+    """A few words, separated by a middle dot."""
+    return format_html_join(" · ", "{}", ((value,) for value in values))
+
+
+@register.simple_tag(takes_context=True)
+def may(context: template.Context, permission: str) -> bool:
+    """Whether the person at the page has a permission in this shop."""
+    membership = getattr(context.get("request"), "membership", None)
+    return bool(membership and membership.may(permission))
