@@ -16,15 +16,13 @@ FILES = {
     "htmx.org/dist/htmx.min.js": "htmx/htmx.min.js",
     "@tabler/core/dist/css/tabler.min.css": "tabler/tabler.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler/tabler.min.js",
-    "@tabler/icons-webfont/dist/tabler-icons.min.css": "icons/tabler-icons.min.css",
-    "@tabler/icons-webfont/dist/fonts/tabler-icons.woff2": "icons/fonts/tabler-icons.woff2",
-    "@tabler/icons-webfont/dist/fonts/tabler-icons.woff": "icons/fonts/tabler-icons.woff",
-    "@tabler/icons-webfont/dist/fonts/tabler-icons.ttf": "icons/fonts/tabler-icons.ttf",
+    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter/inter-latin.woff2",
+    "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "inter/inter-latin-ext.woff2",
     "echarts/dist/echarts.min.js": "echarts/echarts.min.js",
 }
 LICENCES = {  # the others carry theirs in their first lines
     "htmx.org/LICENSE": "htmx/LICENSE",
-    "@tabler/icons-webfont/LICENSE": "icons/LICENSE",
+    "@fontsource-variable/inter/LICENSE": "inter/LICENSE",
     "echarts/LICENSE": "echarts/LICENSE",
     "echarts/NOTICE": "echarts/NOTICE",
 }
@@ -63,7 +61,7 @@ def main() -> None:
         if target.endswith((".js", ".css")):
             content = SOURCE_MAP.sub(b"", content)
         (VENDOR / target).write_bytes(content)
-    shutil.rmtree(PACKAGES)  # 160 MB, of which the pages load 5
+    shutil.rmtree(PACKAGES)  # far more than the pages load
     note.write_text(fingerprint())
 
 
