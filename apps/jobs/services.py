@@ -200,7 +200,7 @@ class NotNow(ValueError):
 
 
 @transaction.atomic
-def cancel(*, job: Job, actor: User | None) -> Job:
+def cancel(*, job: Job, actor: User | None, label: str = "") -> Job:
     """Stop a job: one that waits at once, one that runs at its next step."""
     tenant_id = current_tenant_id()
     head = Job.objects.select_for_update().get(pk=job.pk, tenant_id=tenant_id)
@@ -210,13 +210,14 @@ def cancel(*, job: Job, actor: User | None) -> Job:
     if head.state == Job.State.QUEUED:
         head.state, head.finished_at = Job.State.CANCELLED, timezone.now()
     head.save(update_fields=["cancel_requested", "state", "finished_at"])
-    _tell(head.pk, _("%(who)s asked for it to stop.") % {"who": actor or "Stockwright"})
-    record_audit(tenant=tenant_by_id(tenant_id), actor=actor, action="job.cancelled", target=str(head))
+    _tell(head.pk, _("%(who)s asked for it to stop.") % {"who": actor or label or "Stockwright"})
+    record_audit(tenant=tenant_by_id(tenant_id), actor=actor, action="job.cancelled", target=str(head),
+                 label=label)
     return head
 
 
 @transaction.atomic
-def retry(*, job: Job, actor: User | None) -> Job:
+def retry(*, job: Job, actor: User | None, label: str = "") -> Job:
     """Run a failed or cancelled job again, with the input it had."""
     tenant_id = current_tenant_id()
     head = Job.objects.select_for_update().get(pk=job.pk, tenant_id=tenant_id)
@@ -228,8 +229,9 @@ def retry(*, job: Job, actor: User | None) -> Job:
     head.state, head.cancel_requested, head.finished_at, head.progress = Job.State.QUEUED, False, None, 0
     head.run_after, head.max_attempts = timezone.now(), head.attempts + kind(head.kind).max_attempts
     head.save()
-    _tell(head.pk, _("%(who)s asked for another try.") % {"who": actor or "Stockwright"})
-    record_audit(tenant=tenant_by_id(tenant_id), actor=actor, action="job.retried", target=str(head))
+    _tell(head.pk, _("%(who)s asked for another try.") % {"who": actor or label or "Stockwright"})
+    record_audit(tenant=tenant_by_id(tenant_id), actor=actor, action="job.retried", target=str(head),
+                 label=label)
     transaction.on_commit(lambda: ring(queues=[head.queue]))
     return head
 

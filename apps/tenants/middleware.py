@@ -15,7 +15,6 @@ from apps.tenants.models import ApiKey, Membership, Tenant
 from apps.tenants.scope import scoped_stream, tenant_context
 
 SESSION_KEY = "tenant_id"
-OPERATOR_KEY = "operator_tenant_id"
 
 
 class TenantRequest(HttpRequest):
@@ -44,15 +43,13 @@ class TenantMiddleware:
         if scheme.lower() == "bearer" and request.path.startswith("/api/"):
             request.api_key = selectors.live_key(secret.strip())
             request.tenant = request.api_key.tenant if request.api_key else None
-        elif request.path.startswith("/admin/"):
-            request.tenant = self.chosen_by_operator(request)
-        else:
+        elif not request.path.startswith("/admin/"):  # operators enter a scope by choosing it, table by table
             request.membership = self.membership(request)
             request.tenant = request.membership.tenant if request.membership else None
         if request.tenant is None:
             return self.get_response(request)
         structlog.contextvars.bind_contextvars(tenant_id=request.tenant.pk)
-        if request.tenant.status == Tenant.Status.SUSPENDED and not request.path.startswith("/admin/"):
+        if request.tenant.status == Tenant.Status.SUSPENDED:
             if not request.path.startswith("/accounts/"):
                 return self.suspended(request)
             request.tenant = request.membership = None
@@ -79,14 +76,6 @@ class TenantMiddleware:
             if place is not None:
                 return place
         return places.first()
-
-    @staticmethod
-    def chosen_by_operator(request: Any) -> Tenant | None:
-        """The tenant that an operator chose to look into; choosing it is what the audit trail holds."""
-        chosen = request.session.get(OPERATOR_KEY)
-        if chosen is None or not request.user.is_staff:
-            return None
-        return selectors.tenant_by_id(chosen)
 
     @staticmethod
     def suspended(request: HttpRequest) -> HttpResponse:

@@ -183,6 +183,8 @@ STRICT_POLICY: dict[str, list[str]] = {
 }
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": STRICT_POLICY}
 CONTENT_SECURITY_POLICIES: dict[str, dict[str, list[str]]] = {
+    # Swagger's page sets styles inline and draws its marks from data addresses.
+    "/api/docs/": {**STRICT_POLICY, "style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]},
     # Unfold's Alpine evaluates attributes of its own templates and sets styles inline.
     "/admin/": {**STRICT_POLICY, "script-src": [SELF, UNSAFE_INLINE, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]},
 }
@@ -216,17 +218,22 @@ JOBS_NIGHT_HOUR = NIGHT_HOUR
 # --- API ----------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apps.tenants.rest.problem",
+    "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Stockwright API",
     "DESCRIPTION": "Sales in, forecasts and purchase advice out.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

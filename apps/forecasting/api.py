@@ -1,0 +1,50 @@
+"""Forecasts, for programs: one item's, day by day and then week by week."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from rest_framework import mixins, serializers
+
+from apps.forecasting import selectors
+from apps.forecasting.models import SeriesForecast
+from apps.tenants.rest import TenantViewSet
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    starts_on = serializers.DateField()
+    days = serializers.IntegerField(help_text="1 for a day, 7 for a week")
+    mean = serializers.FloatField()
+    quantiles = serializers.DictField(child=serializers.FloatField(), help_text="By level, such as q0.95")
+
+
+class SeriesForecastSerializer(serializers.ModelSerializer[SeriesForecast]):
+    as_of = serializers.DateField(source="run.as_of")
+    model = serializers.CharField(source="run.model")
+    steps = serializers.SerializerMethodField()
+
+    class Meta:
+        model = SeriesForecast
+        fields = ["id", "item_id", "location_id", "as_of", "model", "steps"]
+
+    def get_steps(self, row: SeriesForecast) -> list[dict[str, Any]]:
+        found = [{"starts_on": step.starts_on, "days": step.days, "mean": step.mean,
+                  "quantiles": {f"q{level:.3g}": value for level, value in step.quantiles.items()}}
+                 for step in selectors.steps_of(row.run, row)]
+        return list(StepSerializer(found, many=True).data)
+
+
+class SeriesFilter(django_filters.FilterSet):
+    item_id = django_filters.NumberFilter()
+    location_id = django_filters.NumberFilter()
+
+
+class ForecastViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
+    """Forecasts of the newest run: mean and quantiles of demand by step. Quantiles of days are never to be added up."""
+
+    serializer_class = SeriesForecastSerializer
+    filterset_class = SeriesFilter
+
+    def rows(self) -> Any:
+        return selectors.newest_series()

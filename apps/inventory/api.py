@@ -1,0 +1,121 @@
+"""Stock levels and purchase orders, for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.inventory import selectors, services
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockLevel
+from apps.tenants.models import Permission
+from apps.tenants.rest import Conflict, TenantViewSet
+
+
+class StockLevelSerializer(serializers.ModelSerializer[StockLevel]):
+    class Meta:
+        model = StockLevel
+        fields = ["id", "item_id", "location_id", "on_hand", "mode", "counted_at", "origin", "updated_at"]
+
+
+class StockLevelFilter(django_filters.FilterSet):
+    item_id = django_filters.NumberFilter()
+    location_id = django_filters.NumberFilter()
+
+
+class StockLevelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
+    """Stock levels: what is on hand of an item at a location."""
+
+    serializer_class = StockLevelSerializer
+    filterset_class = StockLevelFilter
+
+    def rows(self) -> Any:
+        return selectors.levels()
+
+
+class OrderLineSerializer(serializers.ModelSerializer[PurchaseOrderLine]):
+    class Meta:
+        model = PurchaseOrderLine
+        fields = ["id", "item_id", "quantity", "received_quantity", "unit_cost", "expected_on", "recommendation_id"]
+
+
+class OrderSerializer(serializers.ModelSerializer[PurchaseOrder]):
+    lines = OrderLineSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = PurchaseOrder
+        fields = ["id", "number", "supplier_id", "location_id", "status", "currency", "ordered_on", "expected_on",
+                  "note", "created_at", "approved_at", "sent_at", "closed_at", "lines"]
+
+
+class ReceivedLineSerializer(serializers.Serializer[Any]):
+    line_id = serializers.IntegerField()
+    quantity = serializers.DecimalField(max_digits=14, decimal_places=3, min_value=0)
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    reference = serializers.CharField(max_length=80, help_text="Your delivery note's number: the same one counts once.")
+    lines = ReceivedLineSerializer(many=True, allow_empty=False)
+
+
+class CancelSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+
+
+class OrderFilter(django_filters.FilterSet):
+    status = django_filters.ChoiceFilter(choices=PurchaseOrder.Status.choices)
+    supplier_id = django_filters.NumberFilter()
+
+
+class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
+    """Purchase orders: draft, approved, sent, partly received, received, cancelled."""
+
+    serializer_class = OrderSerializer
+    filterset_class = OrderFilter
+    to_change = Permission.PLAN
+
+    def rows(self) -> Any:
+        return selectors.orders().prefetch_related("lines")
+
+    @extend_schema(request=None, responses=OrderSerializer)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        """Approve a draft."""
+        return self._changed(services.approve_order, order_id=int(pk))
+
+    @extend_schema(request=None, responses=OrderSerializer)
+    @action(detail=True, methods=["post"])
+    def send(self, request: Request, pk: str) -> Response:
+        """Say that an approved order went to the supplier today."""
+        return self._changed(services.mark_sent, order_id=int(pk), sent_on=self.tenant.today())
+
+    @extend_schema(request=CancelSerializer, responses=OrderSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Cancel what has not come in."""
+        given = CancelSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self._changed(services.cancel_order, order_id=int(pk), reason=given.validated_data["reason"])
+
+    @extend_schema(request=ReceiptSerializer, responses=OrderSerializer)
+    @action(detail=True, methods=["post"])
+    def receive(self, request: Request, pk: str) -> Response:
+        """Take lines in, in part or whole; the same reference moves stock once."""
+        given = ReceiptSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        lines = [services.ReceivedLine(**line) for line in given.validated_data["lines"]]
+        return self._changed(services.receive_lines, order_id=int(pk), lines=lines, received_on=self.tenant.today(),
+                             reference=given.validated_data["reference"])
+
+    def _changed(self, change: Any, *, order_id: int, **given: Any) -> Response:
+        self.get_object()
+        try:
+            change(order_id=order_id, actor=None, label=self.program, **given)
+        except services.NotPossible as error:
+            raise Conflict(str(error)) from error
+        return Response(self.get_serializer(self.get_object()).data)
