@@ -18,8 +18,8 @@ WORDS = {
     "items.",
     "not_worth_a_lot": "Of %(items)s items that could use a few units, none is worth the smallest lot it can be bought "
     "in.",
-    "budget_binds": "The budget of %(budget)s leaves out orders worth %(left_out)s of %(wanted)s; one more unit of money "
-    "would save %(cash_price)s.",
+    "budget_binds": "The budget of %(budget)s leaves out orders worth %(left_out)s of %(wanted)s; one more unit of "
+    "money would save %(cash_price)s.",
     "budget_below_cheapest_line": "The budget of %(budget)s is below the cheapest line: %(unique_id)s for "
     "%(cheapest_line)s.",
     "moq_above_budget": "The smallest order of %(items)s items costs more than the budget of %(budget)s (first: "
@@ -31,8 +31,8 @@ WORDS = {
     "come to %(reachable)s.",
     "supplier_minimum_not_worth": "%(supplier_id)s takes orders from %(minimum)s; what is needed comes to %(wanted)s, "
     "and filling it up would cost more than waiting.",
-    "supplier_minimum_topped_up": "%(supplier_id)s takes orders from %(minimum)s; what is needed came to %(wanted)s and "
-    "was filled up.",
+    "supplier_minimum_topped_up": "%(supplier_id)s takes orders from %(minimum)s; what is needed came to %(wanted)s "
+    "and was filled up.",
     "gap": "A better plan may save at most %(gap)s more.",
 }
 """One English sentence for each code, with the names of its numbers: the caller may translate it."""

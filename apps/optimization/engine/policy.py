@@ -37,7 +37,7 @@ EARLY = 0.1
 """The quantile of the stockout day that stands for 'it may already happen on'."""
 NEGLIGIBLE = 1e-9
 
-Counts = NDArray[np.int32] | Ints
+Counts = NDArray[np.int32 | np.int64]
 """Whole units, in 32 bits where they fit."""
 
 
@@ -103,13 +103,15 @@ class Outlook:
             per_unit = np.where(holding > 0, holding / self.daily_demand[rows], 0.0)
             worn_down = np.where(per_unit > 0, np.minimum(np.floor(unit_cost / per_unit), surplus), surplus)
             waiting = np.where(worn_down > 0, per_unit * worn_down * (worn_down + 1) / 2, 0.0)
-        return self.window_cost(rows, quantity) + waiting + unit_cost * (surplus - worn_down)
+        total: Floats = self.window_cost(rows, quantity) + waiting + unit_cost * (surplus - worn_down)
+        return total
 
     @cached_property
     def usual_lot(self) -> Ints:
         """The lot that would be bought anyway: the cost-optimal units, rounded up to packs and to the MOQ."""
         pack = self.items.pack_size
-        return np.maximum(-(-self.best_units // pack) * pack, self.items.moq)
+        lot: Ints = np.maximum(-(-self.best_units // pack) * pack, self.items.moq)
+        return lot
 
     @cached_property
     def best_units(self) -> Ints:
@@ -239,7 +241,8 @@ def _check_reach(items: Items, demand: Demand) -> None:
 
 def _horizons(needed: Ints, days: int) -> Ints:
     """How far each item is projected: whole weeks, so that items of like terms share blocks."""
-    return np.minimum(-(-np.maximum(needed, PROJECTION_DAYS) // 7) * 7, days)
+    weeks = -(-np.maximum(needed, PROJECTION_DAYS) // 7)
+    return np.minimum(weeks * 7, days).astype(np.int64)
 
 
 def _blocks(horizon: Ints, n_paths: int) -> Iterator[Ints]:
@@ -416,5 +419,7 @@ def _counts(values: Counts, item: Ints, step: Ints, cells: Ints) -> tuple[Ints, 
     width = int(cells.max()) + 1
     cell = values // step[item]
     place = item * width + cell
-    over = np.bincount(place, weights=values - cell * step[item], minlength=len(step) * width)
-    return np.bincount(place, minlength=len(step) * width).reshape(-1, width), over.reshape(-1, width)
+    total = len(step) * width
+    over = np.bincount(place, weights=values - cell * step[item], minlength=total)
+    counts: Ints = np.bincount(place, minlength=total)
+    return counts.reshape(-1, width), over.reshape(-1, width)

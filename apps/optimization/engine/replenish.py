@@ -22,7 +22,8 @@ SMALLEST_GAIN = 0.5
 class Plan:
     """What to order today, and why.
 
-    status: `optimal` (no better plan exists), `feasible` (a better one may exist: see `gap`), `empty` (nothing is worth
+    status: `optimal` (no better plan exists, or none better by more than solver.GAP of what this one
+    saves), `feasible` (a better one may exist: see `gap`), `empty` (nothing is worth
     ordering), `infeasible` (something is, but a limit forbids every order; the first finding names it).
     """
 
@@ -40,7 +41,7 @@ class Plan:
     saves: float
     """Expected cost saved against ordering nothing."""
     gap: float
-    """Money that a better plan may save at most; 0 where the plan is proved."""
+    """Money that a better plan may save at most."""
     cash_price: float
     """Expected cost saved by one more unit of money in the budget; 0 where it does not bind."""
 
@@ -105,11 +106,12 @@ def plan(
     reachable = np.zeros(len(minimum), dtype=np.int64)
     np.add.at(reachable, known.supplier, largest * known.unit_cost_steps)
     lines = explain.lines(look, stages)
+    unproved = 0.0 if solution.is_best else solution.gap
     found = explain.findings(
-        look, stages, limits, reachable=reachable, gap=solution.gap, cash_price=solution.cash_price
+        look, stages, limits, reachable=reachable, gap=unproved, cash_price=solution.cash_price
     )
     return Plan(
-        status=_status(final, found, solution.gap),
+        status=_status(final, found, is_best=solution.is_best),
         findings=tuple(found),
         lines=lines,
         suppliers=explain.suppliers(look, stages, limits),
@@ -158,7 +160,7 @@ def _choices(look: Outlook, lots: Ints, largest: Ints) -> Choices:
     return Choices(start, quantity, look.cost(rows, quantity), items.unit_cost_steps, items.supplier)
 
 
-def _status(final: Ints, found: list[Finding], gap: float) -> str:
+def _status(final: Ints, found: list[Finding], *, is_best: bool) -> str:
     if final.any():
-        return "feasible" if gap > 0 else "optimal"
+        return "optimal" if is_best else "feasible"
     return "infeasible" if any(finding.code in explain.IMPOSSIBLE for finding in found) else "empty"

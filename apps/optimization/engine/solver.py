@@ -3,38 +3,46 @@
 The choices of every item are a list of quantities with what each is expected to cost. What couples the items is money:
 a supplier's order is worth at least its minimum or is not placed, and all orders together fit the budget.
 
-Three steps, each exact about what it leaves to the next one:
-1. a price on money (and a subsidy at suppliers below their minimum) separates the items; the best price, found by
+Each step is exact about what it leaves to the next one:
+1. A price on money (and a subsidy at suppliers below their minimum) separates the items; the best price, found by
    bisection, bounds from below what any plan costs (Lagrange; the lower hulls of the choices are sorted once, so that
-   a trial price costs one pass);
-2. the plan at that price, mended until it keeps every limit, bounds from above;
-3. a choice whose reduced cost exceeds the distance between the two bounds stands in no better plan. The few that
-   remain go to CP-SAT, which counts money in whole numbers: no limit is broken by rounding.
+   a trial price costs one pass).
+2. Where a budget leaves no room for every supplier's minimum, a small program over suppliers chooses whom to order
+   from: what a supplier's order is worth is convex in its value, drawn by tangents from below, so this too is a bound.
+3. The plan at the best price, mended until it keeps every limit, bounds from above.
+4. A choice whose reduced cost exceeds the distance between the bounds stands in no better plan. The few that remain go
+   to CP-SAT, which counts money in whole numbers: no limit is broken by rounding.
 
-The answer depends on the input alone: one worker, a fixed seed and a limit on deterministic work, never on time. When
-the best plan is not proved, the solution says how far from it it may be.
+The answer depends on the input alone: one worker, fixed seeds, limits on work and never on time. Every solution says
+how far from the best plan it may be.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from ortools.linear_solver import pywraplp
 from ortools.sat.python import cp_model
 
 from apps.optimization.engine import ragged
 from apps.optimization.engine.frames import MONEY_STEP, Flags, Floats, Ints
 
 EXACT_CHOICES = 2_000
-"""Up to so many open choices the best plan is proved to the last step of money."""
-MODEL_CHOICES = 15_000
-"""More open choices than this are cut to those of the lowest reduced cost, and the plan is not called proved."""
-GAP = 1e-6
-"""Beyond EXACT_CHOICES, a plan this close to the bound, as a share of what the plan is worth, counts as the best."""
-WORK = 10.0
-"""Limit on CP-SAT's deterministic work, in its own unit (roughly a second each)."""
+"""With no more choices than this in all, the best plan is searched for to the last step of money."""
+GAP = 1e-4
+"""With more, a plan this close to the bound, as a share of what the plan saves, counts as the best."""
+MODEL_CHOICES = 4_000
+"""Of more open choices than this, those of the lowest reduced cost go to the search."""
+WORK = 1.0
+"""Limit on each search's deterministic work, in CP-SAT's own unit (roughly a second each)."""
+NODES = 2_000
+"""Limit on the branches of the program that chooses suppliers."""
 PRICE_STEPS = 60
 COST_STEP = 1_000_000
+TANGENTS = np.array([0.0, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 4.0])
+"""Prices of money, as multiples of the best one, at which a supplier's worth is drawn."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,10 @@ class Solution:
     """The quantities [n] of the best plan that knows every limit but the budget."""
     gap: float
     """Money by which a better plan may be cheaper: 0 where none is."""
+    is_best: bool
+    """Whether the gap is zero, or too small to matter (GAP)."""
     cash_price: float
     """Expected cost saved by one more unit of money in the budget; 0 where the budget does not bind."""
-
-    @property
-    def is_proved(self) -> bool:
-        return self.gap == 0.0
 
 
 def solve(choices: Choices, minimum: Ints, budget: int | None) -> Solution:
@@ -85,21 +91,26 @@ def solve(choices: Choices, minimum: Ints, budget: int | None) -> Solution:
         items = model.members[supplier]
         pick[items], distance = _settle_supplier(model, items, relaxed, int(supplier), pick)
         gap += distance
-    free = choices.quantity[pick]
-    if budget is None or int(model.cash[pick].sum()) <= budget:
-        return Solution(free, free, gap, 0.0)
-    return _settle_budget(model, budget, free)
+    if budget is not None and int(model.cash[pick].sum()) > budget:
+        return _settle_budget(model, budget, choices.quantity[pick])
+    return _solution(model, pick, choices.quantity[pick], gap, 0.0)
+
+
+def _solution(model: _Model, pick: Ints, free: Ints, gap: float, price: float) -> Solution:
+    worth = abs(float(model.gain[pick].sum()))
+    return Solution(model.choices.quantity[pick], free, gap, gap <= GAP * worth, price)
 
 
 class _Model:
     """The choices relative to ordering nothing, their hulls, and each supplier's hull steps sorted by what they earn.
 
-    Hull steps are sorted by supplier and ratio (change of cost per step of money); a prefix of a supplier's steps is the
-    cheapest way to spend so much there, since the ratios of each item rise along its hull.
+    Hull steps are sorted by supplier and ratio (change of cost per step of money); a prefix of a supplier's steps is
+    the cheapest way to spend so much there, since the ratios of each item rise along its hull.
     """
 
     def __init__(self, choices: Choices, minimum: Ints) -> None:
         self.choices, self.minimum = choices, minimum
+        self.is_small = len(choices.quantity) <= EXACT_CHOICES
         item = choices.item
         self.item = item
         self.gain = choices.cost - choices.cost[choices.start[:-1]][item]
@@ -109,7 +120,8 @@ class _Model:
         ratio = np.divide(gain, cash, out=np.full(len(gain), -np.inf), where=cash > 0)
         supplier = choices.supplier[item[after]]
         order = np.lexsort((ratio, supplier))
-        self.step_after, self.step_ratio = after[order], ratio[order]
+        self.step_before, self.step_after = before[order], after[order]
+        self.step_item, self.step_ratio = item[self.step_after], ratio[order]
         self.step_cash, self.step_gain = cash[order], gain[order]
         self.step_start = np.searchsorted(supplier[order], np.arange(len(minimum) + 1)).astype(np.int64)
         by_supplier = np.argsort(choices.supplier, kind="stable")
@@ -124,13 +136,16 @@ class _Model:
         self.enough = np.minimum(np.maximum(self.enough, first), self.step_start[1:])
 
     def spent(self, upto: Ints) -> Ints:
-        return self.cumulated_cash[upto] - self.cumulated_cash[self.step_start[:-1]]
+        total: Ints = self.cumulated_cash[upto] - self.cumulated_cash[self.step_start[:-1]]
+        return total
 
     def gained(self, upto: Ints) -> Floats:
-        return self.cumulated_gain[upto] - self.cumulated_gain[self.step_start[:-1]]
+        total: Floats = self.cumulated_gain[upto] - self.cumulated_gain[self.step_start[:-1]]
+        return total
 
-    def at_price(self, price: float) -> _AtPrice:
-        """Every supplier's best relaxed order when a step of money costs `price`."""
+    def at_price(self, price: float, chosen: Flags | None = None) -> _AtPrice:
+        """Every supplier's best relaxed order when a step of money costs `price`, and who is ordered from: whoever is
+        worth it, or those `chosen`."""
         worth = np.concatenate([[0], np.cumsum(self.step_ratio < -price)])
         upto = self.step_start[:-1] + worth[self.step_start[1:]] - worth[self.step_start[:-1]]
         spent = self.spent(upto)
@@ -143,10 +158,28 @@ class _Model:
         value = np.where(short, topped, value)
         value = np.where(self.can_open, value, 0.0)
         item_price = np.where(short, -ratio, price)
-        is_open = self.can_open & (value < 0)
+        is_open = self.can_open & (value < 0) if chosen is None else chosen
         relaxed_spend = np.where(short, self.minimum, spent)
         upto = np.where(short, self.enough, upto)
-        return _AtPrice(price, value, item_price, is_open, upto, int(relaxed_spend[is_open].sum()))
+        if chosen is None:
+            opening = np.where(self.can_open, np.maximum(value, 0.0), np.inf)
+            closing = np.where(self.minimum > 0, np.maximum(-value, 0.0), np.inf)
+        else:
+            opening, closing = np.where(chosen, 0.0, np.inf), np.where(chosen, np.inf, 0.0)
+        spend = int(relaxed_spend[is_open].sum())
+        return _AtPrice(price, value, item_price, is_open, opening, closing, upto, spend)
+
+    def tangents(self, supplier: int, price: float) -> tuple[Floats, Floats]:
+        """(offsets, slopes) of lines below what a supplier's order of each value changes the cost by: at its minimum,
+        and where a step of money is worth `price` or a multiple of it (TANGENTS)."""
+        first, end = self.step_start[supplier], self.step_start[supplier + 1]
+        ratios = self.step_ratio[first:end]
+        at = first + np.searchsorted(ratios, -price * TANGENTS, side="left")
+        at = np.unique(np.clip([*at, self.enough[supplier] - 1, self.enough[supplier]], first, end - 1))
+        at = at[np.isfinite(self.step_ratio[at])]
+        slopes = self.step_ratio[at]
+        spent = self.cumulated_cash[at] - self.cumulated_cash[first]
+        return self.cumulated_gain[at] - self.cumulated_gain[first] - slopes * spent, slopes
 
     def picks(self, is_open: Flags, upto: Ints) -> Ints:
         """The choice of every item when the open suppliers take their steps up to `upto`."""
@@ -165,7 +198,12 @@ class _AtPrice:
     item_price: Floats
     """[suppliers]: the price of money less the subsidy that lifts the supplier to its minimum."""
     is_open: Flags
+    opening: Floats
+    """[suppliers]: what ordering from it lifts the bound by."""
+    closing: Floats
+    """[suppliers]: what not ordering from it lifts the bound by."""
     upto: Ints
+    """[suppliers]: the hull steps taken, the one that reaches the minimum included."""
     spend: int
 
     def bound(self, budget: int) -> float:
@@ -208,99 +246,158 @@ def _settle_supplier(
     model: _Model, items: Ints, relaxed: _AtPrice, supplier: int, pick: Ints
 ) -> tuple[Ints, float]:
     """The picks of one supplier's items on their own: nothing, or the cheapest way up to its minimum; and the gap."""
-    upper = float(model.gain[pick[items]].sum())
+    trimmed = pick.copy()
+    _trim(model, trimmed, supplier, relaxed)
+    upper = float(model.gain[trimmed[items]].sum())
     if upper > 0:
-        pick, upper = model.choices.start[:-1], 0.0
-    found, gap = _improve(model, items, relaxed, None, pick, upper, float(relaxed.value[supplier]))
-    return found[items], gap
+        trimmed, upper = model.choices.start[:-1], 0.0
+    found, lower = _improve(model, items, relaxed, None, trimmed, float(relaxed.value[supplier]))
+    return found[items], max(float(model.gain[found[items]].sum()) - lower, 0.0)
 
 
 def _settle_budget(model: _Model, budget: int, free: Ints) -> Solution:
     """All items under the budget, which binds."""
+    best, _ = _best_price(model, budget, None)
+    lower = best.bound(budget)
+    chosen, supplier_bound = _choose_suppliers(model, best, budget)
+    at_best, at_feasible = _best_price(model, budget, chosen)
+    pick = _within_budget(model, at_feasible, budget)
+    items = np.arange(len(model.choices.unit_cost))
+    if model.is_small:
+        pick, lower = _improve(model, items, best, budget, pick, lower)
+    else:
+        pick, _ = _improve(model, items, at_best, budget, pick, at_best.bound(budget))
+    gap = float(model.gain[pick].sum()) - max(lower, supplier_bound)
+    return _solution(model, pick, free, max(gap, 0.0), at_best.price * MONEY_STEP)
+
+
+def _best_price(model: _Model, budget: int, chosen: Flags | None) -> tuple[_AtPrice, _AtPrice]:
+    """The price of money with the highest bound, and the lowest tried at which the relaxed orders fit the budget."""
     low, high = 0.0, max(float(-model.step_ratio[np.isfinite(model.step_ratio)].min(initial=0.0)), 0.0) * 2 + 1.0
-    best = model.at_price(low)
+    best, fitting = model.at_price(low, chosen), model.at_price(high, chosen)
     for _ in range(PRICE_STEPS):
         middle = (low + high) / 2
-        tried = model.at_price(middle)
+        tried = model.at_price(middle, chosen)
         if tried.bound(budget) > best.bound(budget):
             best = tried
         if tried.spend > budget:
             low = middle
         else:
-            high = middle
-    pick = _within_budget(model, model.at_price(high), budget)
-    items = np.arange(len(model.choices.unit_cost))
-    upper, lower = float(model.gain[pick].sum()), best.bound(budget)
-    pick, gap = _improve(model, items, best, budget, pick, upper, lower)
-    return Solution(model.choices.quantity[pick], free, gap, best.price * MONEY_STEP)
+            high, fitting = middle, tried
+    return best, fitting
+
+
+def _choose_suppliers(model: _Model, best: _AtPrice, budget: int) -> tuple[Flags, float]:
+    """Whom to order from [suppliers], and a bound on the cost of any plan.
+
+    What a supplier's order of value x changes the cost by is at least a + slope * x, for each of its tangents.
+    """
+    program = pywraplp.Solver.CreateSolver("SCIP")
+    program.SetSolverSpecificParametersAsString(f"limits/nodes = {NODES}")
+    most = model.spent(model.step_start[1:]) / MONEY_STEP
+    able = np.flatnonzero(model.can_open & (np.diff(model.step_start) > 0))
+    is_open, values, worths = [], [], []
+    for number in able:
+        opened, value = program.BoolVar(""), program.NumVar(0.0, float(most[number]), "")
+        worth = program.NumVar(-program.infinity(), 0.0, "")
+        program.Add(value <= float(most[number]) * opened)
+        program.Add(value >= float(model.minimum[number] / MONEY_STEP) * opened)
+        for offset, slope in zip(*model.tangents(int(number), best.price), strict=True):
+            program.Add(worth >= float(offset) * opened + float(slope * MONEY_STEP) * value)
+        is_open.append(opened)
+        values.append(value)
+        worths.append(worth)
+    program.Add(program.Sum(values) <= budget / MONEY_STEP)
+    program.Minimize(program.Sum(worths))
+    status = program.Solve()
+    chosen = np.zeros(len(model.minimum), dtype=bool)
+    if status not in (pywraplp.Solver.OPTIMAL, pywraplp.Solver.FEASIBLE):
+        return best.is_open, -np.inf
+    chosen[able] = [variable.solution_value() > 0.5 for variable in is_open]
+    bound = program.Objective().BestBound()
+    return chosen, bound - 1e-6 * abs(bound)
 
 
 def _within_budget(model: _Model, relaxed: _AtPrice, budget: int) -> Ints:
     """A plan that keeps every limit: suppliers that earn least for their money are left out until the rest fits, and
     what then remains goes to the best next steps."""
     is_open = relaxed.is_open.copy()
-    spent, gained = model.spent(relaxed.upto), model.gained(relaxed.upto)
+    pick = model.picks(is_open, relaxed.upto)
+    for supplier in np.flatnonzero(is_open & (model.minimum > 0)):
+        _trim(model, pick, int(supplier), relaxed)
+    item_supplier = model.choices.supplier
+    count = len(model.minimum)
+    spent = np.bincount(item_supplier, weights=model.cash[pick], minlength=count)
+    gained = np.bincount(item_supplier, weights=model.gain[pick], minlength=count)
     is_open &= gained < 0
-    worst_first = np.argsort(-gained / np.maximum(spent, 1), kind="stable")
-    for supplier in worst_first:
-        if int(spent[is_open].sum()) <= budget:
+    for supplier in np.argsort(-gained / np.maximum(spent, 1.0), kind="stable"):
+        if spent[is_open].sum() <= budget:
             break
         is_open[supplier] = False
-    pick = model.picks(is_open, relaxed.upto)
-    left = budget - int(model.cash[pick].sum())
-    supplier = np.repeat(np.arange(len(model.minimum)), np.diff(model.step_start))
-    ahead = (np.arange(len(supplier)) >= relaxed.upto[supplier]) & is_open[supplier] & (model.step_ratio < 0)
-    waiting = np.flatnonzero(ahead)
-    blocked: set[int] = set()
-    for step in waiting[np.argsort(model.step_ratio[waiting], kind="stable")]:
-        after = int(model.step_after[step])
-        item, cash = int(model.item[after]), int(model.step_cash[step])
-        if item in blocked:
-            continue
-        if cash > left:
-            blocked.add(item)
-            continue
-        pick[item], left = after, left - cash
+    pick = np.where(is_open[item_supplier], pick, model.choices.start[:-1])
+    _fill(model, pick, is_open, budget - int(model.cash[pick].sum()))
     return pick
 
 
+def _trim(model: _Model, pick: Ints, supplier: int, relaxed: _AtPrice) -> None:
+    """Take back steps not worth their money, the worst first, as far as the supplier's minimum still holds."""
+    over = int(model.cash[pick[model.members[supplier]]].sum() - model.minimum[supplier])
+    for step in range(int(relaxed.upto[supplier]) - 1, int(model.step_start[supplier]) - 1, -1):
+        if model.step_ratio[step] <= -relaxed.price:
+            break
+        after, cash = int(model.step_after[step]), int(model.step_cash[step])
+        item = int(model.item[after])
+        if pick[item] == after and cash <= over:
+            pick[item], over = model.step_before[step], over - cash
+
+
+def _fill(model: _Model, pick: Ints, is_open: Flags, left: int) -> None:
+    """Spend what is left on the best next steps of the open suppliers."""
+    supplier = np.repeat(np.arange(len(model.minimum)), np.diff(model.step_start))
+    ahead = np.flatnonzero(is_open[supplier] & (model.step_ratio < 0) & (model.step_after > pick[model.step_item]))
+    for step in ahead[np.argsort(model.step_ratio[ahead], kind="stable")]:
+        item, cash = model.step_item[step], int(model.step_cash[step])
+        if cash <= left and pick[item] == model.step_before[step]:
+            pick[item], left = model.step_after[step], left - cash
+
+
 def _improve(
-    model: _Model, items: Ints, relaxed: _AtPrice, budget: int | None, pick: Ints, upper: float, lower: float
+    model: _Model, items: Ints, relaxed: _AtPrice, budget: int | None, pick: Ints, lower: float
 ) -> tuple[Ints, float]:
-    """The best plan over these items, from a plan that keeps the limits (`pick`, `upper`) and a bound (`lower`)."""
+    """The best plan found over these items and the best bound, from a plan that keeps the limits and a bound."""
+    upper = float(model.gain[pick[items]].sum())
     gap = upper - lower
     if gap <= 1e-9 * max(1.0, abs(upper)):
-        return pick, 0.0
+        return pick, upper
     choices = model.choices
     lengths = np.diff(choices.start)[items]
     flat = ragged.spans(choices.start[:-1][items], lengths)
-    start = ragged.starts(lengths)
-    supplier = choices.supplier[model.item[flat]]
-    reduced = model.gain[flat] + relaxed.item_price[supplier] * model.cash[flat]
-    reduced -= np.repeat(np.minimum.reduceat(reduced, start[:-1]), lengths)
-    opening = np.maximum(relaxed.value, 0.0)
-    penalty = np.where(choices.quantity[flat] > 0, opening[supplier] + reduced, 0.0)
-    closing = np.where(model.minimum > 0, np.maximum(-relaxed.value, 0.0), np.inf)
-    is_nothing = choices.quantity[flat] == 0
-    penalty = np.where(is_nothing, np.minimum(reduced, closing[supplier]), penalty)
-    room = gap * (1 + 1e-9) + 1e-9
-    can_open = model.can_open[supplier]
-    kept = ((penalty <= room) & (can_open | is_nothing)) | np.isin(flat, pick[items])
-    exact = True
-    if int(kept.sum()) > MODEL_CHOICES:
-        exact = False
-        limit = np.partition(penalty[kept], MODEL_CHOICES)[MODEL_CHOICES]
-        kept &= (penalty < limit) | np.isin(flat, pick[items]) | is_nothing
-    tolerance = 0.0 if int(kept.sum()) <= EXACT_CHOICES else GAP * max(abs(upper), 1.0)
+    penalty = _penalties(model, relaxed, flat, ragged.starts(lengths))
+    chosen = np.isin(flat, pick[items])
+    kept = (penalty <= gap * (1 + 1e-9) + 1e-9) | chosen
+    tolerance = 0.0 if model.is_small else GAP * abs(upper)
     if gap <= tolerance:
-        return pick, 0.0
+        return pick, lower
+    is_complete = int(kept.sum()) <= MODEL_CHOICES
+    if not is_complete:
+        kept = (penalty < np.partition(penalty[kept], MODEL_CHOICES)[MODEL_CHOICES]) | chosen
     found, bound = _search(model, flat[kept], budget, pick, tolerance)
     total = float(model.gain[found[items]].sum())
-    if total >= upper:
+    if total > upper:
         found, total = pick, upper
-    proved = max(lower, bound) if exact else lower
-    remaining = total - proved
-    return found, 0.0 if remaining <= max(tolerance, 2e-6 * len(items)) else remaining
+    if is_complete:
+        lower = max(lower, min(bound, total))
+    return found, total if total - lower <= len(items) / COST_STEP else lower
+
+
+def _penalties(model: _Model, relaxed: _AtPrice, flat: Ints, start: Ints) -> Floats:
+    """What choosing each of `flat` (item by item, from `start` on) lifts the bound by, at least."""
+    choices = model.choices
+    supplier = choices.supplier[model.item[flat]]
+    reduced = model.gain[flat] + relaxed.item_price[supplier] * model.cash[flat]
+    reduced -= np.repeat(np.minimum.reduceat(reduced, start[:-1]), np.diff(start))
+    opening, closing = relaxed.opening[supplier], relaxed.closing[supplier]
+    return np.where(choices.quantity[flat] > 0, opening + reduced, np.minimum(reduced, closing))
 
 
 def _search(model: _Model, flat: Ints, budget: int | None, pick: Ints, tolerance: float) -> tuple[Ints, float]:
@@ -312,7 +409,7 @@ def _search(model: _Model, flat: Ints, budget: int | None, pick: Ints, tolerance
     cash = model.cash[flat]
     taken = [sat.new_bool_var("") for _ in range(len(flat))]
     bounds = np.flatnonzero(np.diff(item, prepend=-1, append=-1))
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds):
         sat.add_exactly_one(taken[first:last])
     supplier = choices.supplier[item]
     for number in np.unique(supplier[choices.quantity[flat] > 0]):
@@ -328,8 +425,8 @@ def _search(model: _Model, flat: Ints, budget: int | None, pick: Ints, tolerance
         sat.add_hint(is_open, bool(np.isin(flat[theirs], pick).any()))
     if budget is not None:
         sat.add(cp_model.LinearExpr.weighted_sum(taken, cash.tolist()) <= budget)
-    for place, chosen in enumerate(np.isin(flat, pick)):
-        sat.add_hint(taken[place], bool(chosen))
+    for variable, in_hand in zip(taken, np.isin(flat, pick), strict=True):
+        sat.add_hint(variable, bool(in_hand))
     sat.minimize(cp_model.LinearExpr.weighted_sum(taken, gain.tolist()))
 
     solver = cp_model.CpSolver()

@@ -129,7 +129,7 @@ def _saves(outlook: Outlook, frame: pd.DataFrame) -> Floats:
 
 
 def _drivers(frame: pd.DataFrame) -> list[str]:
-    direction = np.sign(frame["order_quantity"] - frame["previous_quantity"]).to_numpy()
+    direction = np.sign((frame["order_quantity"] - frame["previous_quantity"]).to_numpy())
     moved = np.column_stack([frame[f"{part}_change"].to_numpy() * direction for part in PARTS])
     furthest = moved.argmax(axis=1) if len(frame) else np.zeros(0, dtype=np.int64)
     need = np.where(frame["demand_change"] * direction >= -frame["position_change"] * direction, "demand", "stock")
