@@ -1,4 +1,4 @@
-"""Registers the app."""
+"""Registers the app, and gives every new tenant its planning defaults and first location."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -9,3 +9,9 @@ class CatalogConfig(AppConfig):
     label = "catalog"
     verbose_name = _("Catalog")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.catalog.services import furnish_tenant  # noqa: PLC0415 - models are loaded only now
+        from apps.tenants.services import on_tenant_made  # noqa: PLC0415
+
+        on_tenant_made(furnish_tenant)

@@ -10,14 +10,21 @@ from apps.tenants.tables import TenantForeignKey, TenantModel
 
 
 class SaleLine(TenantModel):
-    """One line of one order, written once. A correction is a further revision with signed quantities.
+    """One line of one order, written once. A correction takes back what was stated and states anew, signed.
 
-    The state of a line is the sum of its revisions. No customer is in here, only a keyed pseudonym.
+    The state of a line is the sum of its revisions; a witness adds nothing, and remembers that a newer version said
+    the same. No customer is in here, only a keyed pseudonym.
     """
+
+    class Entry(models.IntegerChoices):
+        TAKEN_BACK = -1, _("taken back")
+        WITNESS = 0, _("confirmed")
+        STATED = 1, _("stated")
 
     channel = TenantForeignKey("catalog.Channel", models.PROTECT)
     external_line_id = models.CharField(max_length=120)
     revision = models.PositiveIntegerField(default=0)
+    entry = models.SmallIntegerField(choices=Entry, default=Entry.STATED)
     order_id = models.CharField(_("order"), max_length=80)
     item = TenantForeignKey("catalog.Item", models.PROTECT)
     location = TenantForeignKey("catalog.Location", models.PROTECT)
@@ -29,6 +36,7 @@ class SaleLine(TenantModel):
     promotion = models.CharField(_("promotion"), max_length=80, blank=True)
     currency = models.CharField(_("currency"), max_length=3)
     occurred_at = models.DateTimeField(_("sold"))
+    version_at = models.DateTimeField(default=timezone.now, help_text=_("The moment of which the source speaks"))
     recorded_at = models.DateTimeField(_("recorded"), default=timezone.now)
     source = models.CharField(max_length=40, blank=True)
 

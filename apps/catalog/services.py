@@ -1,0 +1,293 @@
+"""Items, locations, suppliers and terms: made and changed in sets, found by the names that channels use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from psycopg import sql
+
+from apps.catalog.models import Channel, ExternalId, Item, Location, Origin, PlanningDefaults, Supplier, SupplyTerm
+from apps.tenants.models import Tenant, User
+from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
+from apps.tenants.services import record_audit
+
+MAIN_LOCATION = "main"
+
+
+class TooManyItems(ValueError):
+    """The tenant's plan has no room for so many items; the message says how many it has room for."""
+
+
+@dataclass(frozen=True)
+class Upserted:
+    """What became of a set of rows."""
+
+    made: int
+    changed: int
+    unchanged: int
+
+
+def furnish_tenant(tenant: Tenant) -> None:
+    """Give a new tenant, in whose scope this is called, its planning defaults and its first location."""
+    PlanningDefaults.objects.get_or_create(tenant=tenant)
+    Location.objects.get_or_create(tenant=tenant, code=MAIN_LOCATION, defaults={"name": _("Main")})
+
+
+@transaction.atomic
+def make_channel(*, slug: str, name: str = "", kind: str = Channel.Kind.FILE) -> Channel:
+    """The channel of a short name, made if it is new."""
+    short = slugify(slug)[:60] or "file"
+    channel, _made = Channel.objects.get_or_create(slug=short, tenant_id=current_tenant_id(),
+                                                   defaults={"name": (name or slug)[:120], "kind": kind})
+    return channel
+
+
+@transaction.atomic
+def make_locations(*, channel: Channel, names: Iterable[str]) -> dict[str, int]:
+    """The location that each of a channel's names means, made if it is new."""
+    wanted = sorted({name.strip()[:200] for name in names if name.strip()})
+    known = dict(ExternalId.objects.filter(channel=channel, kind=ExternalId.Kind.LOCATION, value__in=wanted)
+                 .values_list("value", "location_id"))
+    for name in wanted:
+        if name in known:
+            continue
+        code = slugify(name)[:60] or f"location-{len(known) + 1}"
+        location, _made = Location.objects.get_or_create(code=code, tenant_id=current_tenant_id(),
+                                                         defaults={"name": name[:120]})
+        ExternalId.objects.create(channel=channel, kind=ExternalId.Kind.LOCATION, value=name, location=location)
+        known[name] = location.pk
+    return {name: int(location_id) for name, location_id in known.items()}
+
+
+@transaction.atomic
+def main_location() -> Location:
+    """The location where sales and stock stand when nobody names one."""
+    location, _made = Location.objects.get_or_create(code=MAIN_LOCATION, tenant_id=current_tenant_id(),
+                                                     defaults={"name": _("Main")})
+    return location
+
+
+_LINK = """
+INSERT INTO catalog_externalid (tenant_id, channel_id, kind, value, item_id, location_id)
+SELECT %(tenant)s, %(channel)s, 'item', wanted.value, same.item_id, NULL
+FROM (SELECT DISTINCT value, sku FROM {rows}) wanted
+JOIN (SELECT sku, min(id) AS item_id FROM catalog_item WHERE tenant_id = %(tenant)s
+      GROUP BY sku HAVING count(*) = 1) same USING (sku)
+WHERE NOT EXISTS (SELECT FROM catalog_externalid known WHERE known.tenant_id = %(tenant)s
+                  AND known.channel_id = %(channel)s AND known.kind = 'item' AND known.value = wanted.value)
+ON CONFLICT (tenant_id, channel_id, kind, value) DO NOTHING
+"""
+
+_CHANGE_ITEMS = """
+UPDATE catalog_item item SET
+    title = coalesce(said.title, item.title), category = coalesce(said.category, item.category),
+    brand = coalesce(said.brand, item.brand), unit_of_measure = coalesce(said.unit_of_measure, item.unit_of_measure),
+    unit_cost = coalesce(said.unit_cost, item.unit_cost), price = coalesce(said.price, item.price),
+    status = coalesce(said.status, item.status),
+    cost_origin = CASE WHEN said.unit_cost IS NULL THEN item.cost_origin ELSE %(origin)s END, updated_at = %(now)s
+FROM (SELECT known.item_id, rows.* FROM {rows} rows JOIN catalog_externalid known
+      ON known.tenant_id = %(tenant)s AND known.channel_id = %(channel)s AND known.kind = 'item'
+      AND known.value = rows.value) said
+WHERE item.tenant_id = %(tenant)s AND item.id = said.item_id
+  AND (coalesce(said.title, item.title), coalesce(said.category, item.category), coalesce(said.brand, item.brand),
+       coalesce(said.unit_of_measure, item.unit_of_measure), coalesce(said.unit_cost, item.unit_cost),
+       coalesce(said.price, item.price), coalesce(said.status, item.status),
+       CASE WHEN said.unit_cost IS NULL THEN item.cost_origin ELSE %(origin)s END)
+      IS DISTINCT FROM (item.title, item.category, item.brand, item.unit_of_measure, item.unit_cost, item.price,
+                        item.status, item.cost_origin)
+"""
+
+_NEW_ITEMS = """
+CREATE TEMP TABLE catalog_new_items ON COMMIT DROP AS
+SELECT nextval(pg_get_serial_sequence('catalog_item', 'id')) AS id, rows.*
+FROM {rows} rows WHERE NOT EXISTS (
+    SELECT FROM catalog_externalid known WHERE known.tenant_id = %(tenant)s AND known.channel_id = %(channel)s
+    AND known.kind = 'item' AND known.value = rows.value)
+"""
+
+_MAKE_ITEMS = """
+INSERT INTO catalog_item (tenant_id, id, sku, title, category, brand, unit_of_measure, unit_cost, cost_origin, price,
+                          status, created_at, updated_at)
+SELECT %(tenant)s, id, sku, coalesce(title, sku), coalesce(category, ''), coalesce(brand, ''),
+       coalesce(unit_of_measure, ''), unit_cost, %(origin)s, price, coalesce(status, 'active'), %(now)s, %(now)s
+FROM catalog_new_items
+"""
+
+_NAME_ITEMS = """
+INSERT INTO catalog_externalid (tenant_id, channel_id, kind, value, item_id, location_id)
+SELECT %(tenant)s, %(channel)s, 'item', value, id, NULL FROM catalog_new_items
+"""
+
+
+@transaction.atomic
+def upsert_items(*, channel: Channel, rows: str, origin: str = Origin.GIVEN) -> Upserted:
+    """Make and change items from a temp table, one row for each `value`, by which the channel knows the item.
+
+    Columns: value, sku, title, category, brand, unit_of_measure, unit_cost, price, status; what is NULL was not said
+    and changes nothing. A value new to the channel is first looked for among the skus: a sku that only one item has
+    means that item.
+    """
+    given = {"tenant": current_tenant_id(), "channel": channel.pk, "origin": str(origin), "now": timezone.now()}
+    table = sql.Identifier(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL(_LINK).format(rows=table), given)
+        cursor.execute(sql.SQL("SELECT count(*) FROM {rows}").format(rows=table))
+        total = int(cursor.fetchone()[0])
+        cursor.execute(sql.SQL(_CHANGE_ITEMS).format(rows=table), given)
+        changed = cursor.rowcount
+        cursor.execute(sql.SQL(_NEW_ITEMS).format(rows=table), given)
+        made = cursor.rowcount
+        if made:
+            _check_room(made)
+            cursor.execute(_MAKE_ITEMS, given)
+            cursor.execute(_NAME_ITEMS, given)
+        cursor.execute("DROP TABLE catalog_new_items")
+    return Upserted(made=made, changed=changed, unchanged=total - changed - made)
+
+
+def _check_room(more: int) -> None:
+    room = tenant_by_id(current_tenant_id()).limit("items")
+    if Item.objects.count() + more > room:
+        raise TooManyItems(_("Your plan has room for %(room)d items; this would make it more.") % {"room": room})
+
+
+_SUPPLIERS = """
+CREATE TEMP TABLE catalog_said_suppliers ON COMMIT DROP AS
+SELECT supplier AS name, (array_agg(currency ORDER BY row_number) FILTER (WHERE currency IS NOT NULL))[1] AS currency,
+       (array_agg(minimum_order_value ORDER BY row_number) FILTER (WHERE minimum_order_value IS NOT NULL))[1]
+           AS minimum_order_value,
+       (array_agg(review_period_days ORDER BY row_number) FILTER (WHERE review_period_days IS NOT NULL))[1]
+           AS review_period_days,
+       (array_agg(lead_time_days ORDER BY row_number) FILTER (WHERE item_id IS NULL AND lead_time_days IS NOT NULL))[1]
+           AS lead_time_days,
+       (array_agg(lead_time_spread_days ORDER BY row_number)
+           FILTER (WHERE item_id IS NULL AND lead_time_spread_days IS NOT NULL))[1] AS lead_time_spread_days
+FROM {rows} GROUP BY supplier
+"""
+
+_UPSERT_SUPPLIERS = """
+INSERT INTO catalog_supplier AS supplier (tenant_id, name, currency, email, lead_time_days, lead_time_spread_days,
+                                          minimum_order_value, review_period_days, origin)
+SELECT %(tenant)s, name, coalesce(currency, ''), '', lead_time_days, lead_time_spread_days, minimum_order_value,
+       review_period_days, %(origin)s FROM catalog_said_suppliers
+ON CONFLICT (tenant_id, name) DO UPDATE SET
+    currency = coalesce(nullif(excluded.currency, ''), supplier.currency),
+    lead_time_days = coalesce(excluded.lead_time_days, supplier.lead_time_days),
+    lead_time_spread_days = coalesce(excluded.lead_time_spread_days, supplier.lead_time_spread_days),
+    minimum_order_value = coalesce(excluded.minimum_order_value, supplier.minimum_order_value),
+    review_period_days = coalesce(excluded.review_period_days, supplier.review_period_days),
+    origin = excluded.origin
+WHERE (coalesce(nullif(excluded.currency, ''), supplier.currency),
+       coalesce(excluded.lead_time_days, supplier.lead_time_days),
+       coalesce(excluded.lead_time_spread_days, supplier.lead_time_spread_days),
+       coalesce(excluded.minimum_order_value, supplier.minimum_order_value),
+       coalesce(excluded.review_period_days, supplier.review_period_days), excluded.origin)
+      IS DISTINCT FROM (supplier.currency, supplier.lead_time_days, supplier.lead_time_spread_days,
+                        supplier.minimum_order_value, supplier.review_period_days, supplier.origin)
+RETURNING supplier.id
+"""
+
+# The first supplier of an item is its preferred one, until someone says otherwise.
+_UPSERT_TERMS = """
+INSERT INTO catalog_supplyterm AS term (tenant_id, item_id, supplier_id, lead_time_days, lead_time_spread_days, moq,
+                                        pack_size, unit_cost, is_preferred, origin)
+SELECT %(tenant)s, said.item_id, supplier.id, said.lead_time_days, said.lead_time_spread_days, said.moq,
+       said.pack_size, said.unit_cost,
+       row_number() OVER (PARTITION BY said.item_id ORDER BY said.row_number) = 1 AND NOT EXISTS (
+           SELECT FROM catalog_supplyterm other WHERE other.tenant_id = %(tenant)s AND other.item_id = said.item_id),
+       %(origin)s
+FROM {rows} said JOIN catalog_supplier supplier ON supplier.tenant_id = %(tenant)s AND supplier.name = said.supplier
+WHERE said.item_id IS NOT NULL
+ON CONFLICT (tenant_id, item_id, supplier_id) DO UPDATE SET
+    lead_time_days = coalesce(excluded.lead_time_days, term.lead_time_days),
+    lead_time_spread_days = coalesce(excluded.lead_time_spread_days, term.lead_time_spread_days),
+    moq = coalesce(excluded.moq, term.moq), pack_size = coalesce(excluded.pack_size, term.pack_size),
+    unit_cost = coalesce(excluded.unit_cost, term.unit_cost), origin = excluded.origin
+WHERE (coalesce(excluded.lead_time_days, term.lead_time_days),
+       coalesce(excluded.lead_time_spread_days, term.lead_time_spread_days), coalesce(excluded.moq, term.moq),
+       coalesce(excluded.pack_size, term.pack_size), coalesce(excluded.unit_cost, term.unit_cost), excluded.origin)
+      IS DISTINCT FROM (term.lead_time_days, term.lead_time_spread_days, term.moq, term.pack_size, term.unit_cost,
+                        term.origin)
+RETURNING term.xmax = 0
+"""
+
+
+@transaction.atomic
+def upsert_terms(*, rows: str, origin: str = Origin.GIVEN) -> Upserted:
+    """Make and change suppliers and their terms from a temp table, one row for each supplier and item.
+
+    Columns: row_number, supplier, item_id, lead_time_days, lead_time_spread_days, moq, pack_size, unit_cost,
+    minimum_order_value, review_period_days, currency; what is NULL was not said and changes nothing. A row without an
+    item speaks for all that its supplier sells. A row counts as changed where it or its supplier changed.
+    """
+    given = {"tenant": current_tenant_id(), "origin": str(origin)}
+    table = sql.Identifier(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL(_SUPPLIERS).format(rows=table))
+        cursor.execute(_UPSERT_SUPPLIERS, given)
+        suppliers = [row[0] for row in cursor.fetchall()]
+        cursor.execute("DROP TABLE catalog_said_suppliers")
+        cursor.execute(sql.SQL("SELECT count(*) FILTER (WHERE item_id IS NOT NULL), count(*) FILTER ("
+                               "WHERE item_id IS NULL AND supplier IN (SELECT name FROM catalog_supplier "
+                               "WHERE tenant_id = %(tenant)s AND id = ANY(%(suppliers)s))), count(*) FROM {rows}")
+                       .format(rows=table), {**given, "suppliers": suppliers})
+        for_items, for_suppliers, total = cursor.fetchone()
+        made = changed = 0
+        if for_items:
+            cursor.execute(sql.SQL(_UPSERT_TERMS).format(rows=table), given)
+            fresh = [row[0] for row in cursor.fetchall()]
+            made, changed = sum(fresh), len(fresh) - sum(fresh)
+        changed += for_suppliers
+    return Upserted(made=made, changed=changed, unchanged=total - made - changed)
+
+
+EDITABLE_DEFAULTS = ("lead_time_days", "lead_time_spread_days", "review_period_days", "cost_share",
+                     "holding_cost_rate", "cash_budget", "planned_units_per_week")
+
+
+@transaction.atomic
+def change_defaults(*, actor: User | None, **fields: Any) -> PlanningDefaults:
+    """Change what is assumed where nothing is said; the audit trail keeps what was there before."""
+    unknown = set(fields) - set(EDITABLE_DEFAULTS)
+    if unknown:
+        raise TypeError(f"No planning default is called {', '.join(sorted(unknown))}.")
+    defaults, _made = PlanningDefaults.objects.select_for_update().get_or_create(tenant_id=current_tenant_id())
+    before = {name: str(getattr(defaults, name)) for name in fields}
+    for name, value in fields.items():
+        setattr(defaults, name, value)
+    defaults.full_clean(exclude=["tenant"], validate_unique=False)
+    defaults.save()
+    record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, action="defaults.changed",
+                 detail={"before": before, "after": {name: str(value) for name, value in fields.items()}})
+    return defaults
+
+
+EDITABLE_TERMS = ("lead_time_days", "lead_time_spread_days", "moq", "pack_size", "unit_cost")
+
+
+@transaction.atomic
+def change_term(*, item: Item, supplier: Supplier, actor: User | None, **fields: Any) -> SupplyTerm:
+    """Say what a supplier asks for one item; from then on it is given, and no longer assumed or simulated."""
+    unknown = set(fields) - set(EDITABLE_TERMS)
+    if unknown:
+        raise TypeError(f"No supply term is called {', '.join(sorted(unknown))}.")
+    term, made = SupplyTerm.objects.select_for_update().get_or_create(
+        tenant_id=current_tenant_id(), item=item, supplier=supplier,
+        defaults={"is_preferred": not SupplyTerm.objects.filter(item=item, is_preferred=True).exists()})
+    before = {} if made else {name: str(getattr(term, name)) for name in fields}
+    for name, value in fields.items():
+        setattr(term, name, value)
+    term.origin = Origin.GIVEN
+    term.full_clean(exclude=["tenant"], validate_unique=False)
+    term.save()
+    record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, action="term.changed",
+                 target=f"{item.sku} · {supplier.name}"[:200],
+                 detail={"before": before, "after": {name: str(value) for name, value in fields.items()}})
+    return term

@@ -1,0 +1,275 @@
+"""Writing what was sold: the ledger of lines, the daily demand derived from it, and promotions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.utils import timezone
+from psycopg import sql
+
+from apps.inventory import services as inventory
+from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
+
+# Where at least this share of the known days is touched, deriving all of them is faster than finding them.
+REBUILD_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of a set of stated lines; the three add up to the lines that were given."""
+
+    made: int
+    corrected: int
+    unchanged: int
+
+
+# Whoever writes a tenant's ledger writes alone: what is compared is what is corrected.
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('sales.ledger'), %(tenant)s::int)"
+
+_STATE = """
+INSERT INTO sales_saleline (tenant_id, channel_id, external_line_id, revision, entry, order_id, item_id, location_id,
+    customer, quantity, shelf_price, paid_price, discount, promotion, currency, occurred_at, version_at, recorded_at,
+    source)
+SELECT %(tenant)s, channel_id, external_line_id, 0, 1, order_id, item_id, location_id, customer, quantity, shelf_price,
+       paid_price, discount, promotion, currency, occurred_at, version_at, %(now)s, source
+FROM {rows}
+ON CONFLICT (tenant_id, channel_id, external_line_id, revision) DO NOTHING
+"""
+
+_CONTENT = """({0}.quantity, coalesce({0}.paid_price, -1), coalesce({0}.shelf_price, -1), {0}.discount, {0}.item_id,
+{0}.location_id, {0}.occurred_at, {0}.order_id, {0}.currency, {0}.promotion, {0}.customer)"""
+
+# What the ledger says of each given line (its last statement, its last version) beside the newest given statement.
+_COMPARE = """
+CREATE TEMP TABLE sales_compared ON COMMIT DROP AS
+WITH said AS (
+    SELECT DISTINCT ON (channel_id, external_line_id) * FROM {rows} given
+    ORDER BY channel_id, external_line_id, version_at DESC, {given_content} DESC
+), last AS (
+    SELECT said.channel_id, said.external_line_id, max(line.revision) AS revision,
+           max(line.revision) FILTER (WHERE line.entry = 1) AS stated, max(line.version_at) AS version_at
+    FROM said JOIN sales_saleline line ON line.tenant_id = %(tenant)s AND line.channel_id = said.channel_id
+         AND line.external_line_id = said.external_line_id
+    GROUP BY said.channel_id, said.external_line_id
+)
+SELECT said.*, last.revision AS last_revision, last.stated, held.occurred_at AS held_at, held.item_id AS held_item_id,
+       held.location_id AS held_location_id, said.version_at > last.version_at AS is_newer,
+       {said_content} = {held_content} AS is_same,
+       (said.version_at, {said_content}) > (last.version_at, {held_content}) AS is_due
+FROM said JOIN last USING (channel_id, external_line_id)
+JOIN sales_saleline held ON held.tenant_id = %(tenant)s AND held.channel_id = last.channel_id
+     AND held.external_line_id = last.external_line_id AND held.revision = last.stated
+""".replace("{given_content}", _CONTENT.format("given")).replace("{said_content}", _CONTENT.format("said")).replace(
+    "{held_content}", _CONTENT.format("held"))
+
+_TAKE_BACK = """
+INSERT INTO sales_saleline (tenant_id, channel_id, external_line_id, revision, entry, order_id, item_id, location_id,
+    customer, quantity, shelf_price, paid_price, discount, promotion, currency, occurred_at, version_at, recorded_at,
+    source)
+SELECT %(tenant)s, held.channel_id, held.external_line_id, due.last_revision + 1, -1, held.order_id, held.item_id,
+       held.location_id, held.customer, -held.quantity, held.shelf_price, held.paid_price, -held.discount,
+       held.promotion, held.currency, held.occurred_at, due.version_at, %(now)s, due.source
+FROM sales_compared due JOIN sales_saleline held ON held.tenant_id = %(tenant)s AND held.channel_id = due.channel_id
+     AND held.external_line_id = due.external_line_id AND held.revision = due.stated
+WHERE due.is_due AND NOT due.is_same
+"""
+
+_STATE_ANEW = """
+INSERT INTO sales_saleline (tenant_id, channel_id, external_line_id, revision, entry, order_id, item_id, location_id,
+    customer, quantity, shelf_price, paid_price, discount, promotion, currency, occurred_at, version_at, recorded_at,
+    source)
+SELECT %(tenant)s, channel_id, external_line_id, last_revision + 2, 1, order_id, item_id, location_id, customer,
+       quantity, shelf_price, paid_price, discount, promotion, currency, occurred_at, version_at, %(now)s, source
+FROM sales_compared due WHERE due.is_due AND NOT due.is_same
+"""
+
+_WITNESS = """
+INSERT INTO sales_saleline (tenant_id, channel_id, external_line_id, revision, entry, order_id, item_id, location_id,
+    customer, quantity, shelf_price, paid_price, discount, promotion, currency, occurred_at, version_at, recorded_at,
+    source)
+SELECT %(tenant)s, channel_id, external_line_id, last_revision + 1, 0, order_id, item_id, location_id, customer,
+       0, shelf_price, paid_price, 0, promotion, currency, occurred_at, version_at, %(now)s, source
+FROM sales_compared due WHERE due.is_newer AND due.is_same
+"""
+
+_TOUCHED = """
+CREATE TEMP TABLE sales_touched ON COMMIT DROP AS
+SELECT DISTINCT item_id, location_id, (occurred_at AT TIME ZONE %(zone)s)::date AS date FROM {rows}
+"""
+
+_TOUCHED_BY_CORRECTIONS = """
+INSERT INTO sales_touched
+SELECT DISTINCT held_item_id, held_location_id, (held_at AT TIME ZONE %(zone)s)::date FROM sales_compared
+WHERE is_due AND NOT is_same
+EXCEPT SELECT item_id, location_id, date FROM sales_touched
+"""
+
+
+# The state of each given item, location and day; a day whose lines were all taken back is no day with demand.
+_DERIVE = """
+CREATE TEMP TABLE sales_derived ON COMMIT DROP AS
+SELECT line.item_id, line.location_id, (line.occurred_at AT TIME ZONE %(zone)s)::date AS date,
+       sum(line.quantity) AS units,
+       greatest(sum(CASE WHEN line.entry * line.quantity > 0 THEN line.entry ELSE 0 END), 0) AS orders,
+       sum(line.quantity * coalesce(line.paid_price, 0)) AS revenue,
+       sum(line.quantity * coalesce(line.shelf_price, line.paid_price, 0)) AS shelf_value,
+       sum(line.discount) AS discount
+FROM {source} WHERE line.tenant_id = %(tenant)s
+GROUP BY 1, 2, 3
+HAVING sum(line.quantity) <> 0 OR sum(line.quantity * coalesce(line.paid_price, 0)) <> 0
+    OR sum(CASE WHEN line.entry * line.quantity > 0 THEN line.entry ELSE 0 END) > 0
+"""
+
+_ALL_LINES = sql.SQL("sales_saleline line")
+_TOUCHED_LINES = sql.SQL("""
+(SELECT item_id, location_id, date, date::timestamp AT TIME ZONE %(zone)s AS begins_at,
+        (date + 1)::timestamp AT TIME ZONE %(zone)s AS ends_at FROM sales_touched) touched
+JOIN sales_saleline line ON line.tenant_id = %(tenant)s AND line.item_id = touched.item_id
+     AND line.location_id = touched.location_id
+     AND line.occurred_at >= touched.begins_at AND line.occurred_at < touched.ends_at
+""")
+
+_WRITE_DAYS = """
+INSERT INTO sales_dailydemand AS day (tenant_id, item_id, location_id, date, units, orders, revenue, shelf_value,
+                                      discount)
+SELECT %(tenant)s, item_id, location_id, date, units, orders, revenue, shelf_value, discount FROM sales_derived
+ON CONFLICT (tenant_id, item_id, location_id, date) DO UPDATE SET
+    units = excluded.units, orders = excluded.orders, revenue = excluded.revenue,
+    shelf_value = excluded.shelf_value, discount = excluded.discount
+WHERE (excluded.units, excluded.orders, excluded.revenue, excluded.shelf_value, excluded.discount)
+      IS DISTINCT FROM (day.units, day.orders, day.revenue, day.shelf_value, day.discount)
+"""
+
+_DROP_ALL_OTHERS = """
+WITH gone AS (
+    DELETE FROM sales_dailydemand day WHERE day.tenant_id = %(tenant)s AND NOT EXISTS (
+        SELECT FROM sales_derived derived WHERE derived.item_id = day.item_id
+        AND derived.location_id = day.location_id AND derived.date = day.date)
+    RETURNING item_id, location_id, date)
+INSERT INTO sales_changed SELECT item_id, location_id, date, 0 FROM gone
+"""
+
+_DROP_TOUCHED = """
+WITH gone AS (
+    DELETE FROM sales_dailydemand day USING sales_touched touched
+    WHERE day.tenant_id = %(tenant)s AND day.item_id = touched.item_id AND day.location_id = touched.location_id
+      AND day.date = touched.date AND NOT EXISTS (
+        SELECT FROM sales_derived derived WHERE derived.item_id = day.item_id
+        AND derived.location_id = day.location_id AND derived.date = day.date)
+    RETURNING day.item_id, day.location_id, day.date)
+INSERT INTO sales_changed SELECT item_id, location_id, date, 0 FROM gone
+"""
+
+_CHANGED = """
+CREATE TEMP TABLE sales_changed ON COMMIT DROP AS
+SELECT item_id, location_id, date, units FROM sales_derived derived WHERE NOT EXISTS (
+    SELECT FROM sales_dailydemand day WHERE day.tenant_id = %(tenant)s AND day.item_id = derived.item_id
+    AND day.location_id = derived.location_id AND day.date = derived.date AND day.units = derived.units)
+"""
+
+
+def _derive_days(*, is_whole: bool) -> int:
+    """Bring the days in step with the ledger, and stock in step with the days; how many days changed."""
+    tenant = tenant_by_id(current_tenant_id())
+    given = {"tenant": tenant.pk, "zone": tenant.time_zone}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL(_DERIVE).format(source=_ALL_LINES if is_whole else _TOUCHED_LINES), given)
+        cursor.execute("ANALYZE sales_derived")
+        cursor.execute(_CHANGED, given)
+        cursor.execute(_WRITE_DAYS, given)
+        written = cursor.rowcount
+        cursor.execute(_DROP_ALL_OTHERS if is_whole else _DROP_TOUCHED, given)
+        written += cursor.rowcount
+        cursor.execute("ANALYZE sales_changed")
+        inventory.post_sales(table="sales_changed")
+        cursor.execute("DROP TABLE sales_derived, sales_changed")
+    return written
+
+
+@transaction.atomic
+def rebuild_days() -> int:
+    """Derive every day from the ledger; nothing changes where the days were in step. How many days changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, {"tenant": current_tenant_id()})
+        cursor.execute("SET LOCAL work_mem = '256MB'")
+    return _derive_days(is_whole=True)
+
+
+@transaction.atomic
+def record_lines(*, rows: str, keeps_versions: bool = True) -> Recorded:
+    """Write stated lines from a temp table into the ledger, and derive the days that they touch.
+
+    Columns: channel_id, external_line_id, order_id, item_id, location_id, customer, quantity, shelf_price,
+    paid_price, discount, promotion, currency, occurred_at, version_at, source. A line is known by its channel and
+    external id; the statement of the newest `version_at` holds (of one version, the greatest in all its figures), so
+    that any order and any number of deliveries ends in the same state. With `keeps_versions` a newer version that
+    says the same leaves a witness; leave it out where versions are only moments of arrival.
+    """
+    tenant = tenant_by_id(current_tenant_id())
+    given = {"tenant": tenant.pk, "now": timezone.now(), "zone": tenant.time_zone}
+    table = sql.Identifier(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, given)
+        cursor.execute("SET LOCAL work_mem = '256MB'")
+        cursor.execute(sql.SQL("ANALYZE {rows}").format(rows=table))
+        cursor.execute(sql.SQL("SELECT count(*) FROM {rows}").format(rows=table))
+        total = int(cursor.fetchone()[0])
+        cursor.execute(sql.SQL(_STATE).format(rows=table), given)
+        made, corrected = cursor.rowcount, 0
+        if made < total:
+            cursor.execute(sql.SQL(_COMPARE).format(rows=table), given)
+            cursor.execute(_TAKE_BACK, given)
+            corrected = cursor.rowcount
+            cursor.execute(_STATE_ANEW, given)
+            if keeps_versions:
+                cursor.execute(_WITNESS, given)
+        if made or corrected:
+            cursor.execute(sql.SQL(_TOUCHED).format(rows=table), given)
+            touched = cursor.rowcount
+            if corrected:
+                cursor.execute(_TOUCHED_BY_CORRECTIONS, given)
+            cursor.execute("ANALYZE sales_touched")
+            cursor.execute("SELECT count(*) FROM sales_dailydemand WHERE tenant_id = %(tenant)s", given)
+            _derive_days(is_whole=touched >= REBUILD_SHARE * int(cursor.fetchone()[0]))
+            cursor.execute("DROP TABLE sales_touched")
+        cursor.execute("DROP TABLE IF EXISTS sales_compared")
+    return Recorded(made=made, corrected=corrected, unchanged=total - made - corrected)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What became of a set of promotions."""
+
+    made: int
+    changed: int
+    unchanged: int
+
+
+_PROMOTIONS = """
+INSERT INTO sales_promotion AS known (tenant_id, item_id, location_id, kind, starts_on, ends_on, share, is_known_ahead)
+SELECT %(tenant)s, item_id, location_id, kind, starts_on, ends_on, share, is_known_ahead FROM {rows}
+ON CONFLICT (tenant_id, item_id, location_id, kind, starts_on) DO UPDATE SET
+    ends_on = excluded.ends_on, share = excluded.share, is_known_ahead = excluded.is_known_ahead
+WHERE (excluded.ends_on, excluded.share, excluded.is_known_ahead)
+      IS DISTINCT FROM (known.ends_on, known.share, known.is_known_ahead)
+RETURNING known.xmax = 0
+"""
+
+
+@transaction.atomic
+def upsert_promotions(*, rows: str) -> Stated:
+    """Make and change promotions from a temp table, one row for each item, location, kind and first day.
+
+    Columns: item_id, location_id (NULL means everywhere), kind, starts_on, ends_on, share, is_known_ahead.
+    """
+    table = sql.Identifier(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SELECT count(*) FROM {rows}").format(rows=table))
+        total = int(cursor.fetchone()[0])
+        cursor.execute(sql.SQL("WITH written (is_new) AS (" + _PROMOTIONS + ") SELECT count(*) FILTER (WHERE is_new), "
+                               "count(*) FILTER (WHERE NOT is_new) FROM written").format(rows=table),
+                       {"tenant": current_tenant_id()})
+        made, changed = cursor.fetchone()
+    return Stated(made=made, changed=changed, unchanged=total - made - changed)
