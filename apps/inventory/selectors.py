@@ -1,0 +1,266 @@
+"""Stock as it stands and stood, what is on order, and purchase orders as pages show them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+from django.db.models import (
+    Aggregate,
+    Count,
+    DecimalField,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt, StockLevel
+from apps.tenants.scope import current_tenant_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Status = PurchaseOrder.Status
+
+SENT_STATUSES = (Status.SENT, Status.PARTLY_RECEIVED)
+OPEN_STATUSES = (Status.DRAFT, Status.APPROVED, *SENT_STATUSES)
+
+
+def _frame(query: str, **parameters: Any) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - the web process does not load it
+
+    with connection.cursor() as cursor:
+        cursor.execute(query, {"tenant": current_tenant_id(), **parameters})
+        columns = [column.name for column in cursor.description or ()]
+        return pd.DataFrame.from_records(cursor.fetchall(), columns=columns, coerce_float=True)
+
+
+_POSITIONS = """
+SELECT level.item_id, level.location_id, (level.on_hand - coalesce(later.quantity, 0))::float8 AS on_hand,
+       level.mode, level.counted_at, level.origin
+FROM inventory_stocklevel level
+LEFT JOIN (
+    SELECT item_id, location_id, sum(quantity) AS quantity FROM inventory_stockmovement
+    WHERE tenant_id = %(tenant)s AND occurred_on >= %(as_of)s AND (occurred_on > %(as_of)s OR kind = 'sale')
+    GROUP BY 1, 2) later ON later.item_id = level.item_id AND later.location_id = level.location_id
+WHERE level.tenant_id = %(tenant)s
+ORDER BY level.item_id, level.location_id
+"""
+
+
+def position_frame(as_of: dt.date) -> pd.DataFrame:
+    """Stock at the opening of a day: item_id, location_id, on_hand (units, below zero where oversold), mode,
+    counted_at, origin.
+
+    Counts and receipts of the day itself are in it, its sales are not: they are still to come when the day is planned.
+    """
+    return _frame(_POSITIONS, as_of=as_of)
+
+
+_ARRIVALS = """
+SELECT line.item_id, ordered.location_id, line.expected_on AS date,
+       sum(line.quantity - line.received_quantity)::float8 AS quantity
+FROM inventory_purchaseorderline line
+JOIN inventory_purchaseorder ordered ON ordered.tenant_id = line.tenant_id AND ordered.id = line.order_id
+WHERE line.tenant_id = %(tenant)s AND ordered.status = ANY(%(open)s) AND NOT ordered.is_replay
+  AND ordered.ordered_on <= %(as_of)s AND line.received_quantity < line.quantity
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+
+
+def arrivals_frame(as_of: dt.date) -> pd.DataFrame:
+    """What is still to come: item_id, location_id, date, quantity; drafts too, for what is decided is on its way."""
+    return _frame(_ARRIVALS, as_of=as_of, open=[str(status) for status in OPEN_STATUSES])
+
+
+def on_order_by_item() -> dict[int, float]:
+    """Units still to come of each item, wherever they go."""
+    rows = (PurchaseOrderLine.objects.filter(order__status__in=OPEN_STATUSES, order__is_replay=False)
+            .order_by().values("item_id").annotate(rest=Sum(F("quantity") - F("received_quantity"))))
+    return {row["item_id"]: float(row["rest"]) for row in rows if row["rest"] > 0}
+
+
+def levels() -> QuerySet[StockLevel]:
+    """What is on hand, of each item at each location."""
+    return StockLevel.objects.select_related("item", "location").order_by("pk")
+
+
+def item_levels(item_id: int) -> QuerySet[StockLevel]:
+    return levels().filter(item_id=item_id)
+
+
+@dataclass(frozen=True)
+class StockDay:
+    """One day of an item's stock: what came, what was counted, what was sold, what could not be served."""
+
+    date: dt.date
+    closing: float
+    sold: float
+    wanted: float
+    received: float
+    counted: float
+
+    @property
+    def lost(self) -> float:
+        return max(self.wanted - self.sold, 0.0)
+
+
+_STOCK_DAYS = """
+WITH moved AS (
+    SELECT occurred_on AS date, sum(quantity) AS change,
+           coalesce(-sum(quantity) FILTER (WHERE kind = 'sale'), 0) AS sold,
+           coalesce(sum(coalesce(wanted, -quantity)) FILTER (WHERE kind = 'sale'), 0) AS wanted,
+           coalesce(sum(quantity) FILTER (WHERE kind = 'receipt'), 0) AS received,
+           coalesce(sum(quantity) FILTER (WHERE kind IN ('count', 'adjustment')), 0) AS counted
+    FROM inventory_stockmovement
+    WHERE tenant_id = %(tenant)s AND item_id = %(item)s
+      AND (%(location)s::bigint IS NULL OR location_id = %(location)s)
+    GROUP BY 1
+), running AS (
+    SELECT moved.*, sum(change) OVER (ORDER BY date) AS closing FROM moved
+)
+SELECT date, closing::float8, sold::float8, wanted::float8, received::float8, counted::float8
+FROM running WHERE date BETWEEN %(since)s AND %(until)s ORDER BY date
+"""
+
+
+def stock_days(item_id: int, *, since: dt.date, until: dt.date, location_id: int | None = None) -> list[StockDay]:
+    """The days on which an item's stock moved; between them it stood still, before the first it is not known."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STOCK_DAYS, {"tenant": current_tenant_id(), "item": item_id, "location": location_id,
+                                     "since": since, "until": until})
+        return [StockDay(*row) for row in cursor.fetchall()]
+
+
+_CLOSINGS = """
+WITH moved AS (
+    SELECT item_id, location_id, occurred_on, sum(quantity) AS change,
+           coalesce(-sum(quantity) FILTER (WHERE kind = 'sale'), 0) AS sold,
+           coalesce(sum(coalesce(wanted, -quantity)) FILTER (WHERE kind = 'sale'), 0) AS wanted,
+           coalesce(sum(quantity) FILTER (WHERE kind = 'receipt'), 0) AS received
+    FROM inventory_stockmovement WHERE tenant_id = %(tenant)s AND occurred_on <= %(until)s GROUP BY 1, 2, 3
+), running AS (
+    SELECT moved.*, sum(change) OVER (PARTITION BY item_id, location_id ORDER BY occurred_on) AS closing FROM moved
+)
+SELECT item_id, location_id, occurred_on AS date, closing::float8, sold::float8, wanted::float8, received::float8
+FROM running WHERE occurred_on >= %(since)s ORDER BY 1, 2, 3
+"""
+
+
+def stock_days_frame(since: dt.date, until: dt.date) -> pd.DataFrame:
+    """Every item's days on which stock moved: item_id, location_id, date, closing, sold, wanted, received (units)."""
+    return _frame(_CLOSINGS, since=since, until=until)
+
+
+_MONEY: DecimalField[Any, Any] = DecimalField(max_digits=18, decimal_places=4)
+_VALUE = ExpressionWrapper(F("lines__quantity") * F("lines__unit_cost"), _MONEY)
+_LINE_VALUE = ExpressionWrapper(F("quantity") * F("unit_cost"), _MONEY)
+_ZERO = Value(Decimal(0), _MONEY)
+
+
+def orders(*, status: str = "", supplier_id: int | None = None, search: str = "") -> QuerySet[PurchaseOrder]:
+    """Purchase orders, newest first, each with `line_count`, `money`, and the `units` and `units_received` of it."""
+    found = PurchaseOrder.objects.filter(is_replay=False).select_related("supplier", "location")
+    if status:
+        found = found.filter(status=status)
+    if supplier_id is not None:
+        found = found.filter(supplier_id=supplier_id)
+    if search:
+        found = found.filter(Q(number__icontains=search) | Q(supplier__name__icontains=search))
+    counted: QuerySet[PurchaseOrder] = found.annotate(
+        line_count=Coalesce(_of_lines(Count("pk")), 0), money=Coalesce(_of_lines(Sum(_LINE_VALUE)), _ZERO),
+        units=Coalesce(_of_lines(Sum("quantity")), _ZERO),
+        units_received=Coalesce(_of_lines(Sum("received_quantity")), _ZERO))
+    return counted.order_by("-pk")
+
+
+def _of_lines(aggregate: Aggregate) -> Subquery:
+    # Not a join with GROUP BY: Django shortens that to the order's id, which alone is no primary key here.
+    lines = PurchaseOrderLine.objects.filter(order=OuterRef("pk")).order_by().values("order")
+    return Subquery(lines.annotate(found=aggregate).values("found"))
+
+
+def order_counts() -> dict[str, int]:
+    """How many orders stand in each status."""
+    return dict(PurchaseOrder.objects.filter(is_replay=False).order_by().values_list("status").annotate(Count("pk")))
+
+
+def order(order_id: int) -> PurchaseOrder | None:
+    return orders().filter(pk=order_id).first()
+
+
+@dataclass(frozen=True)
+class OrderSum:
+    """A group of orders and what they come to."""
+
+    orders: int
+    lines: int
+    money: Decimal
+
+
+def placed_since(first: dt.date, last: dt.date) -> OrderSum:
+    """What was ordered from one day to another, cancelled orders left out."""
+    found = PurchaseOrderLine.objects.filter(order__is_replay=False, order__ordered_on__range=(first, last)).exclude(
+        order__status=Status.CANCELLED)
+    total = found.aggregate(orders=Count("order", distinct=True), lines=Count("pk"),
+                            money=Coalesce(Sum(_LINE_VALUE), _ZERO))
+    return OrderSum(**total)
+
+
+def draft_values() -> dict[int, Decimal]:
+    """What each supplier's drafts come to: lines still to be decided would join them."""
+    rows = (PurchaseOrder.objects.filter(status=Status.DRAFT, is_replay=False).order_by().values("supplier_id")
+            .annotate(money=Sum(_VALUE)))
+    return {row["supplier_id"]: row["money"] for row in rows if row["money"]}
+
+
+def order_lines(order_id: int) -> QuerySet[PurchaseOrderLine]:
+    """An order's lines in the order of their SKUs, each with its `money` and what is still to come as `rest`."""
+    lines: QuerySet[PurchaseOrderLine] = (
+        PurchaseOrderLine.objects.filter(order_id=order_id).select_related("item")
+        .annotate(money=_LINE_VALUE, rest=F("quantity") - F("received_quantity")))
+    return lines.order_by("item__sku", "pk")
+
+
+def receipts(order_id: int) -> QuerySet[Receipt]:
+    """What came in on an order, newest first."""
+    return Receipt.objects.filter(line__order_id=order_id).select_related("line__item").order_by("-pk")
+
+
+def orders_due(on: dt.date) -> QuerySet[PurchaseOrder]:
+    """Sent orders with a line that should have come by a day."""
+    return (orders().filter(status__in=SENT_STATUSES)
+            .filter(pk__in=PurchaseOrderLine.objects.filter(expected_on__lte=on, received_quantity__lt=F("quantity"))
+                    .values("order_id")))
+
+
+def open_lines_of_item(item_id: int) -> QuerySet[PurchaseOrderLine]:
+    """What is still to come of an item, soonest first."""
+    return (PurchaseOrderLine.objects.select_related("order__supplier")
+            .filter(item_id=item_id, order__status__in=OPEN_STATUSES, order__is_replay=False,
+                    received_quantity__lt=F("quantity")).order_by("expected_on", "pk"))
+
+
+def order_rows(found: PurchaseOrder) -> Iterator[list[str]]:
+    """An order as rows of a table, the header first, figures plain for machines."""
+    yield [_("Order"), _("Supplier"), _("SKU"), _("Title"), _("Quantity"), _("Unit cost"), _("Currency"), _("Amount"),
+           _("Expected"), _("Received")]
+    for line in order_lines(found.pk):
+        yield [found.number, found.supplier.name, line.item.sku, line.item.title, _plain(line.quantity),
+               _plain(line.unit_cost), found.currency, _plain(line.quantity * line.unit_cost),
+               line.expected_on.isoformat(), _plain(line.received_quantity)]
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"

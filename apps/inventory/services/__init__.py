@@ -1,0 +1,30 @@
+"""What changes stock and purchase orders."""
+
+from apps.inventory.services.purchase_orders import (
+    NotPossible,
+    ReceivedLine,
+    WantedLine,
+    approve_order,
+    cancel_order,
+    mark_sent,
+    open_purchase_orders,
+    receive_due,
+    receive_lines,
+    receive_rest,
+)
+from apps.inventory.services.stock import post_sales, set_counts
+
+__all__ = [
+    "NotPossible",
+    "ReceivedLine",
+    "WantedLine",
+    "approve_order",
+    "cancel_order",
+    "mark_sent",
+    "open_purchase_orders",
+    "post_sales",
+    "receive_due",
+    "receive_lines",
+    "receive_rest",
+    "set_counts",
+]

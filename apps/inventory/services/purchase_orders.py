@@ -1,0 +1,286 @@
+"""The way of a purchase order: drafted from decisions, approved, sent, received, or cancelled."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt
+from apps.inventory.selectors import SENT_STATUSES
+from apps.tenants.models import Tenant, User
+from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
+from apps.tenants.services import record_audit
+
+Status = PurchaseOrder.Status
+
+_NUMBERS_LOCK = 0x504F  # the class of the advisory lock under which orders are numbered
+
+
+class NotPossible(ValueError):
+    """The order is in a state in which this cannot be done; the message says which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedLine:
+    """A decided recommendation: what to order of which supplier."""
+
+    recommendation_id: int
+    item_id: int
+    location_id: int
+    supplier_id: int
+    quantity: int
+    unit_cost: Decimal
+    expected_on: dt.date
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedLine:
+    """What came in on one order line."""
+
+    line_id: int
+    quantity: Decimal
+
+
+@transaction.atomic
+def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id: int | None, actor: User | None,
+                         label: str = "") -> dict[int, int]:
+    """Put decided recommendations on draft orders, one for each supplier and location: recommendation -> order.
+
+    A draft that the supplier already has takes the lines, unless the item is on it. A recommendation that already has
+    a line keeps that one: asking twice adds nothing.
+    """
+    tenant = tenant_by_id(current_tenant_id())
+    _lock_numbers(tenant)
+    placed = dict(PurchaseOrderLine.objects.filter(recommendation_id__in=[line.recommendation_id for line in lines])
+                  .values_list("recommendation_id", "order_id"))
+    fresh = sorted((line for line in lines if line.recommendation_id not in placed),
+                   key=lambda line: (line.supplier_id, line.location_id, line.item_id))
+    groups = {key: list(group) for key, group in groupby(fresh, key=lambda line: (line.supplier_id, line.location_id))}
+    drafts = _drafts({supplier_id for supplier_id, _location in groups})
+    orders: list[PurchaseOrder] = []
+    rows: list[tuple[PurchaseOrder, WantedLine]] = []
+    for key, group in groups.items():
+        draft, taken = drafts.get(key, (None, set()))
+        order: PurchaseOrder | None = None
+        for line in group:
+            if draft is not None and line.item_id not in taken:
+                rows.append((draft, line))
+                continue
+            if order is None:
+                order = PurchaseOrder(supplier_id=key[0], location_id=key[1], currency=tenant.currency,
+                                      ordered_on=as_of, plan_id=plan_id, created_by=_name(actor, label))
+                orders.append(order)
+            rows.append((order, line))
+    for new, number in zip(orders, _next_numbers(as_of.year, len(orders)), strict=True):
+        new.number = number
+    PurchaseOrder.objects.bulk_create(orders)
+    PurchaseOrderLine.objects.bulk_create([
+        PurchaseOrderLine(order=order, item_id=line.item_id, quantity=line.quantity, unit_cost=line.unit_cost,
+                          expected_on=line.expected_on, recommendation_id=line.recommendation_id)
+        for order, line in rows])
+    touched = {order.pk: order for order, _line in rows}
+    _expect_with_last_line(list(touched))
+    if rows:
+        record_audit(tenant=tenant, actor=actor, label=label, action="order.lines_added",
+                     target=", ".join(order.number for order in touched.values()), detail={"lines": len(rows)})
+    return placed | {line.recommendation_id: order.pk for order, line in rows}
+
+
+def _lock_numbers(tenant: Tenant) -> None:
+    """Orders of one tenant are opened one after another: their numbers have no gaps."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_NUMBERS_LOCK, tenant.pk % 2**31])
+
+
+def _next_numbers(year: int, count: int) -> list[str]:
+    prefix = f"PO-{year}-"
+    taken = PurchaseOrder.objects.filter(number__startswith=prefix).order_by().values_list("number", flat=True)
+    last = max((int(number.removeprefix(prefix)) for number in taken), default=0)
+    return [f"{prefix}{last + place:04d}" for place in range(1, count + 1)]
+
+
+def _drafts(supplier_ids: set[int]) -> dict[tuple[int, int], tuple[PurchaseOrder, set[int]]]:
+    """The newest draft of each supplier and location, with the items that are on it."""
+    drafts = {(order.supplier_id, order.location_id): (order, set[int]()) for order in PurchaseOrder.objects
+              .select_for_update().filter(status=Status.DRAFT, is_replay=False, supplier_id__in=supplier_ids)
+              .order_by("pk")}
+    items = {order.pk: taken for order, taken in drafts.values()}
+    for order_id, item_id in PurchaseOrderLine.objects.filter(order_id__in=items).values_list("order_id", "item_id"):
+        items[order_id].add(item_id)
+    return drafts
+
+
+def _expect_with_last_line(order_ids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            UPDATE inventory_purchaseorder ordered SET expected_on = last.expected_on
+            FROM (SELECT order_id, max(expected_on) AS expected_on FROM inventory_purchaseorderline
+                  WHERE tenant_id = %(tenant)s AND order_id = ANY(%(orders)s) GROUP BY 1) last
+            WHERE ordered.tenant_id = %(tenant)s AND ordered.id = last.order_id""",
+                       {"tenant": current_tenant_id(), "orders": order_ids})
+
+
+@transaction.atomic
+def approve_order(*, order_id: int, actor: User | None, label: str = "") -> PurchaseOrder:
+    """Say that a draft may be sent."""
+    order = _locked(order_id)
+    if order.status == Status.APPROVED:
+        return order
+    if order.status != Status.DRAFT:
+        raise NotPossible(_("Only a draft can be approved; %(number)s is %(status)s.") % _words(order))
+    order.status, order.approved_at = Status.APPROVED, timezone.now()
+    order.save(update_fields=["status", "approved_at"])
+    return _audited(order, "order.approved", actor, label)
+
+
+@transaction.atomic
+def mark_sent(*, order_id: int, sent_on: dt.date, actor: User | None, label: str = "") -> PurchaseOrder:
+    """Say that the supplier has the order; lead times count from this day on."""
+    order = _locked(order_id)
+    if order.status == Status.SENT:
+        return order
+    if order.status != Status.APPROVED:
+        raise NotPossible(_("Only an approved order can be sent; %(number)s is %(status)s.") % _words(order))
+    later = sent_on - (order.ordered_on or sent_on)
+    PurchaseOrderLine.objects.filter(order=order).update(expected_on=F("expected_on") + later)
+    if order.expected_on is not None:
+        order.expected_on += later
+    order.status, order.sent_at, order.ordered_on = Status.SENT, timezone.now(), sent_on
+    order.save(update_fields=["status", "sent_at", "ordered_on", "expected_on"])
+    return _audited(order, "order.sent", actor, label)
+
+
+@transaction.atomic
+def cancel_order(*, order_id: int, reason: str, actor: User | None, label: str = "") -> PurchaseOrder:
+    """Expect nothing more on an order; what has come in stays."""
+    order = _locked(order_id)
+    if order.status == Status.CANCELLED:
+        return order
+    if order.status == Status.RECEIVED:
+        raise NotPossible(_("%(number)s has come in whole; there is nothing left to cancel.") % _words(order))
+    order.status, order.closed_at = Status.CANCELLED, timezone.now()
+    if reason:
+        order.note = f"{order.note}\n{reason}".strip()
+    order.save(update_fields=["status", "closed_at", "note"])
+    return _audited(order, "order.cancelled", actor, label, reason=reason)
+
+
+_RECEIVE = """
+WITH given AS (
+    SELECT unnest(%(lines)s::bigint[]) AS line_id, unnest(%(quantities)s::numeric[]) AS quantity
+), receipt AS (
+    INSERT INTO inventory_receipt (tenant_id, line_id, quantity, received_on, reference, recorded_at)
+    SELECT %(tenant)s, line_id, quantity, %(day)s, %(reference)s, clock_timestamp() FROM given ORDER BY line_id
+    RETURNING id, line_id, quantity
+), moved AS (
+    INSERT INTO inventory_stockmovement
+           (tenant_id, item_id, location_id, kind, occurred_on, quantity, reference, recorded_at)
+    SELECT %(tenant)s, line.item_id, %(location)s, 'receipt', %(day)s, receipt.quantity, 'receipt ' || receipt.id,
+           clock_timestamp()
+    FROM receipt JOIN inventory_purchaseorderline line ON line.tenant_id = %(tenant)s AND line.id = receipt.line_id
+    RETURNING item_id, quantity
+), stocked AS (
+    INSERT INTO inventory_stocklevel (tenant_id, item_id, location_id, on_hand, mode, origin, updated_at)
+    SELECT %(tenant)s, item_id, %(location)s, quantity, 'derived', 'given', now() FROM moved ORDER BY item_id
+    ON CONFLICT (tenant_id, item_id, location_id)
+    DO UPDATE SET on_hand = inventory_stocklevel.on_hand + excluded.on_hand, updated_at = now()
+)
+UPDATE inventory_purchaseorderline line SET received_quantity = line.received_quantity + receipt.quantity
+FROM receipt WHERE line.tenant_id = %(tenant)s AND line.id = receipt.line_id
+"""
+
+
+@transaction.atomic
+def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: dt.date, reference: str,
+                  actor: User | None, label: str = "") -> PurchaseOrder:
+    """Take in some of an order's lines, in part or whole: stock moves once for each line and reference."""
+    order = _locked(order_id)
+    known = {line.pk: line for line in PurchaseOrderLine.objects.select_for_update().filter(order=order).order_by("pk")}
+    seen = set(Receipt.objects.filter(line_id__in=known, reference=reference).values_list("line_id", flat=True))
+    fresh: dict[int, Decimal] = {}
+    for given in sorted(lines, key=lambda line: line.line_id):
+        if given.line_id not in seen and given.quantity != 0:
+            fresh[given.line_id] = fresh.get(given.line_id, Decimal(0)) + given.quantity
+    if not fresh:
+        return order
+    if order.status not in SENT_STATUSES:
+        raise NotPossible(_("Goods come in on an order that was sent; %(number)s is %(status)s.") % _words(order))
+    for line_id, quantity in fresh.items():
+        line = known.get(line_id)
+        if line is None:
+            raise NotPossible(_("%(number)s has no such line.") % _words(order))
+        rest = line.quantity - line.received_quantity
+        if not 0 < quantity <= rest:
+            raise NotPossible(_("Of this line of %(number)s, %(rest)s are still to come: receive that many or fewer.")
+                              % {**_words(order), "rest": f"{rest.normalize():f}"})
+        line.received_quantity += quantity
+    with connection.cursor() as cursor:
+        parameters: dict[str, Any] = {
+            "tenant": order.tenant_id, "location": order.location_id, "day": received_on, "reference": reference,
+            "lines": list(fresh), "quantities": list(fresh.values()),
+            "items": [known[line_id].item_id for line_id in fresh]}
+        cursor.execute("SELECT id FROM inventory_stocklevel WHERE tenant_id = %(tenant)s AND item_id = ANY(%(items)s) "
+                       "AND location_id = %(location)s ORDER BY id FOR UPDATE", parameters)
+        cursor.execute(_RECEIVE, parameters)
+    if all(line.received_quantity >= line.quantity for line in known.values()):
+        order.status, order.closed_at = Status.RECEIVED, timezone.now()
+    else:
+        order.status = Status.PARTLY_RECEIVED
+    order.save(update_fields=["status", "closed_at"])
+    return _audited(order, "order.received", actor, label, lines=len(fresh), reference=reference)
+
+
+@transaction.atomic
+def receive_rest(*, order_id: int, received_on: dt.date, reference: str, actor: User | None,
+                 label: str = "") -> PurchaseOrder:
+    """Take in all that is still to come on an order."""
+    order = _locked(order_id)
+    if order.status not in SENT_STATUSES:
+        raise NotPossible(_("Goods come in on an order that was sent; %(number)s is %(status)s.") % _words(order))
+    rest = [ReceivedLine(line_id=line.pk, quantity=line.quantity - line.received_quantity)
+            for line in PurchaseOrderLine.objects.filter(order=order, received_quantity__lt=F("quantity"))]
+    return receive_lines(order_id=order_id, lines=rest, received_on=received_on, reference=reference, actor=actor,
+                         label=label)
+
+
+@transaction.atomic
+def receive_due(*, on: dt.date, label: str) -> int:
+    """Take in every line that a sent order has due by a day, as a supplier does who keeps dates; how many lines."""
+    due = (PurchaseOrderLine.objects
+           .filter(order__status__in=SENT_STATUSES, order__is_replay=False, expected_on__lte=on,
+                   received_quantity__lt=F("quantity")).order_by("order_id", "pk"))
+    count = 0
+    for order_id, lines in groupby(list(due), key=lambda line: line.order_id):
+        rest = [ReceivedLine(line_id=line.pk, quantity=line.quantity - line.received_quantity) for line in lines]
+        receive_lines(order_id=order_id, lines=rest, received_on=on, reference=f"due {on}", actor=None, label=label)
+        count += len(rest)
+    return count
+
+
+def _locked(order_id: int) -> PurchaseOrder:
+    order: PurchaseOrder = PurchaseOrder.objects.select_for_update().get(pk=order_id)
+    return order
+
+
+def _words(order: PurchaseOrder) -> dict[str, Any]:
+    return {"number": order.number, "status": order.get_status_display()}
+
+
+def _name(actor: User | None, label: str) -> str:
+    return (label or (str(actor) if actor else "Stockwright"))[:160]
+
+
+def _audited(order: PurchaseOrder, action: str, actor: User | None, label: str, **detail: Any) -> PurchaseOrder:
+    record_audit(tenant=tenant_by_id(order.tenant_id), actor=actor, label=label, action=action, target=order.number,
+                 detail=detail)
+    return order

@@ -1,0 +1,169 @@
+"""Counts and sales as movements of stock, a set at a time; a level is always the sum of its movements."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import connection, transaction
+from psycopg import sql
+
+from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
+
+# A count at midnight is the closing of the day before, so that the day it opens still moves stock.
+_COUNTED_DAY = "((({at}) AT TIME ZONE %(zone)s) - interval '1 microsecond')::date"
+
+_MAKE_LEVELS = sql.SQL("""
+INSERT INTO inventory_stocklevel (tenant_id, item_id, location_id, on_hand, mode, origin, updated_at)
+SELECT DISTINCT %(tenant)s::bigint, item_id, location_id, 0, 'derived', 'given', now() FROM {table}
+ON CONFLICT (tenant_id, item_id, location_id) DO NOTHING
+""")
+
+_LOCK_LEVELS = sql.SQL("""
+SELECT level.id FROM inventory_stocklevel level
+WHERE level.tenant_id = %(tenant)s AND (level.item_id, level.location_id) IN (SELECT item_id, location_id FROM {table})
+ORDER BY level.id FOR UPDATE
+""")
+
+_SET_COUNTS = sql.SQL("""
+WITH newest AS (
+    SELECT DISTINCT ON (item_id, location_id) item_id, location_id, on_hand::numeric(14, 3) AS on_hand, counted_at,
+           origin, {counted_day} AS day,
+           to_char(counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '=' || on_hand::numeric(14, 3)
+               AS cause
+    FROM {table} ORDER BY item_id, location_id, counted_at DESC, ctid DESC
+), told AS (
+    SELECT newest.*, level.id AS level_id, level.on_hand AS thought, known.same, known.last_cause,
+           level.counted_at AS last_counted_at
+    FROM newest
+    JOIN inventory_stocklevel level
+      ON level.tenant_id = %(tenant)s AND level.item_id = newest.item_id AND level.location_id = newest.location_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE split_part(reference, '#', 1) = cause) AS same,
+               (array_agg(split_part(reference, '#', 1) ORDER BY id DESC))[1] AS last_cause
+        FROM inventory_stockmovement movement
+        WHERE movement.tenant_id = %(tenant)s AND movement.item_id = newest.item_id
+          AND movement.location_id = newest.location_id AND movement.kind = 'count') known
+    WHERE level.counted_at IS NULL OR newest.counted_at >= level.counted_at
+), fresh AS (
+    SELECT told.*, CASE WHEN %(limited)s THEN greatest(told.on_hand - balance.quantity, -told.thought)
+                        ELSE told.on_hand - balance.quantity END AS quantity
+    FROM told
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(quantity), 0) AS quantity FROM inventory_stockmovement movement
+        WHERE movement.tenant_id = %(tenant)s AND movement.item_id = told.item_id
+          AND movement.location_id = told.location_id AND movement.occurred_on <= told.day) balance
+    WHERE last_counted_at IS DISTINCT FROM counted_at OR last_cause IS DISTINCT FROM cause
+), moved AS (
+    INSERT INTO inventory_stockmovement
+           (tenant_id, item_id, location_id, kind, occurred_on, quantity, reference, recorded_at)
+    SELECT %(tenant)s, item_id, location_id, 'count', day, quantity,
+           cause || CASE WHEN same > 0 THEN '#' || same ELSE '' END, clock_timestamp()
+    FROM fresh ORDER BY level_id
+)
+UPDATE inventory_stocklevel level
+SET on_hand = level.on_hand + fresh.quantity, counted_at = fresh.counted_at, origin = fresh.origin,
+    mode = CASE WHEN %(reported)s THEN 'counted' ELSE level.mode END, updated_at = now()
+FROM fresh WHERE level.tenant_id = %(tenant)s AND level.id = fresh.level_id
+""")
+
+
+@transaction.atomic
+def set_counts(*, table: str, is_reported: bool = False) -> int:
+    """Set levels to what was counted; how many counts were new.
+
+    `table` is a temporary table with item_id, location_id, on_hand, counted_at, origin. A count says what was there at
+    the end of its day: later movements stay on top of it, and a count older than a level's last one changes nothing.
+    The same count twice is one count. A demo's stock never falls below zero, not even by a count that comes late.
+    With `is_reported`, the shop goes on to report this stock by itself: from then on, sales no longer move it.
+    """
+    with connection.cursor() as cursor:
+        parameters = {**_scope(), "reported": is_reported}
+        cursor.execute(_with(_MAKE_LEVELS, table), parameters)
+        cursor.execute(_with(_LOCK_LEVELS, table), parameters)
+        cursor.execute(_with(_SET_COUNTS, table, counted_day="counted_at"), parameters)
+        return int(cursor.rowcount)
+
+
+# A level that was never counted starts with its first movement: what was sold before is not known to have been there.
+_POSTABLE = sql.SQL("""
+    SELECT touched.item_id, touched.location_id, touched.date, sum(touched.units)::numeric(14, 3) AS units
+    FROM {table} touched
+    JOIN inventory_stocklevel level
+      ON level.tenant_id = %(tenant)s AND level.item_id = touched.item_id AND level.location_id = touched.location_id
+    LEFT JOIN LATERAL (
+        SELECT min(occurred_on) AS day FROM inventory_stockmovement movement
+        WHERE level.counted_at IS NULL AND movement.tenant_id = %(tenant)s AND movement.item_id = level.item_id
+          AND movement.location_id = level.location_id) first ON true
+    WHERE level.mode = 'derived' AND touched.date > coalesce({counted_day}, first.day - 1)
+    GROUP BY 1, 2, 3
+""")
+
+_DAYS = sql.SQL("SELECT DISTINCT date FROM ({postable}) postable ORDER BY date")
+
+_POST_SALES = sql.SQL("""
+WITH due AS (
+    SELECT postable.*, level.on_hand, known.served, known.wanted, known.postings, units - known.wanted AS more
+    FROM ({postable}) postable
+    JOIN inventory_stocklevel level
+      ON level.tenant_id = %(tenant)s AND level.item_id = postable.item_id AND level.location_id = postable.location_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(-sum(quantity), 0) AS served, coalesce(sum(coalesce(wanted, -quantity)), 0) AS wanted,
+               count(*) AS postings
+        FROM inventory_stockmovement movement
+        WHERE movement.tenant_id = %(tenant)s AND movement.item_id = postable.item_id
+          AND movement.location_id = postable.location_id AND movement.kind = 'sale'
+          AND movement.occurred_on = postable.date) known
+    WHERE units <> known.wanted AND (%(day)s::date IS NULL OR postable.date = %(day)s)
+), moved AS (
+    INSERT INTO inventory_stockmovement
+           (tenant_id, item_id, location_id, kind, occurred_on, quantity, wanted, reference, recorded_at)
+    SELECT %(tenant)s, item_id, location_id, 'sale', date,
+           CASE WHEN NOT %(limited)s THEN -more
+                WHEN more > 0 THEN -least(more, greatest(on_hand, 0))
+                ELSE served - least(served, units) END,
+           CASE WHEN %(limited)s THEN more END,
+           date || CASE WHEN postings > 0 THEN '#' || postings ELSE '' END, clock_timestamp()
+    FROM due ORDER BY item_id, location_id, date
+    RETURNING item_id, location_id, quantity
+), changed AS (
+    UPDATE inventory_stocklevel level SET on_hand = level.on_hand + moves.quantity, updated_at = now()
+    FROM (SELECT item_id, location_id, sum(quantity) AS quantity FROM moved GROUP BY 1, 2) moves
+    WHERE level.tenant_id = %(tenant)s AND level.item_id = moves.item_id AND level.location_id = moves.location_id
+)
+SELECT count(*) FROM moved
+""")
+
+
+@transaction.atomic
+def post_sales(*, table: str) -> int:
+    """Move stock by what was sold on the days that were touched; how many movements that took.
+
+    `table` is a temporary table with item_id, location_id, date and units: all that was sold on that day, 0 where
+    nothing is left of it. Only levels derived from sales move, and only by days after their last count. A day that was
+    posted before moves by the difference. In a demo, recorded sales are demand: what stock cannot serve is lost, kept
+    as `wanted`, and stock never falls below zero, so there days are served one after another.
+    """
+    parameters: dict[str, Any] = {**_scope(), "day": None}
+    with connection.cursor() as cursor:
+        cursor.execute(_with(_LOCK_LEVELS, table), parameters)
+        postable = _with(_POSTABLE, table, counted_day="level.counted_at")
+        days: list[dt.date | None] = [None]
+        if parameters["limited"]:
+            cursor.execute(_DAYS.format(postable=postable), parameters)
+            days = [day for (day,) in cursor.fetchall()]
+        posted = 0
+        for day in days:
+            cursor.execute(_POST_SALES.format(postable=postable), {**parameters, "day": day})
+            posted += cursor.fetchone()[0]
+    return posted
+
+
+def _scope() -> dict[str, Any]:
+    tenant = tenant_by_id(current_tenant_id())
+    return {"tenant": tenant.pk, "zone": tenant.time_zone, "limited": tenant.is_demo}
+
+
+def _with(query: sql.SQL, table: str, counted_day: str = "") -> sql.Composed:
+    return query.format(table=sql.Identifier(table), counted_day=sql.SQL(_COUNTED_DAY.format(at=counted_day)))

@@ -1,0 +1,244 @@
+"""An order's way from decision to shelf: numbered without gaps, moved one step at a time, received once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from apps.inventory import selectors, services
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockMovement
+from apps.inventory.services import NotPossible, ReceivedLine, WantedLine
+from apps.tenants.models import AuditEntry
+from apps.tenants.scope import tenant_context
+from tests.integration.inventory.shops import (
+    MONDAY,
+    Shop,
+    assert_levels_are_the_sums_of_their_movements,
+    counts,
+    make_shop,
+)
+
+DAY = dt.timedelta(days=1)
+
+
+def wanted(shop: Shop, place: int, quantity: int = 6, *, recommendation: int = 0, supplier: int = 0) -> WantedLine:
+    return WantedLine(recommendation_id=recommendation or 100 + place, item_id=shop.items[place].pk,
+                      location_id=shop.location.pk, supplier_id=shop.suppliers[supplier].pk, quantity=quantity,
+                      unit_cost=Decimal("2.50"), expected_on=MONDAY + 5 * DAY)
+
+
+def open_orders(*lines: WantedLine, as_of: dt.date = MONDAY) -> dict[int, int]:
+    return services.open_purchase_orders(lines=lines, as_of=as_of, plan_id=1, actor=None, label="a test")
+
+
+def sent_order(shop: Shop, *lines: WantedLine) -> PurchaseOrder:
+    [order_id] = set(open_orders(*lines).values())
+    services.approve_order(order_id=order_id, actor=None)
+    return services.mark_sent(order_id=order_id, sent_on=MONDAY, actor=None)
+
+
+def lines_of(order: PurchaseOrder) -> list[PurchaseOrderLine]:
+    return list(selectors.order_lines(order.pk))
+
+
+@pytest.mark.django_db
+def test_decided_lines_go_on_one_order_a_supplier_and_a_second_time_adds_nothing() -> None:
+    shop = make_shop(4)
+    with tenant_context(shop.tenant.pk):
+        lines = [wanted(shop, 0), wanted(shop, 1, supplier=1), wanted(shop, 2)]
+        placed = open_orders(*lines)
+        assert placed[100] == placed[102] != placed[101]
+        assert open_orders(*lines) == placed
+        assert open_orders(wanted(shop, 3)) == {103: placed[100]}, "the draft that is there takes more lines"
+        found = {order.number: order for order in selectors.orders()}
+        assert sorted(found) == ["PO-2017-0001", "PO-2017-0002"]
+        first = found["PO-2017-0001"]
+        assert (first.line_count, first.money, first.units) == (3, Decimal("45"), 18)  # type: ignore[attr-defined]
+        assert first.expected_on == MONDAY + 5 * DAY
+        again = open_orders(wanted(shop, 0, recommendation=900))
+        assert again[900] not in placed.values(), "an item stands on an order once"
+
+
+@pytest.mark.django_db
+def test_numbers_start_anew_each_year_and_for_each_tenant() -> None:
+    shop, other = make_shop(), make_shop()
+    with tenant_context(shop.tenant.pk):
+        open_orders(wanted(shop, 0))
+        open_orders(wanted(shop, 1, supplier=1), as_of=dt.date(2018, 1, 2))
+    with tenant_context(other.tenant.pk):
+        open_orders(wanted(other, 0))
+        assert [order.number for order in selectors.orders()] == ["PO-2017-0001"]
+    with tenant_context(shop.tenant.pk):
+        assert {order.number for order in selectors.orders()} == {"PO-2017-0001", "PO-2018-0001"}
+
+
+@pytest.mark.django_db
+def test_an_order_takes_its_steps_in_order_and_says_why_not_otherwise() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        [order_id] = open_orders(wanted(shop, 0)).values()
+        with pytest.raises(NotPossible, match="Only an approved order can be sent; PO-2017-0001 is draft"):
+            services.mark_sent(order_id=order_id, sent_on=MONDAY, actor=None)
+        with pytest.raises(NotPossible, match="an order that was sent"):
+            services.receive_rest(order_id=order_id, received_on=MONDAY, reference="x", actor=None)
+        services.approve_order(order_id=order_id, actor=None)
+        services.approve_order(order_id=order_id, actor=None)
+        order = services.mark_sent(order_id=order_id, sent_on=MONDAY + 2 * DAY, actor=None)
+        assert order.ordered_on == MONDAY + 2 * DAY
+        [line] = lines_of(order)
+        assert line.expected_on == order.expected_on == MONDAY + 7 * DAY, "lead times count from the sending"
+        with pytest.raises(NotPossible, match="Only a draft"):
+            services.approve_order(order_id=order_id, actor=None)
+        services.receive_rest(order_id=order_id, received_on=MONDAY, reference="x", actor=None)
+        with pytest.raises(NotPossible, match="nothing left to cancel"):
+            services.cancel_order(order_id=order_id, reason="", actor=None)
+        actions = AuditEntry.objects.filter(tenant=shop.tenant, target="PO-2017-0001").order_by("pk")
+        assert [entry.action for entry in actions] == [
+            "order.lines_added", "order.approved", "order.sent", "order.received"]
+
+
+@pytest.mark.django_db
+def test_goods_come_in_by_parts_each_once_and_never_more_than_ordered() -> None:
+    shop = make_shop()
+    milk, bread, _ = shop.items
+    with tenant_context(shop.tenant.pk):
+        services.set_counts(table=counts(shop, (milk, 1)))
+        order = sent_order(shop, wanted(shop, 0), wanted(shop, 1))
+        first, second = lines_of(order)
+
+        def receive(reference: str, *parts: tuple[PurchaseOrderLine, float]) -> str:
+            given = [ReceivedLine(line_id=line.pk, quantity=Decimal(str(quantity))) for line, quantity in parts]
+            return services.receive_lines(order_id=order.pk, lines=given, received_on=MONDAY + 4 * DAY,
+                                          reference=reference, actor=None).status
+
+        assert receive("van 1", (first, 4)) == "partly_received"
+        assert receive("van 1", (first, 4)) == "partly_received"
+        assert (shop.level(milk), selectors.on_order_by_item()) == (5, {milk.pk: 2, bread.pk: 6})
+        arrivals = selectors.arrivals_frame(MONDAY)
+        assert arrivals[["item_id", "quantity"]].values.tolist() == [[milk.pk, 2], [bread.pk, 6]]
+        with pytest.raises(NotPossible, match="2 are still to come"):
+            receive("van 2", (first, 3))
+        with pytest.raises(NotPossible, match="no such line"):
+            services.receive_lines(order_id=order.pk, lines=[ReceivedLine(line_id=10**9, quantity=Decimal(1))],
+                                   received_on=MONDAY, reference="van 2", actor=None)
+        assert receive("van 3", (first, 2), (second, 6)) == "received"
+        assert (shop.level(milk), shop.level(bread)) == (7, 6), "the bread was not counted before: it starts here"
+        assert selectors.arrivals_frame(MONDAY).empty
+        assert StockMovement.objects.filter(kind="receipt").count() == 3
+        assert_levels_are_the_sums_of_their_movements()
+
+
+@pytest.mark.django_db
+def test_a_supplier_who_keeps_dates_delivers_what_is_due_once() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        sent_order(shop, wanted(shop, 0), wanted(shop, 1))
+        open_orders(wanted(shop, 2, supplier=1))
+        assert not selectors.orders_due(MONDAY + 4 * DAY).exists()
+        assert services.receive_due(on=MONDAY + 4 * DAY, label="the supplier") == 0
+        assert selectors.orders_due(MONDAY + 5 * DAY).count() == 1
+        assert services.receive_due(on=MONDAY + 5 * DAY, label="the supplier") == 2
+        assert services.receive_due(on=MONDAY + 6 * DAY, label="the supplier") == 0
+        assert selectors.order_counts() == {"received": 1, "draft": 1}
+
+
+@pytest.mark.django_db
+def test_a_cancelled_order_is_expected_no_more_and_keeps_what_came() -> None:
+    shop = make_shop()
+    milk = shop.items[0]
+    with tenant_context(shop.tenant.pk):
+        order = sent_order(shop, wanted(shop, 0))
+        [line] = lines_of(order)
+        services.receive_lines(order_id=order.pk, lines=[ReceivedLine(line_id=line.pk, quantity=Decimal(2))],
+                               received_on=MONDAY, reference="van", actor=None)
+        services.cancel_order(order_id=order.pk, reason="out of stock there", actor=None)
+        assert shop.level(milk) == 2
+        assert selectors.arrivals_frame(MONDAY).empty
+        assert selectors.placed_since(MONDAY, MONDAY).orders == 0
+
+
+@pytest.mark.django_db
+def test_the_csv_of_an_order_has_a_row_a_line_with_plain_figures() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        order = sent_order(shop, wanted(shop, 0, 12))
+        found = selectors.order(order.pk)
+        assert found is not None
+        header, row = selectors.order_rows(found)
+        assert len(header) == len(row)
+        assert row == ["PO-2017-0001", "Alder Foods", "sku-0", "Item 0", "12", "2.5", "USD", "30", "2017-12-09", "0"]
+
+
+def at_once(*acts: Callable[[], Any]) -> None:
+    """Run on threads and connections of their own, released together; the first error is raised here."""
+    gate, errors = threading.Barrier(len(acts), timeout=20), []
+
+    def run(act: Callable[[], Any]) -> None:
+        try:
+            gate.wait()
+            act()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    if errors:
+        raise errors[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_orders_opened_at_once_are_numbered_without_gap_or_double() -> None:
+    shop = make_shop(8)
+    with tenant_context(shop.tenant.pk):
+        shop.suppliers += [type(shop.suppliers[0]).objects.create(name=f"Supplier {n}") for n in range(6)]
+
+    def place(number: int) -> None:
+        with tenant_context(shop.tenant.pk):
+            open_orders(wanted(shop, number, supplier=number))
+
+    at_once(*[partial(place, number) for number in range(8)])
+    with tenant_context(shop.tenant.pk):
+        assert sorted(order.number for order in selectors.orders()) == [f"PO-2017-{n:04d}" for n in range(1, 9)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_recommendation_ordered_twice_at_once_is_one_line() -> None:
+    shop = make_shop()
+
+    def place() -> None:
+        with tenant_context(shop.tenant.pk):
+            open_orders(wanted(shop, 0))
+
+    at_once(place, place)
+    with tenant_context(shop.tenant.pk):
+        assert PurchaseOrder.objects.count() == PurchaseOrderLine.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_delivery_received_twice_at_once_moves_stock_once() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        order = sent_order(shop, wanted(shop, 0))
+        [line] = lines_of(order)
+
+    def receive() -> None:
+        with tenant_context(shop.tenant.pk):
+            services.receive_lines(order_id=order.pk, lines=[ReceivedLine(line_id=line.pk, quantity=Decimal(6))],
+                                   received_on=MONDAY, reference="van", actor=None)
+
+    at_once(receive, receive)
+    with tenant_context(shop.tenant.pk):
+        assert shop.level(shop.items[0]) == 6
+        assert_levels_are_the_sums_of_their_movements()
