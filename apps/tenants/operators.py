@@ -60,6 +60,8 @@ class TenantOwnedAdmin(ModelAdmin):
 
     changelist_view = in_chosen_scope(ModelAdmin.changelist_view)
     change_view = in_chosen_scope(ModelAdmin.change_view)
+    history_view = in_chosen_scope(ModelAdmin.history_view)
+    delete_view = in_chosen_scope(ModelAdmin.delete_view)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return self.model._default_manager.all()  # type: ignore[no-any-return]
