@@ -39,6 +39,14 @@ class NotEnoughHistory(ValueError):
         super().__init__(f"{wanted_by} needs {needed_days} days of history and there are {days}.")
 
 
+class NothingToLearn(NotEnoughHistory):
+    """There are days enough, but nothing happened on them that a model could learn from."""
+
+    def __init__(self, wanted_by: str, days: int) -> None:
+        super().__init__(wanted_by, days, days)
+        self.args = (f"{wanted_by} needs sales to learn from and the {days} days of history have none it can use.",)
+
+
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> None:
     """Raise FrameError unless `frame` has every column in `columns`."""
     missing = [column for column in columns if column not in frame.columns]
