@@ -10,15 +10,72 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.db.models import QuerySet
 
+from apps.catalog import selectors as catalog
 from apps.forecasting.models import Backtest, ForecastRun, ItemBacktest, SeriesForecast
+from apps.registry import selectors as registry
+from apps.sales import selectors as sales
 from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
+    from apps.forecasting.engine.base import Panel
     from apps.forecasting.engine.forecast import Forecast
+    from apps.forecasting.engine.grid import Grid
+
+DEMAND = "demand"  # what the registry's versions predict
+LEAD_SPREADS = 2.0  # a delivery may be late by this many standard deviations and still lie within the forecast
+
+
+@dataclass(frozen=True)
+class History:
+    """What may be known on the morning of `as_of`, in the engine's frames, and how far ahead it has to be forecast."""
+
+    as_of: dt.date
+    history: pd.DataFrame
+    static: pd.DataFrame
+    covariates: pd.DataFrame | None
+    known_ahead: tuple[str, ...]
+    country: str | None
+    protection_days: int
+    active_items: int
+
+    @property
+    def known_through(self) -> dt.date:
+        return self.as_of - dt.timedelta(days=1)
+
+    def grid(self) -> Grid:
+        """28 days and then weeks, as far as the longest lead time and review period ask for, up to 26 weeks."""
+        from apps.forecasting.engine.grid import Grid  # noqa: PLC0415 - NumPy stays out of the web process
+
+        return Grid.covering(self.protection_days)
+
+    def panel(self, grid: Grid | None = None) -> Panel:
+        """All planned series side by side, known through the day before `as_of`."""
+        from apps.forecasting.engine.base import Panel  # noqa: PLC0415
+
+        return Panel.from_frames(self.history, self.static, self.covariates, known_ahead=self.known_ahead,
+                                 cutoff=self.known_through, grid=grid or self.grid(), country=self.country)
+
+
+def known_history(as_of: dt.date) -> History:
+    """Read everything that a forecast on the morning of `as_of` may use, of the tenant in scope."""
+    import numpy as np  # noqa: PLC0415 - NumPy stays out of the web process
+
+    frames = sales.demand_frame(as_of)
+    terms = catalog.terms_frame()
+    planned = frames.static["unique_id"].astype(str).str.partition("/")[0].astype(np.int64)
+    terms = terms[terms["item_id"].isin(planned)]
+    covered = terms["lead_time_days"] + LEAD_SPREADS * terms["lead_time_spread_days"] + terms["review_period_days"]
+    return History(
+        as_of=as_of, history=frames.history, static=frames.static, covariates=frames.covariates,
+        known_ahead=tuple(frames.known_ahead), country=tenant_by_id(current_tenant_id()).country or None,
+        protection_days=int(np.ceil(covered.max())) if len(covered) else 0,
+        active_items=catalog.items().filter(status="active").count())
 
 
 def runs(*, is_replay: bool = False) -> QuerySet[ForecastRun]:
@@ -171,3 +228,21 @@ def latest_backtest(as_of: dt.date | None = None) -> Backtest | None:
 
 def backtest_by_id(backtest_id: int) -> Backtest | None:
     return Backtest.objects.filter(pk=backtest_id).first()
+
+
+def newest_series() -> QuerySet[SeriesForecast]:
+    """The forecasts of the newest run, series by series, with their run; none before the first."""
+    run = latest_run()
+    found = SeriesForecast.objects.filter(run=run) if run else SeriesForecast.objects.none()
+    return found.select_related("run")
+
+
+def model_in_use(as_of: dt.date | None = None) -> str:
+    """The name of the engine's model that forecasts are made with: the champion's, else the newest forecast's."""
+    from apps.forecasting.engine.models import FALLBACK  # noqa: PLC0415 - NumPy stays out of the web process
+
+    champion = registry.champion(DEMAND)
+    if champion is not None:
+        return champion.model
+    run = latest_run(as_of)
+    return run.model if run is not None and run.series else FALLBACK

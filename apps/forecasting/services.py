@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 
 from apps.forecasting.models import Backtest, ForecastRun, SeriesForecast
+from apps.forecasting.selectors import DEMAND
 from apps.jobs import services as jobs
 from apps.registry import services as registry
 from apps.registry.services import CannotRollBack, ModelVersion
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["DEMAND", "LEVELS", "SEED", "CannotRollBack", "ItemScores", "Made", "promote", "request_backtest",
            "roll_back", "save_backtest", "save_forecast"]
 
-DEMAND = "demand"  # what the registry's versions predict
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
 SEED = 1  # the same from day to day: an item's paths change with its forecast, not with the dice
 KEPT_DAYS = 56  # runs older than this keep their head and scores, not their series

@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.forecasting.engine import models
+from apps.forecasting.engine.backtest import LEVELS, MONEY_WEEKS, abc_classes, inside_band, pinball
 from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.distribution import negative_binomial_quantiles
 from apps.forecasting.engine.forecast import Forecast
-from apps.forecasting.engine.grid import Grid
+from apps.forecasting.engine.grid import WEEK, Grid
 
-LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
 HORIZONS = {"week_1": (0, 7), "week_2": (7, 14), "week_3": (14, 21), "week_4": (21, 28), "days_14": (0, 14)}
 SCORED_DAYS = 28
-ABC_SHARES = (0.8, 0.95)  # of revenue: the items that make the first 80 % are A, to 95 % B, the rest C
 ALL = "all"
 
 Floats = NDArray[np.float64]
@@ -33,7 +32,7 @@ class Segments:
     @classmethod
     def of(cls, panel: Panel) -> Segments:
         """All together, by department, and by the share of what was sold in the half year before."""
-        return cls({ALL: np.full(panel.n_series, ALL), "category": departments(panel), "abc": abc_classes(panel)})
+        return cls({ALL: np.full(panel.n_series, ALL), "category": departments(panel), "abc": money_classes(panel)})
 
 
 def departments(panel: Panel) -> NDArray[np.str_]:
@@ -43,14 +42,9 @@ def departments(panel: Panel) -> NDArray[np.str_]:
     return np.where(told != "", told, path)
 
 
-def abc_classes(panel: Panel) -> NDArray[np.str_]:
+def money_classes(panel: Panel) -> NDArray[np.str_]:
     """A, B or C of each series by its sales of the last 26 weeks in money."""
-    money = panel.sales[:, -26 * 7:].sum(axis=1, dtype=np.float64) * panel.prices()
-    order = np.argsort(-money, kind="stable")
-    before = np.zeros(len(money))
-    before[order] = np.cumsum(money[order]) - money[order]
-    share = before / max(money.sum(), 1e-9)
-    return np.where(share < ABC_SHARES[0], "A", np.where(share < ABC_SHARES[1], "B", "C"))
+    return abc_classes(panel.sales[:, -MONEY_WEEKS * WEEK:].sum(axis=1, dtype=np.float64) * panel.prices())
 
 
 def due_horizons(days_known: int) -> list[str]:
@@ -78,20 +72,15 @@ def rows(forecast: Forecast, now: Panel, segments: Segments, horizons: list[str]
         start, end = HORIZONS[horizon]
         mean = daily[:, start:end].sum(axis=1, dtype=np.float64)
         actual = sums(now, first + start, end - start)
-        quantiles = negative_binomial_quantiles(mean, forecast.variance_of(mean), LEVELS)
-        missed = actual[:, None] - quantiles
-        loss = np.maximum(np.array(LEVELS) * missed, (np.array(LEVELS) - 1) * missed).mean(axis=1)
+        variance = forecast.variance_of(mean)
+        seen = np.nan_to_num(actual)
+        loss = pinball(seen, negative_binomial_quantiles(mean, variance, LEVELS))
         figures = {
             "actual_units": actual, "absolute_error": np.abs(mean - actual), "error": mean - actual,
             "squared_error": (mean - actual) ** 2, "pinball": loss,
-            "covered_80": within(actual, quantiles[:, 1], quantiles[:, 3]),
-            "covered_95": within(actual, quantiles[:, 0], quantiles[:, 4])}
+            "covered_80": inside_band(seen, mean, variance, 0.8), "covered_95": inside_band(seen, mean, variance, 0.95)}
         found += [{"horizon": horizon, **row} for row in by_segment(figures, segments, np.isfinite(actual))]
     return found
-
-
-def within(actual: Floats, low: NDArray[Any], high: NDArray[Any]) -> Floats:
-    return ((actual >= low) & (actual <= high)).astype(np.float64)
 
 
 def by_segment(figures: Mapping[str, Floats], segments: Segments, scored: NDArray[np.bool_]) -> list[dict[str, Any]]:

@@ -1,0 +1,140 @@
+"""The forecast of all planned series for one planning day, by the champion or, without one, the best cheap baseline."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from apps.alerts import services as alerts
+from apps.forecasting import selectors, services
+from apps.forecasting.engine import frames, models
+from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
+from apps.forecasting.engine.base import ArtifactError, Forecast, Grid, Panel
+from apps.forecasting.engine.frames import NotEnoughHistory
+from apps.forecasting.models import ForecastRun
+from apps.forecasting.selectors import History
+from apps.jobs.running import GiveUp, Running
+from apps.registry import selectors as registry
+from apps.registry.selectors import ArtifactTampered, ModelVersion
+from apps.tenants.scope import tenant_context
+
+TRIALS = 2
+TRIAL_DAYS = 8 * 7  # history that a trial of the cheap models needs before its cutoff
+
+
+def forecast_tenant(running: Running) -> dict[str, Any]:
+    """Forecast every planned series as of the day asked for, and save it."""
+    started = time.perf_counter()
+    as_of = dt.date.fromisoformat(running.input["as_of"])
+    running.progress(0.02, _("Reading sales, prices and promotions"))
+    with tenant_context(running.tenant_id):
+        known = selectors.known_history(as_of)
+        version, files, trouble = _champion()
+    require_sales(known)
+    grid = known.grid()
+    panel = known.panel(grid)
+    fingerprint = data_fingerprint(panel)
+    forecast, note, used = forecast_panel(panel, grid, version, files, running)
+    running.progress(0.8, _("Saving %(series)d series") % {"series": forecast.n_series})
+    with tenant_context(running.tenant_id):
+        running.hold()
+        run = services.save_forecast(forecast=forecast, made=services.Made(
+            as_of=as_of, data_fingerprint=fingerprint, version=version if used else None,
+            note=" ".join(filter(None, [trouble, note])), job_id=running.job_id,
+            on_request=max(known.active_items - items_of(panel), 0), seconds=time.perf_counter() - started))
+        if trouble:
+            alerts.raise_alert(code="model.unreadable", severity="critical", title=_("The model in use cannot be read"),
+                               reason=trouble, link="/models/")
+    return summary(run)
+
+
+def summary(run: ForecastRun) -> dict[str, Any]:
+    """What a forecast job tells of its run."""
+    return {"run": run.pk, "model": run.model, "series": run.series, "on_request": run.on_request, "note": run.note,
+            "seconds": run.seconds}
+
+
+def _champion() -> tuple[ModelVersion | None, dict[str, bytes], str]:
+    """The version in use and its verified files; where they cannot be trusted, why."""
+    version = registry.champion(services.DEMAND)
+    if version is None:
+        return None, {}, ""
+    try:
+        return version, registry.load_artifact(version), ""
+    except ArtifactTampered as error:
+        return None, {}, _("%(version)s was not used: %(reason)s") % {"version": version, "reason": error}
+
+
+def require_sales(known: History) -> None:
+    """Stop with a plain sentence where there is nothing to forecast from."""
+    if not len(known.history):
+        raise GiveUp(_("There are no sales before %(day)s: bring in order lines first, and the items they name.")
+                     % {"day": known.as_of})
+
+
+def forecast_panel(panel: Panel, grid: Grid, version: ModelVersion | None, files: dict[str, bytes],
+                   running: Running) -> tuple[Forecast, str, bool]:
+    """The forecast, a note where it is not the champion's, and whether it is."""
+    if not panel.n_series:
+        return nothing(panel, grid), _("No item sells often enough to be forecast: all are ordered on request."), False
+    note = ""
+    if version is not None:
+        running.progress(0.3, _("Forecasting with %(version)s") % {"version": version})
+        try:
+            return models.model_class(version.model).from_artifact(files).predict(grid, panel), "", True
+        except (ArtifactError, NotEnoughHistory) as error:
+            note = str(error)
+    running.progress(0.3, _("Trying the simple models"))
+    name, why = best_cheap(panel)
+    model, fell_back = models.fit_or_fall_back(models.make(name), panel)
+    return model.predict(grid), " ".join(filter(None, [note, fell_back or why])), False
+
+
+def best_cheap(panel: Panel) -> tuple[str, str]:
+    """The simple model that did best lately, and why it was taken, in a sentence.
+
+    Best: the lowest scaled pinball loss of two-week sums at two past cutoffs. With too little history for that, the
+    eight-week mean.
+    """
+    cutoffs = [day for day in rolling_cutoffs(panel, TRIALS) if (day - panel.dates[0]).astype(int) >= TRIAL_DAYS]
+    if not cutoffs:
+        return models.FALLBACK, _("%(days)d days of history are too few to compare models: the eight-week mean is "
+                                  "used, with wide bands.") % {"days": panel.n_days}
+    makers = {name: partial(models.make, name) for name in models.RIVALS}
+    losses = backtest(panel, makers, cutoffs).table("scaled_pinball").mean(axis=1)
+    best = min(losses.index, key=lambda name: (losses[name], models.model_class(name).complexity))
+    return str(best), _("No model has won a contest yet: %(name)s did best of the simple ones over the last weeks.") % {
+        "name": best}
+
+
+def nothing(panel: Panel, grid: Grid) -> Forecast:
+    """The forecast of no series."""
+    empty = np.zeros(0, dtype=np.float32)
+    return Forecast(model=models.FALLBACK, unique_ids=panel.ids, cutoff=panel.cutoff, grid=grid,
+                    mean=np.zeros((0, grid.n_steps), dtype=np.float32), level_variance=empty,
+                    day_dispersion=empty.copy(), weekday_profile=np.ones(7, dtype=np.float32))
+
+
+def items_of(panel: Panel) -> int:
+    """How many items the panel's series are of."""
+    return len(np.unique(np.char.partition(panel.ids, "/")[:, 0])) if panel.n_series else 0
+
+
+def data_fingerprint(panel: Panel) -> str:
+    """A digest of everything a model is shown: the same data gives the same, one changed sale another."""
+    digest = hashlib.sha256()
+    for array in (panel.ids, panel.dates.astype(np.int64), panel.y, panel.available):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for name in sorted(panel.covariates):
+        digest.update(name.encode() + np.ascontiguousarray(panel.covariates[name]).tobytes())
+    for column in (*frames.STATIC_LABELS, frames.PRICE):
+        values = panel.prices() if column == frames.PRICE else panel.labels(column)
+        digest.update(column.encode() + values.tobytes())
+    digest.update(repr((sorted(panel.known_ahead), panel.country)).encode())
+    return digest.hexdigest()

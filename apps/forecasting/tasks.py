@@ -1,0 +1,12 @@
+"""The kinds of job that forecasting carries out."""
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.jobs.kinds import Kind, declare
+
+declare(Kind("forecasting.forecast", title=_("Forecast demand"),
+             handler="apps.forecasting.pipeline:forecast_tenant", queue="heavy"))
+declare(Kind("forecasting.backtest", title=_("Compare the models on past weeks"),
+             handler="apps.forecasting.pipeline:backtest_tenant", queue="heavy"))
+declare(Kind("forecasting.backtest_lstm", title=_("Train and compare the neural network"),
+             handler="apps.forecasting.pipeline:backtest_lstm_tenant", queue="gpu"))
