@@ -8,14 +8,14 @@ from time import perf_counter
 
 from apps.demo.recast.files import recast
 from apps.demo.recast.package import PackageMissing
-from apps.demo.recast.shops import SHOPS
+from apps.demo.recast.shops import ALL_SHOPS, SHOPS
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the files, then print the counts, sizes and seconds."""
     parser = argparse.ArgumentParser(prog="python -m apps.demo.recast", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder that takes one folder a shop")
-    parser.add_argument("--shop", choices=sorted(SHOPS), action="append", help="only this shop; may be repeated")
+    parser.add_argument("--shop", choices=sorted(ALL_SHOPS), action="append", help="only this shop; may be repeated")
     options = parser.parse_args(arguments)
     started = perf_counter()
     try:

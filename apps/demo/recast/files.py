@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,22 +16,25 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from apps.demo.recast.lines import Lines, day_number
+from apps.demo.recast.naming import ITEMS, MANIFEST, ORDERS, PROMOTIONS, STOCK, SUPPLIERS, day_file, later_days
 from apps.demo.recast.package import read_lines, read_products, read_promotion_shares
 from apps.demo.recast.planning import in_shop, lines_of, planned_items
 from apps.demo.recast.prices import shelf_prices, unit_costs
 from apps.demo.recast.promotions import merge_runs
 from apps.demo.recast.rules import CATEGORY_RULES, FUEL, broken_rules, count_set_aside
-from apps.demo.recast.shops import CURRENCY, ENDS_ON, REPLAY_STARTS_ON, SHOPS, STANDS_ON, TIME_ZONE, Shop
+from apps.demo.recast.shops import (
+    ALL_SHOPS,
+    CURRENCY,
+    ENDS_ON,
+    REPLAY_STARTS_ON,
+    SHOPS,
+    STANDS_ON,
+    TIME_ZONE,
+    Shop,
+)
 from apps.demo.recast.stock import opening_stock
 from apps.demo.recast.terms import supplier_terms
 from apps.demo.recast.wording import describe
-
-ORDERS = "orders.csv"
-ITEMS = "items.csv"
-STOCK = "stock.csv"
-SUPPLIERS = "suppliers.csv"
-PROMOTIONS = "promotions.csv"
-MANIFEST = "manifest.json"
 
 CHANNEL = "store"
 LOCATION = "main"
@@ -39,16 +42,6 @@ PRICE_DECIMALS = 4
 
 # What manifest.json holds.
 Manifest = dict[str, Any]
-
-
-def later_days() -> list[date]:
-    """Return the days that are let in one by one, the day on which the shop stands first."""
-    return [STANDS_ON + timedelta(days=days) for days in range((ENDS_ON - STANDS_ON).days + 1)]
-
-
-def day_file(name: str, day: date) -> str:
-    """Return the name of the file that a later day adds, such as orders-2017-12-04.csv."""
-    return f"{name.removesuffix('.csv')}-{day}.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,6 +263,6 @@ def write_shop(shop: Shop, purchases: Purchases, folder: Path) -> Manifest:
 
 def recast(out: Path, slugs: Iterable[str] = tuple(SHOPS)) -> dict[str, Manifest]:
     """Write the files of each shop into a folder of its slug below `out`; return the manifests by slug."""
-    shops = [SHOPS[slug] for slug in slugs]
+    shops = [ALL_SHOPS[slug] for slug in slugs]
     purchases = read_purchases(shops)
     return {shop.slug: write_shop(shop, purchases, out / shop.slug) for shop in shops}

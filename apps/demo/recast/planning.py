@@ -20,10 +20,14 @@ def in_shop(shop: Shop, products: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def lines_of(shop: Shop, lines: Lines, products: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return the lines that the shop's files hold: all, or those whose product is of its departments."""
+    """Return the lines that the shop's files hold: those of its departments, from the day on that it knows.
+
+    A shop of every department also has the lines whose product nobody knows.
+    """
+    known = lines.day >= day_number(shop.knows_since or date.min)
     if shop.departments is None:
-        return np.ones(len(lines), dtype=bool)
-    return in_shop(shop, products)[lines.product] & (lines.product >= 0)
+        return known
+    return known & in_shop(shop, products)[lines.product] & (lines.product >= 0)
 
 
 def goods(shop: Shop, products: pd.DataFrame) -> NDArray[np.bool_]:
