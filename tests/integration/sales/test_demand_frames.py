@@ -1,0 +1,132 @@
+"""What a forecast may know: planned series, zeros apart from gaps, and nothing of the day itself or later."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from apps.catalog.models import Item, Location
+from apps.catalog.services import change_defaults
+from apps.sales import selectors
+from apps.sales.models import DailyDemand, Promotion
+from apps.tenants.models import Tenant
+from apps.tenants.scope import tenant_context
+from tests.rows import make_row, make_tenant_row
+
+pytestmark = pytest.mark.django_db
+
+FIRST = dt.date(2017, 10, 2)
+AS_OF = dt.date(2017, 12, 4)
+
+
+class Shop:
+    """A shop with one location, and sales written straight into its daily demand."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+        self.location = make_row(Location)
+
+    def item(self, **fields: Any) -> Item:
+        made: Item = make_row(Item, **{"category": "Food > Dairy > Milk", "brand": "Farm", "price": 2, **fields})
+        return made
+
+    def sell(self, item: Item, days: dict[dt.date, float]) -> None:
+        DailyDemand.objects.bulk_create([
+            DailyDemand(item=item, location=self.location, date=day, units=units, orders=1, revenue=units * 2,
+                        shelf_value=units * 3, discount=0) for day, units in days.items()])
+
+    def name(self, item: Item) -> str:
+        return f"{item.pk}/{self.location.pk}"
+
+
+@pytest.fixture
+def shop() -> Any:
+    tenant = make_tenant_row()
+    with tenant_context(tenant.pk):
+        change_defaults(actor=None, planned_units_per_week=1.0)
+        yield Shop(tenant)
+
+
+def every_day(units: float, until: dt.date = AS_OF) -> dict[dt.date, float]:
+    return {FIRST + dt.timedelta(days=n): units for n in range((until - FIRST).days)}
+
+
+def test_items_that_sell_often_enough_are_planned_and_carry_what_is_known_of_them(shop: Shop) -> None:
+    fast, slow, paused = shop.item(), shop.item(), shop.item(status="paused")
+    for item in (fast, paused):
+        shop.sell(item, every_day(2))
+    shop.sell(slow, {FIRST: 1, FIRST + dt.timedelta(days=30): 1})
+    frames = selectors.demand_frame(AS_OF)
+    assert list(frames.static["unique_id"]) == [shop.name(fast)]
+    [known] = frames.static.to_dict("records")
+    assert (known["category"], known["department"], known["brand"], known["price"]) == ("Dairy", "Food", "Farm", 3)
+    assert known["start"] == pd.Timestamp(FIRST)
+    assert frames.history["y"].sum() == 2 * (AS_OF - FIRST).days
+
+
+def test_nothing_of_the_planning_day_or_later_is_known(shop: Shop) -> None:
+    item = shop.item()
+    shop.sell(item, every_day(2, AS_OF + dt.timedelta(days=3)))
+    assert selectors.demand_frame(AS_OF).history["ds"].max() == pd.Timestamp(AS_OF - dt.timedelta(days=1))
+
+
+def test_a_day_without_any_line_is_missing_and_a_day_without_this_item_is_a_zero(shop: Shop) -> None:
+    item, other = shop.item(), shop.item()
+    closed, quiet = FIRST + dt.timedelta(days=10), FIRST + dt.timedelta(days=11)
+    shop.sell(item, {day: units for day, units in every_day(2).items() if day not in (closed, quiet)})
+    shop.sell(other, {day: units for day, units in every_day(2).items() if day != closed})
+    assert selectors.gap_days(AS_OF) == [closed]
+    history = selectors.demand_frame(AS_OF).history
+    assert set(history.loc[history["available"] == 0, "ds"]) == {pd.Timestamp(closed)}
+    assert not ((history["unique_id"] == shop.name(item)) & (history["ds"] == pd.Timestamp(quiet))).any()
+
+
+def test_a_shop_that_is_closed_every_sunday_has_no_gap_and_one_whose_sales_stopped_coming_has(shop: Shop) -> None:
+    item = shop.item()
+    shop.sell(item, {day: 2 for day in every_day(2, AS_OF - dt.timedelta(days=3)) if day.isoweekday() != 7})
+    stopped = [AS_OF - dt.timedelta(days=n) for n in (3, 2, 1)]
+    assert selectors.gap_days(AS_OF) == stopped
+
+
+def test_returns_are_netted_and_a_day_of_returns_is_no_demand(shop: Shop) -> None:
+    item = shop.item()
+    shop.sell(item, {**every_day(2), FIRST: -3})
+    assert (selectors.demand_frame(AS_OF).history["y"] >= 0).all()
+
+
+def test_what_is_known_ahead_reaches_past_the_day_and_what_is_not_does_not(shop: Shop) -> None:
+    item = shop.item()
+    shop.sell(item, every_day(2))
+    for kind, ahead in (("mailer", True), ("display", False)):
+        Promotion.objects.create(item=item, kind=kind, starts_on=AS_OF - dt.timedelta(days=2),
+                                 ends_on=AS_OF + dt.timedelta(days=4), share=0.5, is_known_ahead=ahead)
+    frames = selectors.demand_frame(AS_OF)
+    assert frames.known_ahead == ["mailer"]
+    seen = frames.covariates.set_index("ds")
+    assert np.allclose(seen["mailer"], 0.5) and len(seen) == 7
+    assert (seen.loc[seen.index >= pd.Timestamp(AS_OF), "display"] == 0).all()
+    assert (seen.loc[seen.index < pd.Timestamp(AS_OF), "display"] == 0.5).all()
+
+
+def test_a_young_shop_is_measured_by_the_weeks_it_has_and_an_empty_one_has_no_series(shop: Shop) -> None:
+    assert len(selectors.demand_frame(AS_OF).static) == 0
+    item = shop.item()
+    shop.sell(item, {AS_OF - dt.timedelta(days=n): 1 for n in range(1, 11)})
+    assert len(selectors.demand_frame(AS_OF).static) == 1
+
+
+@pytest.mark.django_db
+def test_an_outsider_gets_no_demand() -> None:
+    insider, outsider = make_tenant_row(), make_tenant_row()
+    with tenant_context(insider.pk):
+        theirs = Shop(insider)
+        theirs.sell(theirs.item(), every_day(2))
+        assert len(selectors.demand_frame(AS_OF).static) == 1
+    with tenant_context(outsider.pk):
+        frames = selectors.demand_frame(AS_OF)
+        assert len(frames.static) == len(frames.history) == len(frames.covariates) == 0
+        assert selectors.history_range() == (None, None)
