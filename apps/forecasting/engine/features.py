@@ -56,6 +56,11 @@ class Weeks:
         """How many whole weeks of history there are."""
         return int(self.rate.shape[1])
 
+    @property
+    def n_ahead(self) -> int:
+        """How many weeks there are, those ahead included."""
+        return len(self.calendar["holidays"])
+
     @classmethod
     def of(cls, panel: Panel, horizon_weeks: int) -> "Weeks":
         """Fold `panel` into weeks, with `horizon_weeks` weeks ahead (as far as the panel's covariates reach)."""
@@ -163,6 +168,14 @@ def _group_trends(weeks: Weeks, origin: int, groups: NDArray[np.int64]) -> tuple
     week = np.log((total(slice(origin - 1, origin)) + 1.0) / usual)
     month = np.log((total(slice(max(0, origin - SHORT), origin)) + 1.0) / usual)
     return week[groups].astype(np.float32), month[groups].astype(np.float32)
+
+
+def pooled_groups(panel: Panel) -> dict[str, NDArray[np.int64]]:
+    """Return the groups whose pooled trends a series is shown, name -> [n] number of its group."""
+    return {
+        frames.CATEGORY: np.unique(panel.labels(frames.CATEGORY), return_inverse=True)[1],
+        "everyone": np.zeros(panel.n_series, dtype=np.int64),
+    }
 
 
 def past_features(weeks: Weeks, origin: int, groups: dict[str, NDArray[np.int64]]) -> dict[str, Floats]:

@@ -30,7 +30,7 @@ from apps.forecasting.engine.base import (
 from apps.forecasting.engine.baselines import weekday_profile, weekday_shares
 from apps.forecasting.engine.calendar import weekdays
 from apps.forecasting.engine.dispersion import SUM_DAYS, Dispersion, day_dispersion, sold
-from apps.forecasting.engine.features import Codes, Rows, Weeks, level, rows_at
+from apps.forecasting.engine.features import Codes, Rows, Weeks, level, pooled_groups, rows_at
 from apps.forecasting.engine.frames import NothingToLearn
 from apps.forecasting.engine.grid import WEEK
 
@@ -220,13 +220,8 @@ class LightGBM(Forecaster):
         return lgb.Booster(model_str=grown.model_to_string())
 
     def _rows(self, panel: Panel, weeks: Weeks, origin: int, aheads: list[int]) -> list[Rows]:
-        labels = panel.labels(frames.CATEGORY)
-        groups = {
-            frames.CATEGORY: np.unique(labels, return_inverse=True)[1],
-            "everyone": np.zeros(panel.n_series, dtype=np.int64),
-        }
         kinds = {name: codes.of(panel.labels(name)) for name, codes in self.codes_.items()}
-        return rows_at(weeks, origin, aheads, groups, kinds)
+        return rows_at(weeks, origin, aheads, pooled_groups(panel), kinds)
 
     def _weekly_means(self, booster: lgb.Booster, panel: Panel, n_weeks: int) -> Floats:
         """Return units per week for the `n_weeks` weeks after the panel's cutoff [n, n_weeks]."""
