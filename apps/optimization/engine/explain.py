@@ -218,7 +218,9 @@ def _supplier_findings(outlook: Outlook, stages: Stages, limits: Limits, reachab
     together = _spend(outlook, stages.minimums)
     budget = np.inf if limits.cash_budget is None else limits.cash_budget
     found = []
-    for number in np.flatnonzero((wanted > 0) & (wanted < minimum)):
+    is_wanted = np.zeros(len(minimum), dtype=bool)
+    is_wanted[outlook.items.supplier[stages.lots > 0]] = True
+    for number in np.flatnonzero(is_wanted & ((wanted < minimum) | (minimum > budget * MONEY_STEP))):
         numbers: dict[str, str | int | float] = {
             "supplier_id": outlook.items.supplier_ids[number],
             "minimum": float(minimum[number] / MONEY_STEP),
@@ -272,7 +274,7 @@ def _cash_findings(outlook: Outlook, stages: Stages, budget: float, cash_price: 
             )
         )
     before, after = int((stages.minimums * cost).sum()), int((stages.budget * cost).sum())
-    if before > limit and after:
+    if before > limit and (after or not found):
         numbers: dict[str, str | int | float] = {
             "budget": budget,
             "wanted": before / MONEY_STEP,

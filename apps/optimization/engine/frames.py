@@ -127,7 +127,7 @@ def read_items(frame: pd.DataFrame) -> Items:
     check.filled("supplier_id")
     doubled = frame.loc[frame["unique_id"].duplicated(), "unique_id"]
     if len(doubled):
-        check.problems.append(f"items: {len(doubled)} items stand there twice (first: {doubled.iloc[0]!r}).")
+        check.problems.append(f"items: unique_id stands there more than once (first: {doubled.iloc[0]!r}).")
     on_hand = check.number("on_hand", whole=True)
     unit_cost = check.number("unit_cost", least=0)
     price = check.number("price", least=0)
@@ -205,7 +205,7 @@ def read_previous(frame: pd.DataFrame | None) -> pd.DataFrame | None:
     for column in PREVIOUS_COLUMNS[1:]:
         check.number(column)
     if frame["unique_id"].duplicated().any():
-        check.problems.append("previous plan: an item stands there twice.")
+        check.problems.append("previous plan: unique_id stands there more than once.")
     check.raise_if_any()
     return frame.loc[:, list(PREVIOUS_COLUMNS)]
 
@@ -239,15 +239,16 @@ class _Checker:
         self.problems: list[str] = []
 
     def filled(self, column: str) -> None:
-        self._say(self.frame[column].isna().to_numpy(dtype=bool), lambda n: f"{n} have no {column}")
+        self._say(self.frame[column].isna().to_numpy(dtype=bool), lambda n: f"{column} is missing in {n}")
 
     def number(self, column: str, *, least: float | None = None, whole: bool = False, hint: str = "") -> Floats:
         values = self._floats(column)
         missing = ~np.isfinite(values)
-        self._say(missing, lambda n: f"{n} have no number for {column}", hint or "give a default before planning")
+        advice = hint or "give a default before planning"
+        self._say(missing, lambda n: f"{column} is missing or no number in {n}", advice)
         self._bounds(column, values, ~missing, least, hint)
         if whole:
-            self._say(~missing & (values != np.rint(values)), lambda n: f"{n} have a {column} that is no whole number")
+            self._say(~missing & (values != np.rint(values)), lambda n: f"{column} is no whole number in {n}")
         return values
 
     def optional_number(self, column: str, *, least: float) -> Floats:
@@ -268,11 +269,12 @@ class _Checker:
     def _bounds(self, column: str, values: Floats, known: Flags, least: float | None, hint: str) -> None:
         if least is not None:
             low = known & (np.where(known, values, 0.0) < least)
-            self._say(low, lambda n: f"{n} have a {column} below {least}", hint)
+            self._say(low, lambda n: f"{column} is below {least} in {n}", hint)
 
     def _say(self, wrong: Flags, words: Callable[[str], str], hint: str = "") -> None:
         count = int(wrong.sum())
         if count:
             first = self.ids[int(np.argmax(wrong))]
+            rows = f"{count} rows" if count > 1 else "1 row"
             advice = f"; {hint}" if hint else ""
-            self.problems.append(f"{self.name}: {words(f'{count} rows')} (first: {first!r}){advice}.")
+            self.problems.append(f"{self.name}: {words(rows)} (first: {first!r}){advice}.")

@@ -57,6 +57,8 @@ class Outlook:
     """Curve: expected units lost within the window, for each quantity."""
     window_days: Floats
     """Expected length of the window [L, T): what each unit beyond the curve's end is held."""
+    surplus: Floats
+    """Units in stock or on their way beyond the order-up-to level: no more are needed until they are sold."""
     lost_before: Floats
     """Expected units lost before an order placed today can arrive: no quantity changes that."""
     daily_demand: Floats
@@ -93,17 +95,21 @@ class Outlook:
     def cost(self, rows: Ints, quantity: Ints) -> Floats:
         """Expected cost in money: `window_cost`, and holding what stays on after the window.
 
-        Units up to the lot that would be bought anyway, today or at a later review, are charged for the window only.
-        Each unit beyond waits until demand has worn its forerunners down, at most for so long that holding it costs
-        what it cost to buy: the u-th such unit costs min(u / daily demand * holding cost, unit cost).
+        A lot that would be bought anyway, today or at the next review, is charged for the window only. Stock above the
+        order-up-to level, the surplus there already is and each unit beyond that lot, has to be worn down first: the
+        u-th such unit waits u / daily demand days, at most for so long that holding it costs what it cost to buy.
         """
-        surplus = np.maximum(quantity - self.usual_lot[rows], 0).astype(np.float64)
         holding, unit_cost = self.items.holding_cost[rows], self.items.unit_cost[rows]
+        already = self.surplus[rows]
+        usual = np.minimum(quantity, self.usual_lot[rows])
+        beyond = (quantity - usual).astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             per_unit = np.where(holding > 0, holding / self.daily_demand[rows], 0.0)
-            worn_down = np.where(per_unit > 0, np.minimum(np.floor(unit_cost / per_unit), surplus), surplus)
-            waiting = np.where(worn_down > 0, per_unit * worn_down * (worn_down + 1) / 2, 0.0)
-        total: Floats = self.window_cost(rows, quantity) + waiting + unit_cost * (surplus - worn_down)
+            longest = np.where(per_unit > 0, np.floor(unit_cost / per_unit), np.inf)
+            waits = np.where(already > 0, np.minimum(per_unit * already, unit_cost), 0.0)
+            worn_down = np.clip(longest - already, 0.0, beyond)
+            wearing = np.where(worn_down > 0, per_unit * worn_down * (already + (worn_down + 1) / 2), 0.0)
+        total: Floats = self.window_cost(rows, quantity) + waits * usual + wearing + unit_cost * (beyond - worn_down)
         return total
 
     @cached_property
@@ -242,7 +248,8 @@ def _check_reach(items: Items, demand: Demand) -> None:
 def _horizons(needed: Ints, days: int) -> Ints:
     """How far each item is projected: whole weeks, so that items of like terms share blocks."""
     weeks = -(-np.maximum(needed, PROJECTION_DAYS) // 7)
-    return np.minimum(weeks * 7, days).astype(np.int64)
+    whole: Ints = np.minimum(weeks * 7, days)
+    return whole
 
 
 def _blocks(horizon: Ints, n_paths: int) -> Iterator[Ints]:
@@ -283,6 +290,7 @@ class _Results:
             name: np.zeros(n)
             for name in (
                 "window_days",
+                "surplus",
                 "lost_before",
                 "daily_demand",
                 "expected_demand",
@@ -333,7 +341,7 @@ def _project(block: _Block, results: _Results) -> None:
         net += np.maximum(owed[:, None] - block.arriving, 0).astype(net.dtype)[:, None, :]
     length = window_end - arrival_day
     columns["window_days"][rows] = length.mean(axis=1)
-    _curves(rows, net, lost_before, arrival_day, length, results)
+    columns["surplus"][rows] = _curves(block.items, rows, net, lost_before, arrival_day, length, results)
 
 
 def _cumulative(paths: Paths, supply: Ints) -> Counts:
@@ -369,15 +377,10 @@ def _day_in_sight(day: Ints, quantile: float, days: int) -> Floats:
 
 
 def _order_by_day(items: Items, rows: Ints, stockout: Ints, arrival_day: Ints, days: int) -> Floats:
-    """The largest d such that at most the cost-optimal share of paths runs out before day d + lead time.
-
-    That share is h R / (h R + p): what a unit costs to hold for a review period against the margin lost without it.
-    """
+    """The largest d such that at most the cost-optimal share of paths runs out before day d + lead time."""
     slack = np.where(stockout < days, stockout - arrival_day, np.iinfo(np.int64).max)
     slack.sort(axis=1)
-    holding = items.holding_cost[rows] * items.review_period_days[rows]
-    both = holding + items.shortage_cost[rows]
-    risk = np.divide(holding, both, out=np.ones(len(rows)), where=items.shortage_cost[rows] > 0)
+    risk = _optimal_risk(items, rows, items.review_period_days[rows])
     n_paths = slack.shape[1]
     allowed = np.floor(risk * n_paths + NEGLIGIBLE).astype(np.int64)
     found = np.take_along_axis(slack, np.minimum(allowed, n_paths - 1)[:, None], axis=1)[:, 0]
@@ -385,7 +388,10 @@ def _order_by_day(items: Items, rows: Ints, stockout: Ints, arrival_day: Ints, d
     return np.where(in_sight, np.maximum(found, 0).astype(np.float64), np.nan)
 
 
-def _curves(rows: Ints, net: Counts, lost_before: Ints, arrival_day: Ints, length: Ints, results: _Results) -> None:
+def _curves(
+    items: Items, rows: Ints, net: Counts, lost_before: Ints, arrival_day: Ints, length: Ints, results: _Results
+) -> Floats:
+    """Add the block's curves to the results; returns its surplus [r]."""
     n_items, n_paths, days = net.shape
     window = np.arange(max(int(length.max()), 1))
     day = arrival_day[:, :, None] + window
@@ -393,6 +399,7 @@ def _curves(rows: Ints, net: Counts, lost_before: Ints, arrival_day: Ints, lengt
     short = np.take_along_axis(net, np.minimum(day, days - 1), axis=2) - lost_before[:, :, None]
     stock = -short
     np.maximum.accumulate(short, axis=2, out=short)
+    surplus = _surplus(items, rows, _at(short, np.maximum(length - 1, 0)), length)
     np.maximum(short, 0, out=short)  # M_t
     stock += short
     at_end = np.where(length > 0, _at(short, np.maximum(length - 1, 0)), 0)  # M_T
@@ -412,6 +419,26 @@ def _curves(rows: Ints, net: Counts, lost_before: Ints, arrival_day: Ints, lengt
     points = np.arange(held.shape[1]) <= cells[:, None]
     results.step[rows] = step
     results.curves.append((rows, cells + 1, held[points], lost[points]))
+    return surplus
+
+
+def _surplus(items: Items, rows: Ints, missing: Counts, length: Ints) -> Floats:
+    """Units [r] that could be taken away before any would be missed.
+
+    missing: units that would have to be added for each path [r, P] to lose none, below zero where there are too many.
+    """
+    share = _optimal_risk(items, rows, length.mean(axis=1))
+    least = np.sort(missing, axis=1)
+    n_paths = least.shape[1]
+    place = np.clip(np.ceil((1 - share) * n_paths - NEGLIGIBLE).astype(np.int64) - 1, 0, n_paths - 1)
+    return np.maximum(-np.take_along_axis(least, place[:, None], axis=1)[:, 0], 0).astype(np.float64)
+
+
+def _optimal_risk(items: Items, rows: Ints, days: Floats | Ints) -> Floats:
+    """The share of paths that may run out before more stock is worth it: h d / (h d + p), what a unit costs to hold for
+    d days against the margin lost without it; 1 where nothing is lost."""
+    holding, shortage = items.holding_cost[rows] * days, items.shortage_cost[rows]
+    return np.divide(holding, holding + shortage, out=np.ones(len(rows)), where=shortage > 0)
 
 
 def _counts(values: Counts, item: Ints, step: Ints, cells: Ints) -> tuple[Ints, Floats]:
@@ -420,6 +447,7 @@ def _counts(values: Counts, item: Ints, step: Ints, cells: Ints) -> tuple[Ints, 
     cell = values // step[item]
     place = item * width + cell
     total = len(step) * width
-    over = np.bincount(place, weights=values - cell * step[item], minlength=total)
-    counts: Ints = np.bincount(place, minlength=total)
+    above = (values - cell * step[item]).astype(np.float64)
+    over: Floats = np.bincount(place, weights=above, minlength=total).astype(np.float64)
+    counts: Ints = np.bincount(place, minlength=total).astype(np.int64)
     return counts.reshape(-1, width), over.reshape(-1, width)

@@ -65,8 +65,9 @@ def _put_back(
 ) -> Ints:
     """Put rows back one after the other, the money-saving ones first, for as long as that lets another one through."""
     quantity = planned.copy()
-    spend = np.zeros(len(minimum), dtype=np.int64)
+    spend, units = np.zeros(len(minimum), dtype=np.int64), np.zeros(len(minimum), dtype=np.int64)
     np.add.at(spend, supplier, planned * unit_cost)
+    np.add.at(units, supplier, planned)
     total = int(spend.sum())
     money = (wanted - planned[rows]) * unit_cost[rows]
     waiting = [int(place) for place in np.argsort(money, kind="stable")]
@@ -74,13 +75,13 @@ def _put_back(
         blocked = []
         for place in waiting:
             row, theirs = rows[place], supplier[rows[place]]
-            after = int(spend[theirs] + money[place])
+            after, left = spend[theirs] + money[place], units[theirs] + wanted[place] - quantity[row]
             over = budget is not None and money[place] > 0 and total + int(money[place]) > budget
-            if over or 0 < after < minimum[theirs]:
+            if over or (left > 0 and after < minimum[theirs]):
                 blocked.append(place)
                 continue
             quantity[row] = wanted[place]
-            spend[theirs] = after
+            spend[theirs], units[theirs] = after, left
             total += int(money[place])
         if len(blocked) == len(waiting):
             break

@@ -1,0 +1,1 @@
+"""The optimization engine's promises."""
