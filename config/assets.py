@@ -1,4 +1,7 @@
-"""Fetches the front-end packages of the npm lock and copies what pages load into static/vendor."""
+"""Fetches the front-end packages of the npm lock and copies what pages load into static/vendor.
+
+With --fetched, node_modules is already there.
+"""
 
 from __future__ import annotations
 
@@ -45,15 +48,20 @@ def npm() -> str:
     return found
 
 
-def main() -> None:
-    note = VENDOR / "fingerprint"
-    if note.exists() and note.read_text() == fingerprint():
-        return
+def fetch() -> None:
     print("Fetching the front-end files ...", flush=True)
     outcome = subprocess.run(
         [npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"], cwd=CLONE, check=False)
     if outcome.returncode:
         sys.exit("npm could not fetch the packages of package-lock.json; the reason stands above.")
+
+
+def main() -> None:
+    note = VENDOR / "fingerprint"
+    if note.exists() and note.read_text() == fingerprint():
+        return
+    if "--fetched" not in sys.argv:
+        fetch()
     shutil.rmtree(VENDOR, ignore_errors=True)
     for source, target in {**FILES, **LICENCES}.items():
         (VENDOR / target).parent.mkdir(parents=True, exist_ok=True)

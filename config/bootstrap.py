@@ -1,4 +1,4 @@
-"""Makes .venv and installs a locked set of requirements into it: run by any Python 3.11 or newer, with nothing installed.
+"""Makes .venv and installs a locked set of requirements into it; any Python 3.11 runs it, with nothing installed.
 
     python3 config/bootstrap.py demo|dev
 """
@@ -36,12 +36,12 @@ def install(lock: Path, command: list[str | Path]) -> None:
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  # whoever has an older one gets a sentence, not a traceback
         sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ...")
     wanted = CLONE / "requirements" / f"{sys.argv[1]}.txt"
     tools = CLONE / "requirements" / "tools.txt"
     if not PYTHON.exists():
-        venv.create(ENVIRONMENT, with_pip=False)  # pip works from outside, also where ensurepip is not installed
+        venv.create(ENVIRONMENT, symlinks=True, with_pip=False)  # ensurepip may be missing; pip works from outside
     if not (UV.exists() and installed(tools)):
         install(tools, [sys.executable, "-m", "pip", "--python", PYTHON, "install", "--disable-pip-version-check"])
     if not installed(wanted):

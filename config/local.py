@@ -244,7 +244,7 @@ class Supervisor:
         numeric = {"OMP_NUM_THREADS": cores, "OMP_WAIT_POLICY": "PASSIVE"}
         self.services = [
             Service("web", python("gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-                                  "--workers", "2", "--threads", "4", "--timeout", "120")),
+                                  "--workers", "2", "--threads", "4", "--timeout", "120", "--no-control-socket")),
             Service("worker-light", worker("light", "prefork", "--concurrency", "2"), {"OMP_NUM_THREADS": "1"}),
             Service("worker-heavy", worker("heavy", "solo"), numeric),
             # Where there is no GPU its work shares the cores, and must not hold up what a person waits for.

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from config.embedded import free_port
 
@@ -22,12 +21,13 @@ def database_gone(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def broker_gone(settings: SettingsWrapper) -> None:
+def broker_gone(settings: Settings) -> None:
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
 
 
 @pytest.mark.django_db
-def test_up_needs_no_database_host_or_session(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_up_needs_no_database_host_or_session(
+        client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(0):
         response = client.get("/healthz", HTTP_HOST="10.1.2.3")
     assert response.status_code == 200

@@ -13,7 +13,9 @@ def policy_of(path: str) -> dict[str, list[str]]:
     return {name: sources for name, *sources in (part.split() for part in header.split("; "))}
 
 
-@pytest.mark.parametrize("path", ["/", "/items/", "/accounts/login/", "/api/v1/items/", "/administration/", "/x/admin/"])
+@pytest.mark.parametrize("path", [
+    "/", "/items/", "/accounts/login/", "/api/v1/items/", "/administration/", "/x/admin/",
+])
 def test_pages_are_strict(path: str) -> None:
     policy = policy_of(path)
     assert policy["default-src"] == ["'none'"]

@@ -31,8 +31,8 @@ def test_a_recorded_process_is_found(sleeper: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.parametrize("change", [{"created_at": 1.0}, {"command": ["something", "else"]}])
-def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(sleeper: subprocess.Popen[bytes],
-                                                            change: dict[str, object]) -> None:
+def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(
+        sleeper: subprocess.Popen[bytes], change: dict[str, object]) -> None:
     recorded = replace(Started.of("sleeper", sleeper.pid), **change)  # type: ignore[arg-type]
     assert recorded.process() is None
     assert State(processes=[recorded]).orphans() == []
@@ -44,14 +44,14 @@ def test_a_process_that_was_never_recorded_is_found_by_its_mark(sleeper: subproc
 
 
 def test_a_process_that_ignores_a_polite_end_is_ended_all_the_same() -> None:
-    stubborn = subprocess.Popen(
-        [sys.executable, "-c", "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)\n"
-                               "sys.stdin.read()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert stubborn.stdout is not None
-    stubborn.stdout.readline()
-    end([psutil.Process(stubborn.pid)], seconds=0.1)
-    assert stubborn.wait(5) < 0
-    stubborn.communicate()
+    program = ("import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); "
+               "sys.stdin.read()")
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as stubborn:
+        assert stubborn.stdout is not None
+        stubborn.stdout.readline()
+        process = psutil.Process(stubborn.pid)
+        end([process], seconds=0.1)
+        assert not process.is_running()
 
 
 def test_state_is_read_as_it_was_written_and_only_by_its_user(tmp_path: Path) -> None:
