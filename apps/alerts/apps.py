@@ -1,4 +1,4 @@
-"""Registers the app."""
+"""Registers the app, and lets it hear of jobs that failed for good."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -9,3 +9,9 @@ class AlertsConfig(AppConfig):
     label = "alerts"
     verbose_name = _("Alerts")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.alerts.services import raise_for_failed_job  # noqa: PLC0415 - models are loaded only now
+        from apps.jobs.services import on_failed  # noqa: PLC0415
+
+        on_failed(raise_for_failed_job)

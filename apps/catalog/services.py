@@ -43,7 +43,7 @@ def furnish_tenant(tenant: Tenant) -> None:
 @transaction.atomic
 def make_channel(*, slug: str, name: str = "", kind: str = Channel.Kind.FILE) -> Channel:
     """The channel of a short name, made if it is new."""
-    short = slugify(slug)[:60] or "file"
+    short = slugify(slug, allow_unicode=True)[:60] or "file"
     channel, _made = Channel.objects.get_or_create(slug=short, tenant_id=current_tenant_id(),
                                                    defaults={"name": (name or slug)[:120], "kind": kind})
     return channel
@@ -58,7 +58,7 @@ def make_locations(*, channel: Channel, names: Iterable[str]) -> dict[str, int]:
     for name in wanted:
         if name in known:
             continue
-        code = slugify(name)[:60] or f"location-{len(known) + 1}"
+        code = slugify(name, allow_unicode=True)[:60] or f"location-{len(known) + 1}"
         location, _made = Location.objects.get_or_create(code=code, tenant_id=current_tenant_id(),
                                                          defaults={"name": name[:120]})
         ExternalId.objects.create(channel=channel, kind=ExternalId.Kind.LOCATION, value=name, location=location)
@@ -72,6 +72,13 @@ def main_location() -> Location:
     location, _made = Location.objects.get_or_create(code=MAIN_LOCATION, tenant_id=current_tenant_id(),
                                                      defaults={"name": _("Main")})
     return location
+
+
+@transaction.atomic
+def unnamed_supplier() -> Supplier:
+    """Who an item is bought from while nobody is named: its orders have to stand somewhere."""
+    supplier, _made = Supplier.objects.get_or_create(name=_("Supplier not named"), tenant_id=current_tenant_id())
+    return supplier
 
 
 _LINK = """
@@ -92,10 +99,10 @@ UPDATE catalog_item item SET
     unit_cost = coalesce(said.unit_cost, item.unit_cost), price = coalesce(said.price, item.price),
     status = coalesce(said.status, item.status),
     cost_origin = CASE WHEN said.unit_cost IS NULL THEN item.cost_origin ELSE %(origin)s END, updated_at = %(now)s
-FROM (SELECT known.item_id, rows.* FROM {rows} rows JOIN catalog_externalid known
+FROM (SELECT known.item_id AS known_id, rows.* FROM {rows} rows JOIN catalog_externalid known
       ON known.tenant_id = %(tenant)s AND known.channel_id = %(channel)s AND known.kind = 'item'
       AND known.value = rows.value) said
-WHERE item.tenant_id = %(tenant)s AND item.id = said.item_id
+WHERE item.tenant_id = %(tenant)s AND item.id = said.known_id
   AND (coalesce(said.title, item.title), coalesce(said.category, item.category), coalesce(said.brand, item.brand),
        coalesce(said.unit_of_measure, item.unit_of_measure), coalesce(said.unit_cost, item.unit_cost),
        coalesce(said.price, item.price), coalesce(said.status, item.status),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -223,6 +223,11 @@ def draft_values() -> dict[int, Decimal]:
     rows = (PurchaseOrder.objects.filter(status=Status.DRAFT, is_replay=False).order_by().values("supplier_id")
             .annotate(money=Sum(_VALUE)))
     return {row["supplier_id"]: row["money"] for row in rows if row["money"]}
+
+
+def cancelled_among(order_ids: Sequence[int]) -> set[int]:
+    """Which of some orders were cancelled."""
+    return set(PurchaseOrder.objects.filter(pk__in=order_ids, status=Status.CANCELLED).values_list("pk", flat=True))
 
 
 def order_lines(order_id: int) -> QuerySet[PurchaseOrderLine]:

@@ -1,0 +1,30 @@
+"""Alerts that wait for someone, the worst first."""
+
+from __future__ import annotations
+
+from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
+
+from apps.alerts.models import Alert
+
+Severity, State = Alert.Severity, Alert.State
+
+UNRESOLVED = (State.OPEN, State.SEEN)
+
+
+def _by_severity() -> Case:
+    return Case(When(severity=Severity.CRITICAL, then=Value(0)), When(severity=Severity.WARNING, then=Value(1)),
+                default=Value(2), output_field=IntegerField())
+
+
+def open_alerts() -> QuerySet[Alert]:
+    """What is not resolved, the worst first, the newest first among equals."""
+    return Alert.objects.filter(state__in=UNRESOLVED).order_by(_by_severity(), "-last_seen_at", "-pk")
+
+
+def resolved_alerts() -> QuerySet[Alert]:
+    return Alert.objects.filter(state=State.RESOLVED).order_by("-resolved_at", "-pk")
+
+
+def unseen_counts() -> dict[str, int]:
+    """How many alerts nobody has seen yet, by severity."""
+    return dict(Alert.objects.filter(state=State.OPEN).order_by().values_list("severity").annotate(Count("pk")))

@@ -1,0 +1,259 @@
+"""Plans and their lines as pages and programs read them, and what people have decided on them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+from django.db.models import Count, DecimalField, ExpressionWrapper, F, FloatField, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+
+from apps.inventory import selectors as inventory
+from apps.optimization.models import Decision, Plan, Recommendation
+from apps.tenants.scope import current_tenant_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+State = Recommendation.State
+
+LONGEST_REVIEW_DAYS = 92
+
+_MONEY: DecimalField[Any, Any] = DecimalField(max_digits=18, decimal_places=4)
+_ZERO = Value(Decimal(0), _MONEY)
+_LINE_MONEY = ExpressionWrapper(F("quantity") * F("unit_cost"), _MONEY)
+_AT_RISK = ExpressionWrapper((F("price") - F("unit_cost")) * F("lost_units_without"), FloatField())
+
+SORTS = {
+    "gain": "net_gain", "money": "money", "quantity": "quantity", "order_by": "order_by_on", "stockout": "stockout_on",
+    "cover": "days_of_cover", "item": "item__title", "supplier": "supplier__name", "avoided": "avoided_lost_sales",
+}  # fmt: skip
+DEFAULT_SORT = "-gain"
+
+
+def plans(*, is_replay: bool = False) -> QuerySet[Plan]:
+    """Plans, newest first."""
+    return Plan.objects.filter(is_replay=is_replay).order_by("-as_of", "-pk")
+
+
+def current_plan() -> Plan | None:
+    """The plan that stands: the newest that is no replay."""
+    return plans().select_related("previous").first()
+
+
+def plan_by_id(plan_id: int) -> Plan | None:
+    return Plan.objects.filter(pk=plan_id).first()
+
+
+def recommendations(plan: Plan | None) -> QuerySet[Recommendation]:
+    """Every line of a plan, also where nothing is to be ordered, each with its `money` and `at_risk`."""
+    found = Recommendation.objects.filter(plan=plan) if plan else Recommendation.objects.none()
+    lines: QuerySet[Recommendation] = found.select_related("item", "supplier", "location").annotate(
+        money=_LINE_MONEY, at_risk=_AT_RISK)
+    return lines
+
+
+def open_recommendations(*, plan: Plan | None = None, supplier_id: int | None = None, search: str = "",
+                         binding: str = "", only: str = "", sort: str = DEFAULT_SORT) -> QuerySet[Recommendation]:
+    """What is to be ordered and nobody has decided on yet; of the plan that stands unless another is given.
+
+    binding: the code of what binds, `none` for nothing. only: `assumed` or `changed`. sort: a key of SORTS, `-` before
+    it for the largest first.
+    """
+    lines = recommendations(plan or current_plan()).filter(state=State.OPEN, quantity__gt=0)
+    if supplier_id is not None:
+        lines = lines.filter(supplier_id=supplier_id)
+    if search:
+        lines = lines.filter(Q(item__title__icontains=search) | Q(item__sku__icontains=search)
+                             | Q(supplier__name__icontains=search))
+    if binding:
+        lines = lines.filter(binding="" if binding == "none" else binding)
+    if only == "assumed":
+        lines = lines.exclude(assumed=[])
+    elif only == "changed":
+        lines = lines.exclude(change={})
+    name = SORTS.get(sort.lstrip("-"), SORTS[DEFAULT_SORT.lstrip("-")])
+    order = F(name).desc(nulls_last=True) if sort.startswith("-") else F(name).asc(nulls_last=True)
+    return lines.order_by(order, "pk")
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a group of lines comes to."""
+
+    lines: int = 0
+    units: int = 0
+    money: Decimal = Decimal(0)
+    avoided: Decimal = Decimal(0)
+    gain: Decimal = Decimal(0)
+    suppliers: int = 0
+
+
+def totals(lines: QuerySet[Recommendation]) -> Totals:
+    found = lines.order_by().aggregate(
+        lines=Count("pk"), units=Coalesce(Sum("quantity"), 0), money=Coalesce(Sum(_LINE_MONEY), _ZERO),
+        avoided=Coalesce(Sum("avoided_lost_sales"), _ZERO), gain=Coalesce(Sum("net_gain"), _ZERO),
+        suppliers=Count("supplier", distinct=True))
+    return Totals(**found)
+
+
+@dataclass(frozen=True)
+class SupplierShare:
+    """What a plan would buy of one supplier."""
+
+    supplier_id: int
+    name: str
+    lines: int
+    money: Decimal
+
+
+def suppliers_of(plan: Plan | None) -> list[SupplierShare]:
+    """The suppliers of a plan's open lines, by name."""
+    rows = (recommendations(plan).filter(state=State.OPEN, quantity__gt=0).order_by()
+            .values("supplier_id", "supplier__name").annotate(lines=Count("pk"), total=Sum(_LINE_MONEY)))
+    return [SupplierShare(row["supplier_id"], row["supplier__name"], row["lines"], row["total"])
+            for row in sorted(rows, key=lambda row: row["supplier__name"])]
+
+
+def bindings_of(plan: Plan | None) -> dict[str, int]:
+    """How many of a plan's open lines each limit binds; the empty code for none."""
+    rows = recommendations(plan).filter(state=State.OPEN, quantity__gt=0).order_by().values_list("binding")
+    return dict(rows.annotate(Count("pk")))
+
+
+def state_counts(plan: Plan | None) -> dict[str, int]:
+    """How many lines of a plan stand in each state, of those that advise to order."""
+    return dict(recommendations(plan).filter(quantity__gt=0).order_by().values_list("state").annotate(Count("pk")))
+
+
+def recommendation_by_id(recommendation_id: int) -> Recommendation | None:
+    found: Recommendation | None = (Recommendation.objects.select_related("item", "supplier", "location", "plan")
+                                    .annotate(money=_LINE_MONEY, at_risk=_AT_RISK)
+                                    .filter(pk=recommendation_id).first())
+    return found
+
+
+def item_recommendations(item_id: int) -> list[Recommendation]:
+    """What the plan that stands says of an item, a line for each of its locations; empty where it is not planned."""
+    return list(recommendations(current_plan()).filter(item_id=item_id).order_by("location__code"))
+
+
+def decisions_of_item(item_id: int) -> QuerySet[Decision]:
+    """What was decided on an item, newest first."""
+    return (Decision.objects.select_related("recommendation__supplier", "recommendation__plan")
+            .filter(recommendation__item_id=item_id, recommendation__plan__is_replay=False).order_by("-pk"))
+
+
+def decisions_of(lines: Sequence[Recommendation]) -> dict[int, Decision]:
+    """The decision on each of some lines, by line."""
+    found = Decision.objects.filter(recommendation_id__in=[line.pk for line in lines])
+    return {decision.recommendation_id: decision for decision in found}
+
+
+@dataclass(frozen=True)
+class SupplierDecisions:
+    """Decisions worth making at one supplier: its lines by gain, and the first day by which one has to be ordered."""
+
+    supplier_id: int
+    name: str
+    lines: list[Recommendation]
+
+    @property
+    def money(self) -> Decimal:
+        return sum((line.quantity * line.unit_cost for line in self.lines), Decimal(0))
+
+    @property
+    def gain(self) -> Decimal:
+        return sum((line.net_gain for line in self.lines), Decimal(0))
+
+    @property
+    def order_by_on(self) -> dt.date | None:
+        return min((line.order_by_on for line in self.lines if line.order_by_on), default=None)
+
+
+def top_decisions(limit: int = 10) -> list[SupplierDecisions]:
+    """The open lines worth most, grouped by supplier: the most urgent supplier first, then the one worth most."""
+    groups: dict[int, SupplierDecisions] = {}
+    for line in open_recommendations()[:limit]:
+        known = SupplierDecisions(line.supplier_id, line.supplier.name, [])
+        groups.setdefault(line.supplier_id, known).lines.append(line)
+    return sorted(groups.values(), key=lambda group: (group.order_by_on or dt.date.max, -group.gain))
+
+
+@dataclass(frozen=True)
+class Risk:
+    """Money at risk: the margin that would be lost if nothing were ordered, and what the advice saves of it."""
+
+    at_risk: float
+    avoided: Decimal
+    items: int
+
+
+def money_at_risk() -> Risk:
+    """Over the items of the plan that stands on whose lines nobody has decided."""
+    found = recommendations(current_plan()).filter(state=State.OPEN).order_by().aggregate(
+        total=Coalesce(Sum(_AT_RISK), Value(0.0)), avoided=Coalesce(Sum("avoided_lost_sales"), _ZERO),
+        items=Count("pk", filter=Q(lost_units_without__gte=0.5)))
+    return Risk(found["total"], found["avoided"], found["items"])
+
+
+def settled_series(as_of: dt.date) -> list[str]:
+    """Series, `item/location`, on which somebody decided less than their review period ago: they are left in peace.
+
+    A decision whose order was cancelled settles nothing.
+    """
+    found = list(Decision.objects.filter(
+        decided_on__lte=as_of, decided_on__gt=as_of - dt.timedelta(days=LONGEST_REVIEW_DAYS),
+        recommendation__plan__is_replay=False).order_by("pk").values_list(
+        "recommendation__item_id", "recommendation__location_id", "recommendation__review_period_days", "decided_on",
+        "purchase_order_id"))
+    cancelled = inventory.cancelled_among([order_id for *_rest, order_id in found if order_id])
+    return sorted({f"{item_id}/{location_id}" for item_id, location_id, review_days, decided_on, order_id in found
+                   if order_id not in cancelled and as_of < decided_on + dt.timedelta(days=max(review_days, 1))})
+
+
+_PREVIOUS = """
+SELECT item_id || '/' || location_id AS unique_id, quantity::bigint AS order_quantity, mean_demand AS expected_demand,
+       (on_hand + on_order)::bigint AS position,
+       (waterfall #>> '{units,need}')::bigint AS need, (waterfall #>> '{units,buffer}')::bigint AS buffer,
+       (waterfall #>> '{units,pack_moq}')::bigint AS pack_moq,
+       (waterfall #>> '{units,supplier_minimum}')::bigint AS supplier_minimum,
+       (waterfall #>> '{units,cash}')::bigint AS cash, (waterfall #>> '{units,kept}')::bigint AS kept
+FROM optimization_recommendation WHERE tenant_id = %(tenant)s AND plan_id = %(plan)s
+  AND NOT waterfall -> 'units' ? 'decided'
+ORDER BY 1
+"""
+
+
+def previous_lines(plan: Plan) -> pd.DataFrame:
+    """A plan's lines as the next one is compared with them: the engine's columns of an earlier plan."""
+    import pandas as pd  # noqa: PLC0415 - the web process does not load it
+
+    with connection.cursor() as cursor:
+        cursor.execute(_PREVIOUS, {"tenant": current_tenant_id(), "plan": plan.pk})
+        return pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description or ()])
+
+
+def recommendation_rows(lines: QuerySet[Recommendation]) -> Iterator[list[str]]:
+    """Lines as rows of a table, the header first, figures plain for machines."""
+    yield [_("SKU"), _("Title"), _("Supplier"), _("Location"), _("Quantity"), _("Unit cost"), _("Amount"), _("On hand"),
+           _("On order"), _("Mean demand"), _("Days of cover"), _("Runs out"), _("Order by"), _("Would arrive"),
+           _("Lost sales avoided"), _("Gain"), _("What binds"), _("Need"), _("Buffer"), _("Pack and minimum quantity"),
+           _("Supplier's minimum"), _("Cash"), _("Kept from the last plan"), _("Assumed"), _("Simulated")]
+    for line in lines.iterator(chunk_size=1000):
+        units = line.waterfall["units"]
+        yield [line.item.sku, line.item.title, line.supplier.name, line.location.name, str(line.quantity),
+               str(line.unit_cost), str(line.quantity * line.unit_cost), f"{line.on_hand:g}", f"{line.on_order:g}",
+               f"{line.mean_demand:.2f}", f"{line.days_of_cover:.1f}", _iso(line.stockout_on), _iso(line.order_by_on),
+               _iso(line.arrives_on), str(line.avoided_lost_sales), str(line.net_gain), line.binding,
+               *(str(units[part]) for part in ("need", "buffer", "pack_moq", "supplier_minimum", "cash", "kept")),
+               " ".join(line.assumed), " ".join(line.simulated)]
+
+
+def _iso(day: dt.date | None) -> str:
+    return day.isoformat() if day else ""

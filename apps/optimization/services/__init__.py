@@ -1,0 +1,34 @@
+"""What makes plans and decides on them."""
+
+from apps.optimization.services.decisions import (
+    Choice,
+    Decided,
+    NotOpen,
+    ReasonMissing,
+    decide,
+    decide_many,
+    dismiss,
+    dismiss_many,
+)
+from apps.optimization.services.planning import Cash, Inputs, Note, Rules, Solved, prepare, solve
+from apps.optimization.services.plans import request_plan, save_plan
+
+__all__ = [
+    "Cash",
+    "Choice",
+    "Decided",
+    "Inputs",
+    "NotOpen",
+    "Note",
+    "ReasonMissing",
+    "Rules",
+    "Solved",
+    "decide",
+    "decide_many",
+    "dismiss",
+    "dismiss_many",
+    "prepare",
+    "request_plan",
+    "save_plan",
+    "solve",
+]

@@ -1,0 +1,145 @@
+"""What people decide on recommendations: approved as advised, approved otherwise with a reason, or dismissed; once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.inventory import services as inventory
+from apps.inventory.services import WantedLine
+from apps.optimization.models import Decision, Recommendation
+from apps.tenants.models import User
+from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
+from apps.tenants.services import record_audit
+
+State, Kind = Recommendation.State, Decision.Kind
+
+
+class NotOpen(ValueError):
+    """The recommendation can no longer be decided on; the message says why."""
+
+
+class ReasonMissing(ValueError):
+    """Another quantity than the one advised, or none, needs a reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A recommendation as somebody wants it: `quantity` None takes the one advised."""
+
+    recommendation_id: int
+    quantity: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """What came of deciding on several recommendations."""
+
+    decisions: tuple[Decision, ...]
+    passed_over: int
+    """Lines that were no longer open: replaced by a newer plan, or decided otherwise."""
+
+    @property
+    def order_ids(self) -> tuple[int, ...]:
+        return tuple(sorted({each.purchase_order_id for each in self.decisions if each.purchase_order_id}))
+
+
+@transaction.atomic
+def decide(*, recommendation_id: int, quantity: int | None = None, reason: str = "", as_of: dt.date,
+           actor: User | None, label: str = "") -> Decision:
+    """Approve a recommendation, as advised or with another quantity and a reason, into a purchase order line.
+
+    Approving what is approved returns the decision that is there. NotOpen where a newer plan replaced it.
+    """
+    choice = Choice(recommendation_id=recommendation_id, quantity=quantity, reason=reason)
+    decided = decide_many(choices=[choice], as_of=as_of, actor=actor, label=label)
+    if not decided.decisions:
+        raise NotOpen(_("This line is no longer open: a newer plan replaced it, or it was dismissed."))
+    return decided.decisions[0]
+
+
+@transaction.atomic
+def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None, label: str = "") -> Decided:
+    """Approve several recommendations; those no longer open are passed over, approved ones stay as they are."""
+    found = _locked([choice.recommendation_id for choice in choices])
+    approved = {pk for pk, line in found.items() if line.state == State.APPROVED}
+    wanted = {choice.recommendation_id: choice for choice in choices
+              if choice.recommendation_id in found and found[choice.recommendation_id].state == State.OPEN}
+    fresh: list[tuple[Recommendation, int, str]] = []
+    for pk, choice in sorted(wanted.items()):
+        line = found[pk]
+        quantity = line.quantity if choice.quantity is None else choice.quantity
+        if quantity <= 0:
+            raise ReasonMissing(_("Dismiss %(item)s, with a reason, to order none of it.") % {"item": line.item})
+        if quantity != line.quantity and not choice.reason.strip():
+            raise ReasonMissing(_("Say why %(item)s should be %(quantity)d instead of %(advised)d.")
+                                % {"item": line.item, "quantity": quantity, "advised": line.quantity})
+        fresh.append((line, quantity, choice.reason.strip()[:300]))
+    for plan_id in sorted({line.plan_id for line, _quantity, _reason in fresh}):
+        _place([each for each in fresh if each[0].plan_id == plan_id], plan_id, as_of, actor, label)
+    decisions = Decision.objects.filter(recommendation_id__in=[*approved, *wanted]).order_by("recommendation_id")
+    asked = {choice.recommendation_id for choice in choices}
+    return Decided(decisions=tuple(decisions), passed_over=len(asked) - len(approved) - len(wanted))
+
+
+def _place(fresh: list[tuple[Recommendation, int, str]], plan_id: int, as_of: dt.date, actor: User | None,
+           label: str) -> None:
+    placed = inventory.open_purchase_orders(
+        as_of=as_of, plan_id=plan_id, actor=actor, label=label, lines=[
+            WantedLine(recommendation_id=line.pk, item_id=line.item_id, location_id=line.location_id,
+                       supplier_id=line.supplier_id, quantity=quantity, unit_cost=line.unit_cost,
+                       expected_on=as_of + dt.timedelta(days=math.ceil(line.lead_time_days)))
+            for line, quantity, _reason in fresh])
+    Decision.objects.bulk_create([
+        Decision(recommendation=line, kind=Kind.APPROVED if quantity == line.quantity else Kind.EDITED,
+                 quantity=quantity, reason=reason, decided_by=_name(actor, label), decided_on=as_of,
+                 purchase_order_id=placed[line.pk])
+        for line, quantity, reason in fresh])
+    Recommendation.objects.filter(pk__in=[line.pk for line, _quantity, _reason in fresh]).update(state=State.APPROVED)
+
+
+@transaction.atomic
+def dismiss_many(*, recommendation_ids: Sequence[int], reason: str, as_of: dt.date, actor: User | None,
+                 label: str = "") -> Decided:
+    """Decide to order nothing of some lines, and why; those no longer open are passed over."""
+    if not reason.strip():
+        raise ReasonMissing(_("Say why these lines are dismissed: the reason is weighed against what happens."))
+    found = _locked(recommendation_ids)
+    fresh = [line for line in found.values() if line.state == State.OPEN]
+    Decision.objects.bulk_create([
+        Decision(recommendation=line, kind=Kind.DISMISSED, quantity=0, reason=reason.strip()[:300],
+                 decided_by=_name(actor, label), decided_on=as_of)
+        for line in fresh])
+    Recommendation.objects.filter(pk__in=[line.pk for line in fresh]).update(state=State.DISMISSED)
+    if fresh:
+        record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, label=label, action="plan.dismissed",
+                     target=str(fresh[0].plan_id), detail={"lines": len(fresh), "reason": reason.strip()[:300]})
+    known = [pk for pk, line in found.items() if line.state in (State.OPEN, State.DISMISSED)]
+    decisions = Decision.objects.filter(recommendation_id__in=known).order_by("recommendation_id")
+    return Decided(decisions=tuple(decisions), passed_over=len(set(recommendation_ids)) - len(known))
+
+
+def dismiss(*, recommendation_id: int, reason: str, as_of: dt.date, actor: User | None, label: str = "") -> Decision:
+    """Decide to order nothing of a line, and why; dismissing it again returns the decision that is there."""
+    decided = dismiss_many(recommendation_ids=[recommendation_id], reason=reason, as_of=as_of, actor=actor, label=label)
+    if not decided.decisions:
+        raise NotOpen(_("This line is no longer open: a newer plan replaced it, or it was approved."))
+    return decided.decisions[0]
+
+
+def _locked(recommendation_ids: Sequence[int]) -> dict[int, Recommendation]:
+    """The present advice among these, locked in the order of its keys."""
+    found = (Recommendation.objects.select_for_update(of=("self",)).select_related("item")
+             .filter(pk__in=recommendation_ids, plan__is_replay=False).order_by("pk"))
+    return {line.pk: line for line in found}
+
+
+def _name(actor: User | None, label: str) -> str:
+    return (label or (str(actor) if actor else "Stockwright"))[:160]

@@ -1,0 +1,305 @@
+"""From facts to a plan in memory: the engine's frames put together, the engine run, its answer made ready to save."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from apps.optimization.engine.demand import Demand
+    from apps.optimization.engine.replenish import Plan as EnginePlan
+
+PATHS = 200
+WEEK = 7
+LONGEST_COVER_DAYS = 9_999.0
+SETTLED = "decided"
+
+LINE_COLUMNS = (
+    "item_id", "location_id", "supplier_id", "quantity", "unit_cost", "price", "on_hand", "on_order", "mean_demand",
+    "lead_time_days", "review_period_days", "days_of_cover", "stockout_on", "order_by_on", "arrives_on",
+    "lost_units_without", "lost_units_with", "avoided_lost_sales", "net_gain", "binding", "assumed", "simulated",
+    "moq", "pack_size", "previous_quantity", "driver", "change_saves",
+)  # fmt: skip
+
+
+class SamplePaths(Protocol):
+    """A saved forecast that draws its sample paths again; day 0 is `run.as_of`."""
+
+    @property
+    def run(self) -> Any: ...
+
+    @property
+    def unique_ids(self) -> NDArray[Any]: ...
+
+    @property
+    def days(self) -> int: ...
+
+    def paths(self, rows: Any, n_paths: int = ..., seed: int | None = ..., days: int | None = ...) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something about a plan that a person should know: a code, and the numbers and names of its sentence."""
+
+    code: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cash:
+    """The money a plan may spend: the budget, and what orders since a day have taken of it."""
+
+    budget: float | None = None
+    spent: float = 0.0
+    since: dt.date | None = None
+
+    @property
+    def left(self) -> float | None:
+        return None if self.budget is None else max(self.budget - self.spent, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """All that a plan depends on; `previous` is what it is compared with and held steady against.
+
+    items: the engine's columns, and item_id, location_id, assumed and simulated (lists of names), is_settled.
+    arrivals: unique_id, day, quantity.
+    """
+
+    as_of: dt.date
+    run: Any
+    items: pd.DataFrame
+    arrivals: pd.DataFrame
+    demand: Demand
+    cash: Cash
+    supplier_minimums: Mapping[str, float]
+    previous: pd.DataFrame | None
+    notes: tuple[Note, ...] = ()
+
+    def fingerprint(self) -> str:
+        """The same facts give the same text: without the previous plan, which only steadies what follows from them."""
+        digest = hashlib.sha256()
+        for frame in (self.items, self.arrivals):
+            digest.update(frame.to_csv(index=False).encode())
+        run = self.run
+        digest.update(json.dumps([
+            self.as_of.isoformat(), run.as_of.isoformat(), run.model, run.version_id, run.seed, run.data_fingerprint,
+            self.cash.left, sorted(self.supplier_minimums.items()), [note.code for note in self.notes], PATHS,
+        ]).encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solved:
+    """A plan before it is saved: its head's figures, and LINE_COLUMNS with the waterfall's, a row an item."""
+
+    status: str
+    notes: tuple[Note, ...]
+    lines: pd.DataFrame
+    changes: dict[str, Any]
+    order_value: float
+    gap: float
+    cash_price: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What holds for a plan beside the facts of its items.
+
+    supplier_minimums: what each supplier's order has to come to; None takes it from the terms. settled: series on which
+    somebody has decided lately; they are looked at and not ordered again. active_item_ids: None for all that have
+    terms. previous: an earlier plan's lines, as `selectors.previous_lines` gives them.
+    """
+
+    cash: Cash = Cash()
+    supplier_minimums: Mapping[int, float] | None = None
+    settled: Sequence[str] = ()
+    active_item_ids: Sequence[int] | None = None
+    previous: pd.DataFrame | None = None
+
+
+def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, positions: pd.DataFrame,
+            arrivals: pd.DataFrame, rules: Rules) -> Inputs:
+    """Put the engine's frames together from what the apps below know.
+
+    terms: the catalog's terms_frame. positions: item_id, location_id, on_hand, origin. arrivals: item_id, location_id,
+    date, quantity.
+    """
+    import numpy as np  # noqa: PLC0415 - the web process loads no numeric library
+    import pandas as pd  # noqa: PLC0415
+
+    keys = pd.Series(paths.unique_ids.astype(str), dtype=object).str.split("/", expand=True)
+    series = pd.DataFrame({"unique_id": paths.unique_ids.astype(str).astype(object)})
+    series["item_id"] = keys[0].astype(np.int64) if len(series) else np.zeros(0, np.int64)
+    series["location_id"] = keys[1].astype(np.int64) if len(series) else np.zeros(0, np.int64)
+    series["row"] = np.arange(len(series))
+    items = series.merge(terms, on="item_id", how="inner")
+    if rules.active_item_ids is not None:
+        items = items[items["item_id"].isin(list(rules.active_item_ids))]
+    stock = positions[["item_id", "location_id", "on_hand", "origin"]]
+    items = items.merge(stock, on=["item_id", "location_id"], how="left").sort_values("row", ignore_index=True)
+
+    priced = items["unit_cost"].notna() & items["price"].notna()
+    notes = _notes(items, priced)
+    items = items[priced].reset_index(drop=True)
+    uncounted = items["on_hand"].isna()
+    items["on_hand"] = np.floor(items["on_hand"].fillna(0.0) + 1e-6).astype(np.int64)
+    items["assumed"] = [[*names, "on_hand"] if unknown else list(names)
+                        for names, unknown in zip(items["assumed"], uncounted, strict=True)]
+    items["simulated"] = [[name for name, holds in (("terms", made_up), ("on_hand", origin == "simulated")) if holds]
+                          for made_up, origin in zip(items["is_simulated"], items["origin"], strict=True)]
+    items["is_settled"] = items["unique_id"].isin(list(rules.settled))
+    items["shortage_cost"] = (items["price"] - items["unit_cost"]).clip(lower=0.0)
+    items["supplier_id"] = items["supplier_id"].astype(str)
+    items["moq"], items["pack_size"] = items["moq"].clip(lower=1), items["pack_size"].clip(lower=1)
+
+    coming = arrivals.assign(unique_id=arrivals["item_id"].astype(str) + "/" + arrivals["location_id"].astype(str))
+    days = pd.to_datetime(coming["date"]) - pd.Timestamp(as_of)
+    coming = pd.DataFrame({"unique_id": coming["unique_id"].astype(object), "day": days.dt.days.astype(np.int64),
+                           "quantity": np.rint(coming["quantity"].astype(float)).astype(np.int64)})
+    wanted = minimums_of(terms) if rules.supplier_minimums is None else rules.supplier_minimums
+    minimums = {str(supplier): float(value) for supplier, value in wanted.items() if value > 0}
+    return Inputs(as_of=as_of, run=paths.run, items=items.drop(columns=["row", "origin", "is_simulated"]),
+                  arrivals=coming, demand=_demand(paths, items, as_of), cash=rules.cash, supplier_minimums=minimums,
+                  previous=rules.previous, notes=notes)
+
+
+def minimums_of(terms: pd.DataFrame) -> dict[int, float]:
+    """Each supplier's minimum order value, where it has one."""
+    known = terms[(terms["supplier_id"] > 0) & terms["minimum_order_value"].notna()]
+    largest = known.groupby("supplier_id")["minimum_order_value"].max()
+    return dict(zip(largest.index.tolist(), largest.tolist(), strict=True))
+
+
+def _notes(items: pd.DataFrame, priced: pd.Series[bool]) -> tuple[Note, ...]:
+    counts = {
+        "without_price": int((~priced).sum()),
+        "without_margin": int((priced & (items["price"] <= items["unit_cost"])).sum()),
+        "without_stock": int((priced & items["on_hand"].isna()).sum()),
+        "without_supplier": int((priced & (items["supplier_id"] == 0)).sum()),
+    }
+    return tuple(Note(code, {"items": count, "planned": int(priced.sum())}) for code, count in counts.items() if count)
+
+
+def _demand(paths: SamplePaths, items: pd.DataFrame, as_of: dt.date) -> Demand:
+    """The forecast's paths from the planning day on; beyond its horizon the last week goes on repeating."""
+    import numpy as np  # noqa: PLC0415
+
+    from apps.optimization.engine.demand import DrawnDemand  # noqa: PLC0415
+
+    late = (as_of - paths.run.as_of).days
+    rows = items["row"].to_numpy(dtype=np.int64)
+    needed = np.ceil(items["lead_time_days"]) + np.maximum(np.ceil(items["review_period_days"]), 1)
+    reach = max(paths.days - late, int(needed.max()) if len(items) else 1)
+
+    def draw(wanted: NDArray[np.int64], days: int) -> NDArray[Any]:
+        last = min(late + days, paths.days)
+        drawn = paths.paths(rows[wanted], PATHS, None, last)
+        beyond = np.arange(late + days - last)
+        place = np.concatenate([np.arange(late, last), max(last - WEEK, 0) + beyond % min(WEEK, last)])
+        return drawn if late == 0 and not len(beyond) else drawn[:, :, place]
+
+    return DrawnDemand(draw, n_paths=PATHS, days=reach)
+
+
+def solve(*, inputs: Inputs) -> Solved:
+    """Run the engine, and make what it says ready to save."""
+    import numpy as np  # noqa: PLC0415
+
+    from apps.optimization.engine import replenish  # noqa: PLC0415
+    from apps.optimization.engine.frames import ITEM_COLUMNS, Limits  # noqa: PLC0415
+
+    items = inputs.items
+    settled = items["is_settled"].to_numpy(dtype=bool)
+    asked = items[list(ITEM_COLUMNS)].copy()
+    asked["max_order_quantity"] = np.where(settled, 0.0, np.inf)
+    asked.loc[settled, "shortage_cost"] = 0.0  # looked at, and not wanted
+    plan = replenish.plan(
+        asked, inputs.arrivals, inputs.demand, previous=inputs.previous, seed=inputs.run.seed,
+        limits=Limits(cash_budget=inputs.cash.left, supplier_minimums=inputs.supplier_minimums))
+    lines = _lines(inputs, plan, settled)
+    notes = [Note(finding.code, dict(finding.numbers)) for finding in plan.findings if finding.code != "no_items"]
+    if not len(items) and not inputs.notes:
+        notes.append(Note("no_items"))
+    if settled.any():
+        notes.append(Note(SETTLED, {"items": int(settled.sum())}))
+    return Solved(status=plan.status, notes=(*notes, *inputs.notes), lines=lines, changes=_changes(inputs, lines, plan),
+                  order_value=plan.order_value, gap=plan.gap, cash_price=plan.cash_price)
+
+
+def _lines(inputs: Inputs, plan: EnginePlan, settled: NDArray[Any]) -> pd.DataFrame:
+    import numpy as np  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    from apps.optimization.engine.frames import PARTS  # noqa: PLC0415
+
+    items, found = inputs.items, plan.lines
+    margin = items["shortage_cost"].to_numpy()
+    lost_without, lost_with = found["expected_lost_units_without"], found["expected_lost_units_with"]
+    start = pd.Timestamp(inputs.as_of)
+
+    def day(offset: pd.Series[float]) -> pd.Series[Any]:
+        return start + pd.to_timedelta(offset, unit="D")
+
+    lines = pd.DataFrame({
+        "item_id": items["item_id"], "location_id": items["location_id"],
+        "supplier_id": items["supplier_id"].astype(np.int64), "quantity": found["order_quantity"],
+        "unit_cost": items["unit_cost"], "price": items["price"], "on_hand": found["on_hand"],
+        "on_order": found["on_order"], "mean_demand": found["expected_demand"],
+        "lead_time_days": items["lead_time_days"], "review_period_days": items["review_period_days"],
+        "days_of_cover": found["days_of_cover"].clip(upper=LONGEST_COVER_DAYS),
+        "stockout_on": day(found["stockout_day"]), "order_by_on": day(found["order_by_day"]),
+        "arrives_on": day(np.ceil(items["lead_time_days"])),
+        "lost_units_without": lost_without, "lost_units_with": lost_with,
+        "avoided_lost_sales": margin * (lost_without - lost_with),
+        "net_gain": found["expected_cost_without"] - found["expected_cost"],
+        "binding": np.where(settled, SETTLED, found["binds"].astype(str)),
+        "assumed": items["assumed"].map(",".join), "simulated": items["simulated"].map(",".join),
+        "moq": items["moq"], "pack_size": items["pack_size"],
+    })
+    before = plan.changes.set_index("unique_id") if len(plan.changes) else plan.changes
+    for column, name in (("previous_quantity", "previous_quantity"), ("driver", "driver"), ("saves", "change_saves")):
+        lines[name] = items["unique_id"].map(before[column]) if len(before) else None
+    lines["driver"] = np.where(settled & lines["driver"].notna(), SETTLED, lines["driver"])
+    for part in PARTS:
+        lines[part] = found[part]
+        lines[f"{part}_value"] = found[f"{part}_value"]
+        lines[f"{part}_saves"] = found[f"{part}_saves"]
+    if settled.any():
+        _tell_settled(lines, settled, PARTS)
+    return lines
+
+
+def _tell_settled(lines: pd.DataFrame, settled: NDArray[Any], parts: Sequence[str]) -> None:
+    """What a settled line would need stands in its waterfall, taken back by the decision: nothing is ordered twice."""
+    lines[SETTLED] = 0
+    lines[f"{SETTLED}_value"] = lines[f"{SETTLED}_saves"] = 0.0
+    for suffix in ("", "_value", "_saves"):
+        need = lines.loc[settled, f"need{suffix}"]
+        for part in parts[1:]:
+            lines.loc[settled, f"{part}{suffix}"] = 0
+        lines.loc[settled, f"{SETTLED}{suffix}"] = -need
+
+
+def _changes(inputs: Inputs, lines: pd.DataFrame, plan: EnginePlan) -> dict[str, Any]:
+    """What moved since the previous plan, by the reason it moved for: lines, units and money."""
+    if inputs.previous is None:
+        return {}
+    changes = plan.changes.merge(inputs.items[["unique_id", "is_settled", "unit_cost"]], on="unique_id", how="left")
+    changes.loc[changes["is_settled"].eq(True), "driver"] = SETTLED
+    changes["units"] = changes["order_quantity"] - changes["previous_quantity"]
+    changes["money"] = changes["units"] * changes["unit_cost"].fillna(0.0)
+    reasons = [{"driver": str(driver), "lines": len(group), "units": int(group["units"].sum()),
+                "money": round(float(group["money"].sum()), 2), "saves": round(float(group["saves"].sum()), 2)}
+               for driver, group in changes.groupby("driver", sort=True)]
+    before = int((inputs.previous["order_quantity"] > 0).sum())
+    return {"reasons": sorted(reasons, key=lambda reason: -abs(reason["money"])), "lines": len(changes),
+            "lines_before": before, "lines_after": int((lines["quantity"] > 0).sum())}
