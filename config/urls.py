@@ -6,4 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
+    path("", include("apps.portal.urls")),
+    path("", include("apps.tenants.urls")),
+    path("jobs/", include("apps.jobs.urls")),
 ]

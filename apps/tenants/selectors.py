@@ -56,3 +56,7 @@ def live_key(secret: str) -> ApiKey | None:
 
 def audit_trail(tenant: Tenant) -> QuerySet[AuditEntry]:
     return AuditEntry.objects.filter(tenant=tenant).order_by("-created_at", "-pk")
+
+
+def has_demo() -> bool:
+    return Tenant.objects.filter(demo_date__isnull=False).exists()

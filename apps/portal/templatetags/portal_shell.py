@@ -8,7 +8,7 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext as _
 
-from apps.portal import selectors
+from apps.portal.selectors import shell
 from apps.tenants.models import Membership, Permission
 
 register = template.Library()
@@ -45,7 +45,7 @@ def portal_shell(context: template.Context) -> Shell | None:
     membership = getattr(request, "membership", None)
     if membership is None:
         return None
-    waiting = selectors.waiting_counts()
+    waiting = shell.waiting_counts()
 
     def link(path: str, label: str, icon: str, count: int = 0, count_label: str = "", tone: str = "") -> Link:
         is_here = request.path == path if path == "/" else request.path.startswith(path)
@@ -69,5 +69,5 @@ def portal_shell(context: template.Context) -> Shell | None:
             link("/settings/", _("Settings"), "settings"),
         ]),
     ]
-    return Shell(groups, selectors.places_of(request.user), waiting.alerts, waiting.jobs > 0,
+    return Shell(groups, shell.places_of(request.user), waiting.alerts, waiting.jobs > 0,
                  membership.may(Permission.ADMINISTER))

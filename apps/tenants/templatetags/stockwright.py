@@ -434,3 +434,22 @@ def may(context: template.Context, permission: str) -> bool:
     """Whether the person at the page has a permission in this shop."""
     membership = getattr(context.get("request"), "membership", None)
     return bool(membership and membership.may(permission))
+
+
+@register.filter
+def plain_facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """A report in JSON as names and values to read; what is nested deeper is counted."""
+    def said(value: Any) -> str:
+        if isinstance(value, bool):
+            return _("yes") if value else _("no")
+        if isinstance(value, int | float):
+            return number(value, 0 if float(value) == round(value) else 2)
+        if isinstance(value, list):
+            plain = all(isinstance(each, str | int | float) for each in value)
+            return ", ".join(map(str, value)) if plain and len(value) <= 8 else ngettext(
+                "%(n)d entry", "%(n)d entries", len(value)) % {"n": len(value)}
+        if isinstance(value, dict):
+            return ", ".join(f"{key.replace('_', ' ')} {said(each)}" for key, each in list(value.items())[:6])
+        return str(value) if value not in (None, "") else "–"
+
+    return [(name.replace("_", " "), said(value)) for name, value in facts.items()]

@@ -1,4 +1,4 @@
-"""What pages show that look across apps: portal's selectors alone may read any app's tables."""
+"""What stands around every page: how much waits in each room, and the shops of a person."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ class Waiting:
 
 
 _WAITING = """
-SELECT (SELECT count(*) FROM optimization_recommendation WHERE tenant_id = %(tenant)s AND state = 'open' AND quantity > 0
-          AND plan_id = (SELECT id FROM optimization_plan WHERE tenant_id = %(tenant)s AND NOT is_replay
-                         ORDER BY as_of DESC, id DESC LIMIT 1)),
-       (SELECT count(*) FROM inventory_purchaseorder WHERE tenant_id = %(tenant)s
-          AND status IN ('draft', 'approved', 'sent', 'partly_received')),
+WITH plan AS (
+    SELECT id FROM optimization_plan WHERE tenant_id = %(tenant)s AND NOT is_replay ORDER BY as_of DESC, id DESC LIMIT 1
+)
+SELECT (SELECT count(*) FROM optimization_recommendation
+        WHERE tenant_id = %(tenant)s AND plan_id = (SELECT id FROM plan) AND state = 'open' AND quantity > 0),
+       (SELECT count(*) FROM inventory_purchaseorder WHERE tenant_id = %(tenant)s AND NOT is_replay
+        AND status IN ('draft', 'approved', 'sent', 'partly_received')),
        (SELECT count(*) FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'stored'),
        (SELECT count(*) FROM jobs_job WHERE tenant_id = %(tenant)s AND state IN ('queued', 'running')),
        (SELECT count(*) FROM alerts_alert WHERE tenant_id = %(tenant)s AND state = 'open'),

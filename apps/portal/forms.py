@@ -1,0 +1,45 @@
+"""What a shop says once for all its items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+
+class PlanningForm(forms.Form):
+    """The planning rules: what is assumed where nothing is said, and the limits of every plan."""
+
+    lead_time_days = forms.FloatField(label=_("Lead time"), min_value=0, max_value=365,
+                                      help_text=_("From order to shelf, where a supplier has none of its own."))
+    lead_time_spread_days = forms.FloatField(label=_("Lead time spread"), min_value=0, max_value=120,
+                                             help_text=_("How far deliveries usually stray from it, one standard "
+                                                         "deviation."))
+    review_period_days = forms.IntegerField(label=_("Ordered every"), min_value=1, max_value=90,
+                                            help_text=_("How often you order from a supplier."))
+    cost_percent = forms.FloatField(label=_("Unit cost"), min_value=1, max_value=99,
+                                    help_text=_("As a share of the price, where an item has no cost."))
+    holding_percent = forms.FloatField(label=_("Cost of holding stock"), min_value=0, max_value=200,
+                                       help_text=_("Of its value in a year: money, room, ageing."))
+    planned_units_per_week = forms.FloatField(label=_("Planned from"), min_value=0, max_value=1000,
+                                              help_text=_("What sells less is ordered on request."))
+    cash_budget = forms.DecimalField(label=_("Cash for one plan"), min_value=0, max_digits=14, decimal_places=2,
+                                     required=False, help_text=_("The most that one plan may spend; empty for no "
+                                                                 "limit."))
+
+    @staticmethod
+    def of(defaults: Any) -> dict[str, Any]:
+        """What the form shows of the defaults that hold now."""
+        return {"lead_time_days": defaults.lead_time_days, "lead_time_spread_days": defaults.lead_time_spread_days,
+                "review_period_days": defaults.review_period_days, "cost_percent": round(defaults.cost_share * 100, 2),
+                "holding_percent": round(defaults.holding_cost_rate * 100, 2), "cash_budget": defaults.cash_budget,
+                "planned_units_per_week": defaults.planned_units_per_week}
+
+    def changed_defaults(self) -> dict[str, Any]:
+        """The defaults that were changed, by their own names and measures."""
+        said = {name: self.cleaned_data[name] for name in self.changed_data}
+        for percent, name in (("cost_percent", "cost_share"), ("holding_percent", "holding_cost_rate")):
+            if percent in said:
+                said[name] = said.pop(percent) / 100
+        return said

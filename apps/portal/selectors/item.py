@@ -1,0 +1,236 @@
+"""One item: what it sold, what it will sell, how its stock will run, and why this much is advised."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+from django.db.models import Subquery
+from django.utils.translation import gettext as _
+
+from apps.catalog.models import Item
+from apps.catalog.selectors import terms_of_items
+from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
+from apps.forecasting.selectors import demand_paths
+from apps.inventory.models import PurchaseOrderLine
+from apps.inventory.selectors import open_lines_of_item
+from apps.optimization.models import Plan, Recommendation
+from apps.portal.models import ItemSummary
+from apps.sales.models import Promotion
+from apps.tenants.scope import current_tenant_id
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DAYS_BACK = 91
+WEEKS_BACK = 52
+SHOWN_DAYS = 84
+DAILY_FROM_WEEKLY_UNITS = 7.0  # what sells less than one a day is charted by the week
+PATHS = 300
+LEVELS = (0.025, 0.10, 0.90, 0.975)
+
+
+@dataclass(frozen=True)
+class ItemPage:
+    """Everything on the page of one item."""
+
+    item: Item
+    summary: ItemSummary | None
+    term: dict[str, Any] | None
+    stock: list[dict[str, Any]]
+    advice: list[Recommendation]
+    run: ForecastRun | None
+    backtest: ItemBacktest | None
+    coming: list[PurchaseOrderLine]
+    promotions: list[Promotion]
+    is_weekly: bool
+    sales: dict[str, Any] | None
+    projection: dict[str, Any] | None
+
+    @property
+    def on_hand(self) -> float:
+        return float(sum(level["on_hand"] for level in self.stock))
+
+    @property
+    def on_order(self) -> float:
+        return float(sum(line.quantity - line.received_quantity for line in self.coming))
+
+    @property
+    def stock_badge(self) -> str:
+        return "simulated" if any(level["origin"] == "simulated" for level in self.stock) else ""
+
+
+def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
+    """Read an item and all that is known about it, in a fixed number of queries, however much it sold."""
+    summary = ItemSummary.objects.select_related("item").filter(item_id=item_id).first()
+    item = summary.item if summary else Item.objects.filter(pk=item_id).first()
+    if item is None:
+        return None
+    newest = Plan.objects.filter(is_replay=False).order_by("-as_of", "-pk").values("pk")[:1]
+    advice = list(Recommendation.objects.filter(plan_id=Subquery(newest), item=item).order_by("location_id")
+                  .select_related("plan", "supplier", "location"))
+    is_weekly = summary is None or summary.weekly_units < DAILY_FROM_WEEKLY_UNITS
+    facts = _item_facts(item.pk, as_of, DAYS_BACK if not is_weekly else 7 * WEEKS_BACK)
+    saved = (SeriesForecast.objects.filter(item=item, run__is_complete=True, run__is_replay=False)
+             .select_related("run").order_by("-run__as_of", "-run__pk").first())
+    run = saved.run if saved else None
+    coming = list(open_lines_of_item(item.pk))
+    paths = _paths(run, item.pk, as_of) if run else None
+    promotions = [_promotion(each) for each in facts["promotions"]]
+    on_hand = sum(level["on_hand"] for level in facts["stock"]) if facts["stock"] else None
+    return ItemPage(
+        item=item, summary=summary, term=terms_of_items([item.pk]).get(item.pk), stock=facts["stock"], advice=advice,
+        run=run, backtest=_backtest(item.pk), coming=coming, promotions=promotions, is_weekly=is_weekly,
+        sales=_sales_chart(facts["days"], paths, as_of, is_weekly, promotions),
+        projection=_projection(on_hand, coming, paths, as_of, advice))
+
+
+def _backtest(item_id: int) -> ItemBacktest | None:
+    return (ItemBacktest.objects.filter(item_id=item_id).select_related("backtest")
+            .order_by("-backtest__as_of", "-backtest__pk").first())
+
+
+_FACTS = """
+SELECT (SELECT coalesce(json_agg(json_build_array(date, units) ORDER BY date), '[]') FROM (
+            SELECT date, sum(units)::float8 AS units FROM sales_dailydemand
+            WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND date >= %(since)s AND date < %(until)s
+            GROUP BY date) sold),
+       (SELECT coalesce(json_agg(json_build_object('location', place.name, 'on_hand', level.on_hand::float8,
+            'mode', level.mode, 'origin', level.origin, 'counted_at', level.counted_at) ORDER BY place.name), '[]')
+        FROM inventory_stocklevel level JOIN catalog_location place
+          ON place.tenant_id = level.tenant_id AND place.id = level.location_id
+        WHERE level.tenant_id = %(tenant)s AND level.item_id = %(item)s),
+       (SELECT coalesce(json_agg(json_build_object('kind', kind, 'starts_on', starts_on, 'ends_on', ends_on,
+            'share', share, 'is_known_ahead', is_known_ahead) ORDER BY starts_on DESC), '[]') FROM (
+            SELECT * FROM sales_promotion WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND ends_on >= %(since)s
+            ORDER BY starts_on DESC LIMIT 12) lately),
+       (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND item_id = %(item)s)
+"""
+
+
+def _item_facts(item_id: int, as_of: dt.date, days_back: int) -> dict[str, Any]:
+    since = as_of - dt.timedelta(days=days_back)
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, {"tenant": current_tenant_id(), "item": item_id, "since": since, "until": as_of})
+        row = cursor.fetchone()
+        assert row is not None
+    sold, stock, promotions, first_on = row
+    by_day = {dt.date.fromisoformat(day): float(units) for day, units in sold}
+    first = max(since, first_on) if first_on else as_of
+    days = [(first + dt.timedelta(days=n), by_day.get(first + dt.timedelta(days=n), 0.0))
+            for n in range((as_of - first).days)]
+    return {"days": days, "stock": stock, "promotions": promotions}
+
+
+def _promotion(facts: dict[str, Any]) -> Promotion:
+    return Promotion(**{**facts, "starts_on": dt.date.fromisoformat(facts["starts_on"]),
+                        "ends_on": dt.date.fromisoformat(facts["ends_on"])})
+
+
+def _paths(run: ForecastRun, item_id: int, as_of: dt.date) -> NDArray[Any] | None:
+    """Sample paths of the item over all its locations, from `as_of` on [paths, days]; None when they are used up."""
+    import numpy as np  # noqa: PLC0415 - only this page draws paths
+
+    drawn = demand_paths(run, item_id)
+    late = (as_of - run.as_of).days
+    if not len(drawn.item_ids) or late >= drawn.days:
+        return None
+    days = min(drawn.days, late + SHOWN_DAYS)
+    found: NDArray[Any] = drawn.paths(np.arange(len(drawn.item_ids)), PATHS, days=days).sum(axis=0)[:, late:]
+    return found
+
+
+def _sales_chart(days: Sequence[tuple[dt.date, float]], paths: NDArray[Any] | None, as_of: dt.date, is_weekly: bool,
+                 promotions: Sequence[Promotion]) -> dict[str, Any] | None:
+    """What was sold and what is expected, by day or by whole weeks that end with the day before `as_of`."""
+    import numpy as np  # noqa: PLC0415 - only this page draws paths
+
+    width = 7 if is_weekly else 1
+    known = list(days)[len(days) % width:]
+    sums = [(known[n][0], sum(units for _day, units in known[n:n + width])) for n in range(0, len(known), width)]
+    ahead: list[tuple[dt.date, float, NDArray[Any]]] = []
+    if paths is not None:
+        count = paths.shape[1] // width
+        grouped = paths[:, :count * width].reshape(len(paths), count, width).sum(axis=2)
+        bands = np.quantile(grouped, LEVELS, axis=0)
+        ahead = [(as_of + dt.timedelta(days=n * width), float(grouped[:, n].mean()), bands[:, n])
+                 for n in range(count)]
+    if not sums and not ahead:
+        return None
+    x = [day.isoformat() for day, _units in sums] + [day.isoformat() for day, _mean, _band in ahead]
+    gap: list[float | None] = [None] * len(sums)
+
+    def band(low: int, high: int, name: str, opacity: float) -> dict[str, Any]:
+        return {"name": name, "low": [*gap, *(round(float(each[2][low]), 2) for each in ahead)],
+                "high": [*gap, *(round(float(each[2][high]), 2) for each in ahead)], "opacity": opacity}
+
+    chart: dict[str, Any] = {
+        "x": x, "unit": "units", "x_label": _("Week from") if is_weekly else _("Day"),
+        "y_label": _("units a week") if is_weekly else _("units a day"),
+        "series": [{"name": _("sold"), "values": [units for _day, units in sums] + [None] * len(ahead),
+                    "style": "bars", "tone": "muted"}],
+        "bands": [], "markers": [], "spans": _promotion_spans(promotions, x, width)}
+    if ahead:
+        chart["series"].append({"name": _("forecast"), "values": [*gap, *(round(each[1], 2) for each in ahead)],
+                                "tone": "primary"})
+        chart["bands"] = [band(0, 3, _("95% range"), 0.12), band(1, 2, _("80% range"), 0.2)]
+        chart["markers"] = [{"x": ahead[0][0].isoformat(), "label": _("today")}]
+    return chart
+
+
+def _promotion_spans(promotions: Sequence[Promotion], x: Sequence[str], width: int) -> list[dict[str, Any]]:
+    spans = []
+    for promotion in promotions:
+        first = (promotion.starts_on - dt.timedelta(days=width - 1)).isoformat()
+        inside = [day for day in x if first <= day <= promotion.ends_on.isoformat()]
+        if inside:
+            spans.append({"from": inside[0], "to": inside[-1], "tone": "azure", "show_label": False,
+                          "label": promotion.get_kind_display()})
+    return spans
+
+
+def _projection(on_hand: float | None, coming: Sequence[PurchaseOrderLine], paths: NDArray[Any] | None,
+                as_of: dt.date, advice: Sequence[Recommendation]) -> dict[str, Any] | None:
+    """Stock at the close of each day along the sample paths, with what is on its way and with the advice."""
+    import numpy as np  # noqa: PLC0415 - only this page draws paths
+
+    if on_hand is None or paths is None:
+        return None
+    days = paths.shape[1]
+    arrivals = np.zeros(days)
+    for line in coming:
+        place = max((line.expected_on - as_of).days, 0)
+        if place < days:
+            arrivals[place] += float(line.quantity - line.received_quantity)
+    advised = arrivals.copy()
+    for each in advice:
+        place = max((each.arrives_on - as_of).days, 0)
+        if each.state == "open" and each.quantity and place < days:
+            advised[place] += each.quantity
+
+    def closing(incoming: NDArray[Any]) -> NDArray[Any]:
+        level, kept = np.full(len(paths), float(max(on_hand, 0.0))), np.empty(paths.shape)
+        for day in range(days):
+            level = np.maximum(level + incoming[day] - paths[:, day], 0.0)
+            kept[:, day] = level
+        return kept
+
+    without = closing(arrivals)
+    low, high = np.quantile(without, (0.10, 0.90), axis=0)
+    x = [(as_of + dt.timedelta(days=n)).isoformat() for n in range(days)]
+    empty = np.nonzero((without <= 0).mean(axis=0) >= 0.5)[0]
+    chart: dict[str, Any] = {
+        "x": x, "unit": "units", "x_label": _("Day"), "y_label": _("units at the close of the day"),
+        "series": [{"name": _("with what is on its way"), "values": np.round(without.mean(axis=0), 1).tolist(),
+                    "tone": "primary"}],
+        "bands": [{"name": _("80% range"), "low": np.round(low, 1).tolist(), "high": np.round(high, 1).tolist(),
+                   "tone": "primary", "opacity": 0.14}],
+        "markers": [{"x": x[int(empty[0])], "label": _("runs out"), "tone": "danger"}] if len(empty) else []}
+    if (advised != arrivals).any():
+        chart["series"].append({"name": _("with the advised order"), "style": "dashed", "tone": "azure",
+                                "values": np.round(closing(advised).mean(axis=0), 1).tolist()})
+    return chart
+

@@ -1,0 +1,83 @@
+"""The list of items, from the summary table alone: filters, search and order, one page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.catalog.models import Supplier
+from apps.portal.models import ItemSummary
+
+# ?sort=name and ?sort=-name; the id after them makes every order total, so that pages never overlap.
+SORTS = {
+    "title": "title", "sku": "sku", "units": "weekly_units", "sold": "units_28d", "revenue": "revenue_28d",
+    "cover": "days_of_cover", "risk": "money_at_risk", "stock": "on_hand", "order": "recommended",
+}
+DEFAULT_SORT = "-risk"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the address asks for."""
+
+    search: str = ""
+    department: str = ""
+    supplier: str = ""
+    abc: str = ""
+    planning: str = ""
+    status: str = ""
+    stock: str = ""
+    sort: str = DEFAULT_SORT
+
+
+STOCKS = {
+    "out": Q(on_hand__lte=0), "short": Q(days_of_cover__lt=7, on_hand__gt=0), "over": Q(days_of_cover__gt=180),
+    "advised": Q(recommended__gt=0), "unknown": Q(on_hand=None),
+}
+
+
+def stock_labels() -> list[tuple[str, str]]:
+    return [("advised", _("advice open")), ("out", _("out of stock")), ("short", _("under a week")),
+            ("over", _("over half a year")), ("unknown", _("stock not known"))]
+
+
+def summaries(filters: Filters) -> QuerySet[ItemSummary]:
+    """The items that pass, in the order asked for."""
+    found: QuerySet[ItemSummary] = ItemSummary.objects.all()
+    for word in filters.search.split()[:6]:
+        found = found.filter(Q(title__icontains=word) | Q(sku__istartswith=word) | Q(brand__istartswith=word))
+    exact = {"department": filters.department, "supplier_name": filters.supplier, "abc": filters.abc,
+             "planning": filters.planning, "status": filters.status}
+    found = found.filter(**{name: value for name, value in exact.items() if value})
+    if filters.stock in STOCKS:
+        found = found.filter(STOCKS[filters.stock])
+    name, is_down = filters.sort.removeprefix("-"), filters.sort.startswith("-")
+    column = SORTS.get(name, SORTS[DEFAULT_SORT.removeprefix("-")])
+    is_down = is_down if name in SORTS else True
+    may_be_empty = ItemSummary._meta.get_field(column).null
+    if may_be_empty:
+        return found.order_by(F(column).desc(nulls_last=True) if is_down else F(column).asc(nulls_last=True), "id")
+    return found.order_by(f"-{column}" if is_down else column, "id")
+
+
+def departments() -> list[str]:
+    return list(ItemSummary.objects.exclude(department="").order_by("department")
+                .values_list("department", flat=True).distinct())
+
+
+def supplier_names() -> list[str]:
+    return list(Supplier.objects.order_by("name").values_list("name", flat=True))
+
+
+EXPORTED = ("sku", "title", "category", "brand", "supplier_name", "status", "planning", "abc", "price", "unit_cost",
+            "cost_origin", "on_hand", "on_order", "weekly_units", "units_28d", "revenue_28d", "last_sold_on",
+            "days_of_cover", "stockout_on", "recommended", "money_at_risk")
+
+
+def export_rows(filters: Filters) -> Iterator[tuple[object, ...]]:
+    """Every item that passes, a row each, the header first; read through a cursor, never all at once."""
+    yield EXPORTED
+    yield from summaries(filters).values_list(*EXPORTED).iterator(chunk_size=2000)

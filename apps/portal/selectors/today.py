@@ -1,0 +1,187 @@
+"""Today: what is worth deciding, what stands behind it, and how far round the loop the shop is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.db.models import F
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.alerts.models import Alert
+from apps.alerts.selectors import open_alerts
+from apps.feedback.models import Proof
+from apps.jobs.selectors import JobView, live_jobs
+from apps.optimization.models import Plan, Recommendation
+from apps.tenants.models import Tenant
+from apps.tenants.scope import current_tenant_id
+from apps.tenants.templatetags.stockwright import day_short, units
+
+DECISIONS = 10
+ALERTS = 5
+
+
+@dataclass(frozen=True)
+class SupplierGroup:
+    """The decisions at one supplier among the ten."""
+
+    supplier_id: int
+    name: str
+    lines: list[Recommendation]
+
+    @property
+    def money(self) -> Decimal:
+        return sum((line.quantity * line.unit_cost for line in self.lines), Decimal(0))
+
+    @property
+    def gain(self) -> Decimal:
+        return sum((line.net_gain for line in self.lines), Decimal(0))
+
+    @property
+    def order_by_on(self) -> dt.date | None:
+        return min((line.order_by_on for line in self.lines if line.order_by_on), default=None)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One station of the loop: what it last did, and whether that is enough."""
+
+    key: str
+    label: str
+    path: str
+    icon: str
+    state: str  # done, running, stale, missing
+    words: str
+
+
+@dataclass(frozen=True)
+class Today:
+    """Everything on the page, from a fixed number of queries."""
+
+    plan: Plan | None
+    groups: list[SupplierGroup]
+    facts: dict[str, Any]
+    proof: Proof | None
+    jobs: list[JobView]
+    alerts: list[Alert]
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def has_data(self) -> bool:
+        return bool(self.facts["last_sale_on"] or self.facts["items"])
+
+    @property
+    def proof_verdict(self) -> str:
+        """Who won, where the interval lies wholly on one side of zero."""
+        if self.proof is None:
+            return ""
+        return "advice" if self.proof.gain_low > 0 else "rule" if self.proof.gain_high < 0 else "undecided"
+
+
+_FACTS = """
+WITH plan AS (
+    SELECT id FROM optimization_plan WHERE tenant_id = %(tenant)s AND NOT is_replay ORDER BY as_of DESC, id DESC LIMIT 1
+), open AS (
+    SELECT count(*) AS lines, count(DISTINCT supplier_id) AS suppliers,
+           coalesce(sum(quantity * unit_cost), 0) AS money, coalesce(sum(avoided_lost_sales), 0) AS at_risk,
+           count(*) FILTER (WHERE order_by_on <= %(as_of)s) AS due
+    FROM optimization_recommendation
+    WHERE tenant_id = %(tenant)s AND plan_id = (SELECT id FROM plan) AND state = 'open' AND quantity > 0
+), item AS (
+    SELECT count(*) AS items, count(*) FILTER (WHERE planning = 'planned') AS planned,
+           count(*) FILTER (WHERE planning = 'planned' AND on_hand <= 0) AS out_of_stock
+    FROM portal_itemsummary WHERE tenant_id = %(tenant)s
+), file AS (
+    SELECT count(*) AS files, coalesce(sum(rows_rejected), 0) AS rejected, coalesce(sum(rows_set_aside), 0) AS set_aside
+    FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'applied'
+), ordered AS (
+    SELECT count(*) FILTER (WHERE status IN ('draft', 'approved')) AS drafts,
+           count(*) FILTER (WHERE status IN ('sent', 'partly_received')) AS coming
+    FROM inventory_purchaseorder WHERE tenant_id = %(tenant)s AND NOT is_replay
+), run AS (
+    SELECT as_of, model, series FROM forecasting_forecastrun
+    WHERE tenant_id = %(tenant)s AND is_complete AND NOT is_replay ORDER BY as_of DESC, id DESC LIMIT 1
+)
+SELECT (SELECT max(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s),
+       (SELECT max(as_of) FROM feedback_judgement WHERE tenant_id = %(tenant)s),
+       open.lines, open.suppliers, open.money, open.at_risk, open.due,
+       greatest(item.items, (SELECT count(*) FROM (
+           SELECT FROM catalog_item WHERE tenant_id = %(tenant)s LIMIT 1) one)),
+       item.planned, item.out_of_stock, file.files, file.rejected, file.set_aside, ordered.drafts, ordered.coming,
+       run.as_of, run.model, run.series
+FROM open, item, file, ordered LEFT JOIN run ON true
+"""
+_NAMES = ("last_sale_on", "judged_on", "lines", "suppliers", "money", "at_risk", "due", "items", "planned",
+          "out_of_stock", "files", "rejected", "set_aside", "drafts", "coming", "run_as_of", "run_model", "run_series")
+
+
+def _facts(as_of: dt.date) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, {"tenant": current_tenant_id(), "as_of": as_of})
+        row = cursor.fetchone()
+    return dict(zip(_NAMES, row or (None,) * len(_NAMES), strict=True))
+
+
+def today(tenant: Tenant) -> Today:
+    """The page of one shop, on its own today."""
+    as_of = tenant.today()
+    plan = Plan.objects.filter(is_replay=False).order_by("-as_of", "-pk").first()
+    lines: list[Recommendation] = []
+    if plan is not None:
+        lines = list(Recommendation.objects.filter(plan=plan, state="open", quantity__gt=0)
+                     .select_related("item", "supplier")
+                     .annotate(cost=F("quantity") * F("unit_cost"))
+                     .order_by("-net_gain", "order_by_on", "pk")[:DECISIONS])
+    live = live_jobs()
+    facts = _facts(as_of)
+    return Today(plan=plan, groups=_by_supplier(lines), facts=facts, jobs=live,
+                 proof=Proof.objects.order_by("-as_of").first(), alerts=list(open_alerts()[:ALERTS]),
+                 steps=_loop(facts, plan, as_of, {view.job.kind for view in live}))
+
+
+def _by_supplier(lines: list[Recommendation]) -> list[SupplierGroup]:
+    groups: dict[int, SupplierGroup] = {}
+    for line in lines:
+        groups.setdefault(line.supplier_id, SupplierGroup(line.supplier_id, line.supplier.name, [])).lines.append(line)
+    return sorted(groups.values(), key=lambda group: -group.gain)
+
+
+def _loop(facts: dict[str, Any], plan: Plan | None, as_of: dt.date, live: set[str]) -> list[Step]:
+    def state(found: object, is_fresh: bool, *kinds: str) -> str:
+        if any(kind.startswith(kinds) for kind in live):
+            return "running"
+        return "missing" if not found else "done" if is_fresh else "stale"
+
+    yesterday = as_of - dt.timedelta(days=1)
+    last, run_as_of = facts["last_sale_on"], facts["run_as_of"]
+    refused = facts["rejected"]
+    return [
+        Step("data", _("Data"), "/data/", "database",
+             state(last, bool(last and last >= yesterday - dt.timedelta(days=6)), "ingestion.", "demo."),
+             _("sales to %(day)s") % {"day": day_short(last)} if last else _("no sales yet")),
+        Step("cleaning", _("Cleaning"), "/data/", "filter",
+             state(last, not refused, "sales."),
+             (ngettext("%(n)s row refused", "%(n)s rows refused", refused) % {"n": units(refused)} if refused
+              else _("nothing refused")) if last else _("nothing to clean")),
+        Step("forecast", _("Forecast"), "/models/", "chart-line",
+             state(run_as_of, run_as_of == as_of, "forecasting."),
+             ngettext("%(n)s item, %(day)s", "%(n)s items, %(day)s", facts["run_series"]) % {
+                 "n": units(facts["run_series"]), "day": day_short(run_as_of)} if run_as_of else _("none yet")),
+        Step("decision", _("Decision"), "/replenish/", "scale",
+             state(plan, bool(plan and plan.as_of == as_of), "optimization."),
+             ngettext("%(n)s line to decide", "%(n)s lines to decide", facts["lines"]) % {"n": units(facts["lines"])}
+             if plan else _("no plan yet")),
+        Step("orders", _("Orders"), "/orders/", "truck-delivery",
+             state(facts["drafts"] + facts["coming"], not facts["drafts"]),
+             _("%(drafts)s to send, %(coming)s on the way") % {
+                 "drafts": units(facts["drafts"]), "coming": units(facts["coming"])}
+             if facts["drafts"] + facts["coming"] else _("none open")),
+        Step("feedback", _("Feedback"), "/accuracy/", "target-arrow",
+             state(facts["judged_on"], True, "feedback."),
+             _("judged to %(day)s") % {"day": day_short(facts["judged_on"])} if facts["judged_on"]
+             else _("nothing to judge")),
+    ]

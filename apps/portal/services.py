@@ -1,0 +1,125 @@
+"""Keeps the summary table that the portal's lists read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from apps.tenants.scope import current_tenant_id
+
+HALF_YEAR_DAYS = 182
+MONTH_DAYS = 28
+
+_COLUMNS = (
+    "sku", "title", "category", "department", "brand", "supplier_name", "status", "planning", "abc", "price",
+    "unit_cost", "cost_origin", "on_hand", "on_order", "weekly_units", "units_28d", "revenue_28d", "last_sold_on",
+    "days_of_cover", "stockout_on", "recommended", "money_at_risk",
+)
+
+# A, B and C by what was sold in half a year: the first 80 % of the money, the next 15 %, the rest.
+# Cover and stockout come from the newest plan; before the first, from the forecast's mean or the past half year's.
+_REFRESH = """
+WITH plan AS (
+    SELECT id FROM optimization_plan WHERE tenant_id = %(tenant)s AND NOT is_replay AND as_of <= %(as_of)s
+    ORDER BY as_of DESC, id DESC LIMIT 1
+), run AS (
+    SELECT id, days FROM forecasting_forecastrun WHERE tenant_id = %(tenant)s AND NOT is_replay AND is_complete
+    AND as_of <= %(as_of)s ORDER BY as_of DESC, id DESC LIMIT 1
+), sold AS (
+    SELECT item_id, max(date) FILTER (WHERE units > 0) AS last_sold_on,
+           coalesce(sum(units) FILTER (WHERE date >= %(month)s), 0)::float8 AS units_28d,
+           coalesce(sum(revenue) FILTER (WHERE date >= %(month)s), 0)::float8 AS revenue_28d,
+           coalesce(sum(units) FILTER (WHERE date >= %(half_year)s), 0)::float8 AS units,
+           coalesce(sum(revenue) FILTER (WHERE date >= %(half_year)s), 0)::float8 AS revenue,
+           min(date) AS first_on
+    FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND date < %(as_of)s GROUP BY item_id
+), known AS (
+    SELECT least(26.0, greatest(1.0, (%(as_of)s::date - min(first_on)) / 7.0)) AS weeks FROM sold
+), ranked AS (
+    SELECT item_id, (sum(revenue) OVER (ORDER BY revenue DESC, item_id) - revenue) / sum(revenue) OVER () AS above
+    FROM sold WHERE revenue > 0
+), forecast AS (
+    SELECT series.item_id, sum((SELECT sum(value) FROM unnest(series.mean[1:run.days]) value) / greatest(run.days, 1))
+               AS per_day
+    FROM forecasting_seriesforecast series JOIN run ON series.run_id = run.id
+    WHERE series.tenant_id = %(tenant)s GROUP BY series.item_id
+), advice AS (
+    SELECT rec.item_id, min(rec.days_of_cover) AS days_of_cover, min(rec.stockout_on) AS stockout_on,
+           coalesce(sum(rec.quantity) FILTER (WHERE rec.state = 'open'), 0) AS recommended,
+           coalesce(sum(rec.avoided_lost_sales) FILTER (WHERE rec.state = 'open' AND rec.quantity > 0), 0)::float8
+               AS money_at_risk
+    FROM optimization_recommendation rec JOIN plan ON rec.plan_id = plan.id
+    WHERE rec.tenant_id = %(tenant)s GROUP BY rec.item_id
+), stock AS (
+    SELECT item_id, sum(on_hand)::float8 AS on_hand FROM inventory_stocklevel WHERE tenant_id = %(tenant)s GROUP BY 1
+), coming AS (
+    SELECT line.item_id, sum(line.quantity - line.received_quantity)::float8 AS on_order
+    FROM inventory_purchaseorderline line
+    JOIN inventory_purchaseorder head ON head.tenant_id = line.tenant_id AND head.id = line.order_id
+    WHERE line.tenant_id = %(tenant)s AND head.status IN ('draft', 'approved', 'sent', 'partly_received')
+      AND NOT head.is_replay AND line.received_quantity < line.quantity
+    GROUP BY 1
+), fresh AS (
+    SELECT item.id AS item_id, item.sku, item.title, item.category, split_part(item.category, ' > ', 1) AS department,
+           item.brand, coalesce(supplier.name, '') AS supplier_name, item.status,
+           CASE WHEN forecast.item_id IS NOT NULL THEN 'planned' WHEN sold.last_sold_on IS NULL THEN 'unsold'
+                WHEN EXISTS (SELECT FROM run) THEN 'on_request'
+                WHEN sold.units / known.weeks >= coalesce(defaults.planned_units_per_week, 0.25) THEN 'planned'
+                ELSE 'on_request' END AS planning,
+           CASE WHEN ranked.above IS NULL THEN '' WHEN ranked.above < 0.80 THEN 'A' WHEN ranked.above < 0.95 THEN 'B'
+                ELSE 'C' END AS abc,
+           item.price,
+           coalesce(term.unit_cost, item.unit_cost, round(item.price * defaults.cost_share::numeric, 4)) AS unit_cost,
+           CASE WHEN term.unit_cost IS NOT NULL THEN term.origin WHEN item.unit_cost IS NOT NULL THEN item.cost_origin
+                WHEN item.price IS NOT NULL THEN 'assumed' ELSE '' END AS cost_origin,
+           stock.on_hand, coalesce(coming.on_order, 0) AS on_order,
+           coalesce(sold.units / known.weeks, 0) AS weekly_units, coalesce(sold.units_28d, 0) AS units_28d,
+           coalesce(sold.revenue_28d, 0) AS revenue_28d, sold.last_sold_on,
+           coalesce(advice.days_of_cover, greatest(stock.on_hand, 0)
+               / nullif(coalesce(forecast.per_day, sold.units / known.weeks / 7), 0)) AS days_of_cover,
+           advice.stockout_on, coalesce(advice.recommended, 0)::int AS recommended,
+           coalesce(advice.money_at_risk, 0) AS money_at_risk
+    FROM catalog_item item
+    CROSS JOIN known
+    LEFT JOIN catalog_planningdefaults defaults ON defaults.tenant_id = item.tenant_id
+    LEFT JOIN catalog_supplyterm term ON term.tenant_id = item.tenant_id AND term.item_id = item.id
+        AND term.is_preferred
+    LEFT JOIN catalog_supplier supplier ON supplier.tenant_id = item.tenant_id AND supplier.id = term.supplier_id
+    LEFT JOIN sold ON sold.item_id = item.id LEFT JOIN ranked ON ranked.item_id = item.id
+    LEFT JOIN forecast ON forecast.item_id = item.id LEFT JOIN advice ON advice.item_id = item.id
+    LEFT JOIN stock ON stock.item_id = item.id LEFT JOIN coming ON coming.item_id = item.id
+    WHERE item.tenant_id = %(tenant)s
+)
+INSERT INTO portal_itemsummary AS kept (tenant_id, item_id, {columns}, refreshed_at)
+SELECT %(tenant)s, item_id, {columns}, statement_timestamp() FROM fresh
+ON CONFLICT (tenant_id, item_id) DO UPDATE
+SET ({columns}, refreshed_at) = ROW ({excluded}, statement_timestamp())
+WHERE ({kept}) IS DISTINCT FROM ({excluded})
+"""
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """How many summaries there are, and how many of them said something else before."""
+
+    items: int
+    written: int
+
+
+@transaction.atomic
+def refresh_summaries(*, as_of: dt.date) -> Refreshed:
+    """Derive every item's summary anew from what the apps below know on the morning of `as_of`."""
+    statement = _REFRESH.format(
+        columns=", ".join(_COLUMNS), excluded=", ".join(f"excluded.{name}" for name in _COLUMNS),
+        kept=", ".join(f"kept.{name}" for name in _COLUMNS))
+    tenant = current_tenant_id()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {
+            "tenant": tenant, "as_of": as_of, "month": as_of - dt.timedelta(days=MONTH_DAYS),
+            "half_year": as_of - dt.timedelta(days=HALF_YEAR_DAYS)})
+        written = cursor.rowcount
+        cursor.execute("SELECT count(*) FROM portal_itemsummary WHERE tenant_id = %s", [tenant])
+        row = cursor.fetchone()
+    return Refreshed(items=row[0] if row else 0, written=written)

@@ -1,0 +1,109 @@
+"""The pages that look across apps: Today, Items, one item, and the planning rules."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from apps.catalog import selectors as catalog
+from apps.catalog.services import change_defaults
+from apps.portal.forms import PlanningForm
+from apps.portal.models import ItemSummary
+from apps.portal.selectors.item import item_page
+from apps.portal.selectors.items import (
+    DEFAULT_SORT,
+    Filters,
+    departments,
+    export_rows,
+    stock_labels,
+    summaries,
+    supplier_names,
+)
+from apps.portal.selectors.today import today as today_of
+from apps.tenants.access import ShopRequest, needs
+from apps.tenants.models import Permission
+
+ITEMS_PAGE = 50
+
+
+@require_safe
+@needs(Permission.READ)
+def today(request: ShopRequest) -> HttpResponse:
+    """What to decide today, and how the shop stands."""
+    return render(request, "portal/today.html", {"today": today_of(request.tenant), "as_of": request.tenant.today()})
+
+
+def _filters(request: ShopRequest) -> Filters:
+    asked = request.GET
+    return Filters(search=asked.get("q", "").strip(), department=asked.get("department", ""),
+                   supplier=asked.get("supplier", ""), abc=asked.get("abc", ""), planning=asked.get("planning", ""),
+                   status=asked.get("status", ""), stock=asked.get("stock", ""),
+                   sort=asked.get("sort") or DEFAULT_SORT)
+
+
+@require_safe
+@needs(Permission.READ)
+def items(request: ShopRequest) -> HttpResponse:
+    """All items, filtered, searched and ordered by the address."""
+    page = Paginator(summaries(_filters(request)), ITEMS_PAGE).get_page(request.GET.get("page"))
+    statuses = [("active", _("active")), ("paused", _("paused")), ("discontinued", _("discontinued"))]
+    return render(request, "portal/items.html", {
+        "page": page, "departments": departments(), "suppliers": supplier_names(), "classes": ["A", "B", "C"],
+        "plannings": ItemSummary.Planning.choices, "statuses": statuses, "stocks": stock_labels(),
+        "default_sort": DEFAULT_SORT, "query": request.GET.urlencode(), "is_filtered": bool(request.GET)})
+
+
+class Echo:
+    """A file that hands back what is written to it."""
+
+    @staticmethod
+    def write(text: str) -> str:
+        return text
+
+
+def _csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    writer = csv.writer(Echo())
+    for row in rows:
+        # A spreadsheet takes a text that begins like this for a formula.
+        yield writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t"))
+                               else cell for cell in row])
+
+
+@require_safe
+@needs(Permission.READ)
+def export_items(request: ShopRequest) -> StreamingHttpResponse:
+    """The same items as on the list, as a file, row by row."""
+    name = f"{request.tenant.slug}-items-{request.tenant.today().isoformat()}.csv"
+    return StreamingHttpResponse(_csv_lines(export_rows(_filters(request))), content_type="text/csv; charset=utf-8",
+                                 headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@require_safe
+@needs(Permission.READ)
+def item(request: ShopRequest, pk: int) -> HttpResponse:
+    """One item, from its past to the advice."""
+    found = item_page(pk, request.tenant.today())
+    if found is None:
+        raise Http404
+    return render(request, "portal/item.html", {"found": found, "item": found.item})
+
+
+@needs(Permission.READ, to_change=Permission.OPERATE)
+def planning(request: ShopRequest) -> HttpResponse:
+    """What is assumed where nothing is said, and the limits of every plan."""
+    shown = PlanningForm.of(catalog.planning_defaults())
+    form = PlanningForm(request.POST or None, initial=shown)
+    if request.method == "POST" and form.is_valid():
+        changed = form.changed_defaults()
+        if changed:
+            change_defaults(actor=request.user, **changed)
+            messages.success(request, _("The rules are changed: the next plan follows them."))
+        return redirect("portal:planning")
+    return render(request, "portal/planning.html", {"form": form, "shown": shown})

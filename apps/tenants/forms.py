@@ -1,0 +1,195 @@
+"""What people fill in: signing up, their shop, its people and keys."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
+
+from allauth.account.forms import SignupForm
+from allauth.core import context
+from django import forms
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import lazystr
+from django.utils.translation import gettext_lazy as _
+
+from apps.tenants.middleware import SESSION_KEY
+from apps.tenants.models import Invitation, Permission, Role, Tenant, User
+from apps.tenants.selectors import invitation_by_token
+from apps.tenants.services import make_tenant
+
+if TYPE_CHECKING:
+    TenantModelForm = forms.ModelForm[Tenant]
+    UserModelForm = forms.ModelForm[User]
+else:
+    TenantModelForm = UserModelForm = forms.ModelForm
+
+INVITATION_KEY = "invitation"
+
+CURRENCIES = [
+    ("USD", _("US dollar")), ("EUR", _("Euro")), ("GBP", _("Pound sterling")), ("CNY", _("Chinese yuan")),
+    ("JPY", _("Japanese yen")), ("AUD", _("Australian dollar")), ("BRL", _("Brazilian real")),
+    ("CAD", _("Canadian dollar")), ("CHF", _("Swiss franc")), ("CLP", _("Chilean peso")),
+    ("COP", _("Colombian peso")), ("CZK", _("Czech koruna")), ("DKK", _("Danish krone")), ("EGP", _("Egyptian pound")),
+    ("HKD", _("Hong Kong dollar")), ("HUF", _("Hungarian forint")), ("IDR", _("Indonesian rupiah")),
+    ("ILS", _("Israeli shekel")), ("INR", _("Indian rupee")), ("KES", _("Kenyan shilling")),
+    ("KRW", _("South Korean won")), ("MXN", _("Mexican peso")), ("MYR", _("Malaysian ringgit")),
+    ("NGN", _("Nigerian naira")), ("NOK", _("Norwegian krone")), ("NZD", _("New Zealand dollar")),
+    ("PEN", _("Peruvian sol")), ("PHP", _("Philippine peso")), ("PLN", _("Polish złoty")), ("RON", _("Romanian leu")),
+    ("SAR", _("Saudi riyal")), ("SEK", _("Swedish krona")), ("SGD", _("Singapore dollar")), ("THB", _("Thai baht")),
+    ("TRY", _("Turkish lira")), ("TWD", _("New Taiwan dollar")), ("UAH", _("Ukrainian hryvnia")),
+    ("AED", _("UAE dirham")), ("VND", _("Vietnamese đồng")), ("ZAR", _("South African rand")),
+]
+COUNTRIES = [
+    ("AR", _("Argentina")), ("AU", _("Australia")), ("AT", _("Austria")), ("BD", _("Bangladesh")), ("BE", _("Belgium")),
+    ("BO", _("Bolivia")), ("BR", _("Brazil")), ("BG", _("Bulgaria")), ("CA", _("Canada")), ("CL", _("Chile")),
+    ("CN", _("China")), ("CO", _("Colombia")), ("CR", _("Costa Rica")), ("HR", _("Croatia")), ("CY", _("Cyprus")),
+    ("CZ", _("Czechia")), ("DK", _("Denmark")), ("DO", _("Dominican Republic")), ("EC", _("Ecuador")),
+    ("EG", _("Egypt")), ("SV", _("El Salvador")), ("EE", _("Estonia")), ("ET", _("Ethiopia")), ("FI", _("Finland")),
+    ("FR", _("France")), ("GE", _("Georgia")), ("DE", _("Germany")), ("GH", _("Ghana")), ("GR", _("Greece")),
+    ("GT", _("Guatemala")), ("HK", _("Hong Kong")), ("HU", _("Hungary")), ("IS", _("Iceland")), ("IN", _("India")),
+    ("ID", _("Indonesia")), ("IE", _("Ireland")), ("IL", _("Israel")), ("IT", _("Italy")), ("JM", _("Jamaica")),
+    ("JP", _("Japan")), ("JO", _("Jordan")), ("KZ", _("Kazakhstan")), ("KE", _("Kenya")), ("KW", _("Kuwait")),
+    ("LV", _("Latvia")), ("LT", _("Lithuania")), ("LU", _("Luxembourg")), ("MO", _("Macao")), ("MY", _("Malaysia")),
+    ("MT", _("Malta")), ("MX", _("Mexico")), ("MA", _("Morocco")), ("NL", _("Netherlands")), ("NZ", _("New Zealand")),
+    ("NI", _("Nicaragua")), ("NG", _("Nigeria")), ("NO", _("Norway")), ("PK", _("Pakistan")), ("PA", _("Panama")),
+    ("PY", _("Paraguay")), ("PE", _("Peru")), ("PH", _("Philippines")), ("PL", _("Poland")), ("PT", _("Portugal")),
+    ("PR", _("Puerto Rico")), ("RO", _("Romania")), ("SA", _("Saudi Arabia")), ("RS", _("Serbia")),
+    ("SG", _("Singapore")), ("SK", _("Slovakia")), ("SI", _("Slovenia")), ("ZA", _("South Africa")),
+    ("KR", _("South Korea")), ("ES", _("Spain")), ("SE", _("Sweden")), ("CH", _("Switzerland")), ("TW", _("Taiwan")),
+    ("TZ", _("Tanzania")), ("TH", _("Thailand")), ("TN", _("Tunisia")), ("TR", _("Türkiye")), ("UG", _("Uganda")),
+    ("UA", _("Ukraine")), ("AE", _("United Arab Emirates")), ("GB", _("United Kingdom")), ("US", _("United States")),
+    ("UY", _("Uruguay")), ("VE", _("Venezuela")), ("VN", _("Vietnam")), ("ZM", _("Zambia")), ("ZW", _("Zimbabwe")),
+]
+CURRENCY_CHOICES = [(code, lazystr(f"{code} · {name}")) for code, name in CURRENCIES]
+AREAS = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+
+
+def time_zones() -> list[tuple[str, str]]:
+    """Zones by the names of places; the old abbreviations and offsets are left out."""
+    return [(zone, zone.replace("_", " ")) for zone in ("UTC", *sorted(
+        zone for zone in available_timezones() if zone.startswith(AREAS)))]
+
+
+def choices_with(choices: list[tuple[str, Any]], value: str) -> list[tuple[str, Any]]:
+    """The choices, and what is already there: a form must never change a value by not knowing it."""
+    return choices if not value or value in dict(choices) else [(value, value), *choices]
+
+
+class ShopFields(forms.Form):
+    """The facts of a shop that everything else is reckoned in."""
+
+    shop_name = forms.CharField(label=_("Name of your shop"), max_length=120)
+    currency = forms.ChoiceField(label=_("Currency"), choices=CURRENCY_CHOICES, initial="USD",
+                                 help_text=_("All money is shown in it."))
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=time_zones, initial="UTC",
+                                  help_text=_("Where your business day begins and ends."),
+                                  widget=forms.Select(attrs={"data-guess-zone": ""}))
+    country = forms.ChoiceField(label=_("Country"), choices=COUNTRIES, initial="US",
+                                help_text=_("For its public holidays."))
+
+    def shop(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("currency", "time_zone", "country")}
+
+
+class SignUpForm(SignupForm, ShopFields):
+    """Makes a person and their shop; who was invited joins that shop instead."""
+
+    name = forms.CharField(label=_("Your name"), max_length=120,
+                           widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    field_order = ["name", "email", "password1", "password2", "shop_name", "country", "currency", "time_zone"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("E-mail")
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)
+        self.invitation = open_invitation(context.request)
+        if self.invitation is not None:
+            for name in ("shop_name", "country", "currency", "time_zone"):
+                del self.fields[name]
+            self.fields["email"].initial = self.invitation.email
+            self.fields["email"].widget.attrs["readonly"] = True
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        if self.invitation is not None and email.lower() != self.invitation.email.lower():
+            raise forms.ValidationError(_("The invitation was sent to another address."))
+        return email
+
+    def save(self, request: HttpRequest) -> User:
+        user: User = super().save(request)
+        user.name = self.cleaned_data["name"]
+        user.save(update_fields=["name"])
+        if self.invitation is None:
+            tenant = make_tenant(name=self.cleaned_data["shop_name"], owner=user, **self.shop())
+            request.session[SESSION_KEY] = tenant.pk
+        return user
+
+
+def open_invitation(request: Any) -> Invitation | None:
+    """The invitation that this visitor came by, while it is open."""
+    token = request.session.get(INVITATION_KEY) if request is not None else None
+    return invitation_by_token(token) if token else None
+
+
+class NewShopForm(ShopFields):
+    """A shop for somebody who is already here."""
+
+
+class ShopForm(TenantModelForm):
+    """The shop's own facts, changed later."""
+
+    currency = forms.ChoiceField(label=_("Currency"), help_text=_("What is already recorded is not converted."))
+    time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("Where your business day begins and ends."))
+    country = forms.ChoiceField(label=_("Country"), help_text=_("For its public holidays."))
+
+    class Meta:
+        model = Tenant
+        fields = ("name", "country", "currency", "time_zone")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, choices in (("currency", CURRENCY_CHOICES), ("time_zone", time_zones()), ("country", COUNTRIES)):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = choices_with(choices, getattr(self.instance, name))
+
+
+class ProfileForm(UserModelForm):
+    """How a person is called."""
+
+    class Meta:
+        model = User
+        fields = ("name",)
+        labels = {"name": _("Your name")}
+
+
+class InviteForm(forms.Form):
+    """Somebody to join."""
+
+    email = forms.EmailField(label=_("E-mail"))
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.PLANNER)
+
+
+class RoleForm(forms.Form):
+    """Another role for a member."""
+
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+
+
+class KeyForm(forms.Form):
+    """A program's key: what it may do, and until when."""
+
+    LIVES = [("30", _("30 days")), ("90", _("90 days")), ("365", _("a year")), ("", _("no end"))]
+
+    name = forms.CharField(label=_("What will use it?"), max_length=80)
+    permissions = forms.MultipleChoiceField(
+        label=_("It may"), widget=forms.CheckboxSelectMultiple, initial=[Permission.READ],
+        choices=[choice for choice in Permission.choices if choice[0] != Permission.ADMINISTER])
+    days = forms.ChoiceField(label=_("Works for"), choices=LIVES, initial="365", required=False)
+
+    def expires_at(self) -> dt.datetime | None:
+        days = self.cleaned_data["days"]
+        return timezone.now() + dt.timedelta(days=int(days)) if days else None
