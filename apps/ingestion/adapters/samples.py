@@ -1,0 +1,42 @@
+"""How a file writes numbers and dates, judged by some of its values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+def number_style(samples: Iterable[str], delimiter: str) -> tuple[str, bool]:
+    """How numbers are written, by samples, and whether they leave doubt: a single 1,234 might be either."""
+    points = commas = doubtful = 0
+    for sample in samples:
+        value = re.sub(r"[^\d.,]", "", sample)
+        if "," in value and "." in value:
+            points, commas = (points + 1, commas) if value.rfind(".") > value.rfind(",") else (points, commas + 1)
+        elif re.fullmatch(r"\d{1,3}[.,]\d{3}", value):
+            doubtful += 1
+        elif value.count(",") == 1:
+            commas += 1
+        elif value.count(".") == 1 or value.count(",") > 1:
+            points += 1
+        elif value.count(".") > 1:
+            commas += 1
+    if points == commas == 0:
+        return ("comma" if delimiter == ";" else "point"), doubtful > 0
+    return ("comma" if commas > points else "point"), points == commas
+
+
+def date_order(samples: Iterable[str]) -> tuple[str, bool]:
+    """Whether 03/04/2017 puts the day or the month first, by samples, and whether that is in doubt."""
+    days = months = unclear = 0
+    for sample in samples:
+        found = re.match(r"^\s*(\d{1,2})[/-](\d{1,2})[/-]\d{2,4}", sample)
+        if found is None:
+            continue
+        first, second = int(found[1]), int(found[2])
+        days += first > 12 >= second
+        months += second > 12 >= first
+        unclear += first <= 12 and second <= 12
+    if days == months == 0:
+        return "mdy", unclear > 0
+    return ("dmy" if days >= months else "mdy"), bool(days and months)

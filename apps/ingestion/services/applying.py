@@ -1,0 +1,306 @@
+"""Reading a stored file into the facts: checked in batches, applied in sets, all of it or nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.utils import timezone
+from psycopg import sql
+
+from apps.catalog import selectors as catalog
+from apps.catalog.services import main_location, make_channel, make_locations
+from apps.ingestion.adapters import columns
+from apps.ingestion.adapters.dialects import Dialect
+from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE, rule
+from apps.ingestion.models import ImportFile
+from apps.tenants.models import Tenant
+from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from apps.ingestion.adapters.batches import Batch
+
+Progress = Callable[[float, str], None]
+READING_SHARE = 0.45  # of an import's time, about, until the facts are written
+
+
+def silent(_fraction: float, _note: str) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass
+class Reading:
+    """One file being read: what it is, what was counted, and where its time went."""
+
+    file: ImportFile
+    tenant: Tenant
+    on_progress: Progress
+    rows_read: int = 0
+    applied: int = 0
+    known: int = 0
+    flagged: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.perf_counter)
+
+    @property
+    def dialect(self) -> Dialect:
+        return Dialect.from_json(self.file.dialect)
+
+    @property
+    def positions(self) -> dict[str, int]:
+        header = self.dialect.header
+        return {name: header.index(column) for name, column in self.file.mapping.items()}
+
+    def lap(self, name: str) -> None:
+        """The time since the last lap was spent on this."""
+        now = time.perf_counter()
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + now - self._since, 3)
+        self._since = now
+
+    def latest(self) -> dt.datetime:
+        """A day beyond today, by any clock on earth: no sale is later."""
+        return timezone.now() + dt.timedelta(days=1)
+
+
+def pseudonym_key(tenant_id: int) -> bytes:
+    """The tenant's own key for pseudonyms: without the application's secret nobody can make one."""
+    return hashlib.sha256(f"customer pseudonyms of tenant {tenant_id}:{settings.SECRET_KEY}".encode()).digest()
+
+
+_ISSUES = """
+CREATE TEMP TABLE ingestion_refused (row_number int NOT NULL, rule text NOT NULL, col text NOT NULL DEFAULT '',
+                                     value text NOT NULL DEFAULT '', raw jsonb) ON COMMIT DROP
+"""
+
+
+@transaction.atomic
+def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[], None] = lambda: None) -> ImportFile:
+    """Read a stored file into the facts, in this one transaction: all of it, or, where anything raises, nothing.
+
+    Rows read = applied + already known + set aside + rejected. FileRefused says why a file as a whole cannot be read.
+    `hold` is called before the end, by a job that must not be followed by another while it writes.
+    """
+    from apps.ingestion.services.kinds import read_kind  # noqa: PLC0415 - the web process loads no Arrow
+
+    started = time.perf_counter()
+    file: ImportFile = ImportFile.objects.select_for_update().get(pk=file_id)
+    columns.check_mapping(file.dialect["header"], file.kind, file.mapping)
+    reading = Reading(file=file, tenant=tenant_by_id(current_tenant_id()), on_progress=on_progress)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '256MB'")
+        cursor.execute(_ISSUES)
+    read_kind(reading)
+    counts = write_issues(reading)
+    hold()
+    file.rows_read, file.rows_applied, file.rows_duplicate = reading.rows_read, reading.applied, reading.known
+    by_outcome: dict[str, dict[str, int]] = {REJECTED: {}, SET_ASIDE: {}, FLAGGED: dict(+reading.flagged)}
+    for code, count in counts.items():
+        by_outcome[rule(code).outcome][code] = count
+    file.rules = by_outcome
+    file.rows_rejected = sum(by_outcome[REJECTED].values())
+    file.rows_set_aside = sum(by_outcome[SET_ASIDE].values())
+    if reading.rows_read != file.rows_applied + file.rows_duplicate + file.rows_set_aside + file.rows_rejected:
+        raise AssertionError(f"{file}: {reading.rows_read} rows read, {file.rows_applied} applied, "
+                             f"{file.rows_duplicate} known, {by_outcome}")
+    file.state, file.error, file.applied_at = ImportFile.State.APPLIED, "", timezone.now()
+    reading.lap("issues")
+    file.seconds = round(time.perf_counter() - started, 3)
+    file.dialect = {**file.dialect, "seconds": reading.seconds}
+    file.save()
+    connection.cursor().execute("DROP TABLE ingestion_refused")
+    return file
+
+
+def batches(reading: Reading) -> Iterator[Batch]:
+    """The file's rows, batch by batch; rows that do not fit the header are refused on the way."""
+    import json  # noqa: PLC0415
+
+    import pyarrow as pa  # noqa: PLC0415 - the web process loads no Arrow
+
+    from apps.ingestion.adapters.batches import Misfit, read_batches  # noqa: PLC0415
+
+    misfits: list[Misfit] = []
+    total = max(reading.file.size, 1)
+    with default_storage.open(reading.file.path, "rb") as stored:
+        for batch in read_batches(
+                stored, reading.dialect, misfits=misfits,
+                on_bytes=lambda read: reading.on_progress(READING_SHARE * read / total, _reading_note(read, total))):
+            reading.rows_read += len(batch)
+            yield batch
+    reading.rows_read += len(misfits)
+    if misfits:
+        copy_in("ingestion_refused", {
+            "row_number": pa.array([each.row_number for each in misfits]),
+            "rule": pa.array(["columns"] * len(misfits)), "col": pa.array([""] * len(misfits)),
+            "value": pa.array([each.text[:500] for each in misfits]),
+            "raw": pa.array([json.dumps([each.text]) for each in misfits])})
+
+
+def _reading_note(read: int, total: int) -> str:
+    from django.utils.translation import gettext as _  # noqa: PLC0415
+
+    return _("Reading: %(read).0f of %(total).0f MB") % {"read": read / 1e6, "total": total / 1e6}
+
+
+def refuse(reading: Reading, batch: Batch, issues: dict[str, pa.Array]) -> None:
+    """Keep the rows of a batch that did not pass, as they stand in the file."""
+    import numpy as np  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415
+
+    if len(issues["row_number"]):
+        places = np.searchsorted(batch.row_numbers, issues["row_number"].to_numpy())
+        raw = _as_json(batch, pa.array(places))
+        copy_in("ingestion_refused", {"row_number": issues["row_number"], "rule": issues["rule"],
+                                      "col": issues["column"], "value": _cut(issues["value"]), "raw": raw})
+
+
+def _cut(values: pa.StringArray) -> pa.StringArray:
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    return pc.utf8_slice_codeunits(values, 0, 500)
+
+
+def _as_json(batch: Batch, places: pa.Array) -> pa.StringArray:
+    """Rows as JSON lists of their columns' texts, made column by column."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    quoted = []
+    for column in batch.columns:
+        text = pc.replace_substring(column.take(places), "\\", "\\\\")
+        text = pc.replace_substring(text, '"', '\\"')
+        for char, escape in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+            text = pc.replace_substring(text, char, escape)
+        text = pc.replace_substring_regex(text, r"[\x00-\x1f]", "")
+        quoted.append(pc.binary_join_element_wise('"', text, '"', ""))
+    joined = pc.binary_join_element_wise(*quoted, ",")
+    return pc.binary_join_element_wise(pa.scalar("["), joined, pa.scalar("]"), "")
+
+
+def copy_in(table: str, values: dict[str, pa.Array]) -> None:
+    """Columns into a temp table, by COPY."""
+    from apps.ingestion.adapters.batches import to_csv  # noqa: PLC0415
+
+    statement = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT csv)").format(
+        table=sql.Identifier(table), columns=sql.SQL(", ").join(map(sql.Identifier, values)))
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]
+        copy.write(to_csv(values))
+
+
+def add_raw(reading: Reading) -> None:
+    """Read the file once more for the rows that only a look at the whole showed to be wrong."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    from apps.ingestion.adapters.batches import Misfit, read_batches  # noqa: PLC0415
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT row_number FROM ingestion_refused WHERE raw IS NULL ORDER BY row_number")
+        wanted = [row[0] for row in cursor.fetchall()]
+        if not wanted:
+            return
+        import numpy as np  # noqa: PLC0415
+
+        numbers = np.asarray(wanted)
+        cursor.execute("CREATE TEMP TABLE ingestion_raw (row_number int, raw jsonb) ON COMMIT DROP")
+        misfits: list[Misfit] = []
+        with default_storage.open(reading.file.path, "rb") as stored:
+            for batch in read_batches(stored, reading.dialect, misfits=misfits):
+                places = np.flatnonzero(np.isin(batch.row_numbers, numbers))
+                if len(places):
+                    copy_in("ingestion_raw", {"row_number": pa.array(batch.row_numbers[places]),
+                                              "raw": _as_json(batch, pa.array(places))})
+        cursor.execute("UPDATE ingestion_refused SET raw = found.raw FROM ingestion_raw found "
+                       "WHERE ingestion_refused.row_number = found.row_number AND ingestion_refused.raw IS NULL")
+        cursor.execute("DROP TABLE ingestion_raw")
+
+
+def write_issues(reading: Reading) -> dict[str, int]:
+    """Keep every row that did not pass, in place of those of an earlier reading; how many each rule stopped."""
+    add_raw(reading)
+    rejected = [code for code in _codes() if rule(code).outcome == REJECTED]
+    given = {"tenant": current_tenant_id(), "file": reading.file.pk, "rejected": rejected}
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM ingestion_rowissue WHERE tenant_id = %(tenant)s AND file_id = %(file)s", given)
+        cursor.execute("""
+            INSERT INTO ingestion_rowissue (tenant_id, file_id, row_number, outcome, rule, "column", value, raw)
+            SELECT %(tenant)s, %(file)s, row_number,
+                   CASE WHEN rule = ANY(%(rejected)s) THEN 'rejected' ELSE 'set_aside' END, rule, col, value,
+                   coalesce(raw, '[]'::jsonb)
+            FROM ingestion_refused ORDER BY row_number""", given)
+        cursor.execute("SELECT rule, count(*) FROM ingestion_refused GROUP BY rule")
+        return {str(code): int(count) for code, count in cursor.fetchall()}
+
+
+def _codes() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT rule FROM ingestion_refused")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def stop_rows(rule_code: str, column: str, found: str, params: dict[str, Any] | None = None) -> int:
+    """Refuse staged rows that a query over the whole file found: it gives their row_number and value."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("INSERT INTO ingestion_refused (row_number, rule, col, value) "
+                               "SELECT row_number, {rule}, {column}, coalesce(left(value, 500), '') FROM ({found}) "
+                               "found (row_number, value)").format(
+            rule=sql.Literal(rule_code), column=sql.Literal(column),
+            found=sql.SQL(found)), params or {})  # type: ignore[arg-type]
+        return cursor.rowcount
+
+
+class Places:
+    """The locations and channels that a file names, found or made as they appear."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.main_id = main_location().pk
+        fold = reading.file.options.get("fold_locations", "")
+        self.folded_id = None
+        if fold:
+            self.folded_id = self._location(fold)
+        self._locations: dict[str | None, int] = {None: self.main_id}
+        self._channels: dict[str | None, int] = {None: reading.file.channel_id}
+
+    def _location(self, name: str) -> int:
+        """A location by its own code before a channel's name for it: "main" is the one that every shop has."""
+        by_code = {location.code: int(location.pk) for location in catalog.locations()}
+        if name in by_code:
+            return by_code[name]
+        return make_locations(channel=self.reading.file.channel, names=[name])[name]
+
+    def location_ids(self, names: pa.StringArray) -> pa.Int64Array:
+        """The location of each row; the main one where none is named, and the one that all are folded into."""
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        if self.folded_id is not None:
+            return pa.repeat(pa.scalar(self.folded_id, pa.int64()), len(names))
+        encoded = pc.utf8_slice_codeunits(names, 0, 200).dictionary_encode(null_encoding="encode")
+        keys = encoded.dictionary.to_pylist()
+        for name in keys:
+            if name not in self._locations:
+                self._locations[name] = self._location(name)
+        return pc.take(pa.array([self._locations[name] for name in keys], pa.int64()), encoded.indices)
+
+    def channel_ids(self, names: pa.StringArray) -> pa.Int64Array:
+        """The sales channel of each row; the file's own where none is named."""
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        encoded = pc.utf8_slice_codeunits(names, 0, 60).dictionary_encode(null_encoding="encode")
+        keys = encoded.dictionary.to_pylist()
+        for name in keys:
+            if name not in self._channels:
+                self._channels[name] = make_channel(slug=name, kind=self.reading.file.channel.kind).pk
+        return pc.take(pa.array([self._channels[name] for name in keys], pa.int64()), encoded.indices)

@@ -1,0 +1,162 @@
+"""Files as they come in: stored whole, looked at, confirmed, and handed to a job."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import IO, Any
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.catalog.models import Channel
+from apps.catalog.services import make_channel
+from apps.ingestion.adapters import columns, samples
+from apps.ingestion.adapters.dialects import Dialect, EncodingWatch, FileRefused, records, sniff
+from apps.ingestion.models import ImportFile
+from apps.jobs.services import enqueue
+from apps.tenants.models import User
+from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
+from apps.tenants.services import record_audit
+
+CHUNK_BYTES = 1024 * 1024
+FILES_CHANNEL = "files"
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "unknown_items": ("make", "set_aside"),
+    "numbers": ("point", "comma"),
+    "dates": ("mdy", "dmy"),
+    "origin": ("given", "simulated"),
+}
+
+
+@transaction.atomic
+def store_file(*, kind: str | None, name: str, source: IO[bytes], channel: str = "",
+               mapping: Mapping[str, str] | None = None, options: Mapping[str, str] | None = None,
+               uploaded_by: str = "") -> ImportFile:
+    """Keep a file whole, under its sha256, and look at how it is written.
+
+    `kind` is one of ImportFile.Kind, or None to have it guessed. What the file's own columns do not say is left to
+    be confirmed; a file that cannot be read at all is kept too, refused with one sentence.
+    """
+    watch, digest = EncodingWatch(), hashlib.sha256()
+    with tempfile.TemporaryFile() as whole:
+        while chunk := source.read(CHUNK_BYTES):
+            watch.feed(chunk)
+            digest.update(chunk)
+            whole.write(chunk)
+        sha256 = digest.hexdigest()
+        safe = re.sub(r"[^\w.-]+", "-", PurePath(name.replace("\\", "/")).name).strip("-.")[-80:] or "file.csv"
+        path = f"tenants/{current_tenant_id()}/imports/{sha256}-{safe}"
+        if not default_storage.exists(path):
+            whole.seek(0)
+            path = default_storage.save(path, File(whole))
+    file = ImportFile(name=name[-200:], sha256=sha256, size=watch.size, path=path, uploaded_by=uploaded_by[:160],
+                      kind=kind or "")
+    try:
+        dialect = sniff(watch.head, watch.encoding())
+        file.dialect = dialect.to_json()
+        file.kind = kind or columns.kind_of(dialect.header) or _unclear(dialect)
+        _look(file, dialect, watch.head)
+    except FileRefused as refused:
+        file.state, file.error = ImportFile.State.REFUSED, str(refused)
+        file.kind = file.kind or ImportFile.Kind.ORDERS
+    known = columns.format_of(file.dialect.get("header", ()), file.kind)
+    slug = channel or (known.channel if known else FILES_CHANNEL)
+    file.channel = make_channel(slug=slug, name=known.title if known and not channel else "",
+                                kind=known.channel if known and not channel else Channel.Kind.FILE)
+    _apply_wishes(file, mapping or {}, options or {})
+    file.save()
+    return file
+
+
+def _unclear(dialect: Dialect) -> str:
+    raise FileRefused(_("It is not clear what this file holds: say whether it is order lines, items, stock, suppliers or "
+                        "promotions. Its columns are: %(header)s.") % {"header": ", ".join(dialect.header)[:600]})
+
+
+def _look(file: ImportFile, dialect: Dialect, head: bytes) -> None:
+    """Guess what the columns mean and how values are written; what is in doubt is asked."""
+    file.mapping = columns.guess(dialect.header, file.kind)
+    known = columns.format_of(dialect.header, file.kind)
+    file.dialect["format"] = known.name if known else ""
+    rows = head_rows(head, dialect)
+    values = columns.values_of(file.kind, file.mapping)
+
+    def of(*kinds: str) -> list[str]:
+        places = [dialect.header.index(file.mapping[name]) for name, value in values.items() if value in kinds]
+        return [row[place] for row in rows for place in places if place < len(row)]
+
+    style, is_style_unclear = samples.number_style(of("number"), dialect.delimiter)
+    order, is_order_unclear = samples.date_order(of("moment", "date"))
+    file.options = {"numbers": style, "dates": order, "unknown_items": "make", "origin": "given"}
+    file.dialect["questions"] = [name for name, is_open in (("numbers", is_style_unclear), ("dates", is_order_unclear))
+                                 if is_open]
+
+
+def head_rows(head: bytes, dialect: Dialect, *, limit: int = 1000) -> list[list[str]]:
+    """The first rows of a file below its header, from its first bytes."""
+    text = head.decode(dialect.encoding, errors="replace").lstrip("\ufeff")
+    for _line in range(dialect.skip_lines):
+        text = text.partition("\n")[2]
+    return list(records(text, dialect.delimiter, limit=limit + 1))[1:]
+
+
+def _apply_wishes(file: ImportFile, mapping: Mapping[str, str], options: Mapping[str, str]) -> None:
+    for name, value in options.items():
+        if name != "fold_locations" and value not in OPTIONS.get(name, ()):
+            raise FileRefused(_("The option %(name)s cannot be “%(value)s”.") % {"name": name, "value": value})
+        file.dialect["questions"] = [each for each in file.dialect.get("questions", []) if each != name]
+    file.options = {**file.options, **options}
+    file.mapping = {canonical: name for canonical, name in {**file.mapping, **mapping}.items() if name}
+
+
+@transaction.atomic
+def confirm_file(*, file: ImportFile, actor: User | None, mapping: Mapping[str, str] | None = None,
+                 options: Mapping[str, str] | None = None) -> ImportFile:
+    """Say what a file's columns mean and have it read by a job; FileRefused where a needed column is missing.
+
+    An empty name in the mapping leaves a column out. A file may be read again at any time: what is known already is
+    counted as such.
+    """
+    locked: ImportFile = ImportFile.objects.select_for_update().get(pk=file.pk)
+    if locked.state in (ImportFile.State.QUEUED, ImportFile.State.APPLYING):
+        return locked
+    if not locked.dialect.get("header"):
+        raise FileRefused(locked.error or _("This file cannot be read."))
+    _apply_wishes(locked, mapping or {}, options or {})
+    columns.check_mapping(locked.dialect["header"], locked.kind, locked.mapping)
+    locked.dialect["questions"] = []
+    locked.state, locked.error = ImportFile.State.QUEUED, ""
+    job = enqueue(kind_name="ingestion.apply_file", input={"file_id": locked.pk}, dedupe_key=f"file-{locked.pk}")
+    locked.job_id = job.pk
+    locked.save()
+    record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, action="file.confirmed", target=locked.name,
+                 detail={"kind": locked.kind, "options": locked.options}, label=locked.uploaded_by)
+    return locked
+
+
+@transaction.atomic
+def change_kind(*, file: ImportFile, kind: str) -> ImportFile:
+    """Look at a file anew as one of another kind."""
+    file.kind = ImportFile.Kind(kind).value
+    dialect = Dialect.from_json(file.dialect)
+    with default_storage.open(file.path, "rb") as stored:
+        _look(file, dialect, stored.read(256 * 1024))
+    file.state, file.error = ImportFile.State.STORED, ""
+    file.save()
+    return file
+
+
+@transaction.atomic
+def note_state(*, file_id: int, state: str, error: str = "", job_id: int | None = None) -> None:
+    """Show where a file stands while, or after, a job reads it."""
+    changed: dict[str, Any] = {"state": state, "error": error}
+    if job_id is not None:
+        changed["job_id"] = job_id
+    ImportFile.objects.filter(pk=file_id).update(**changed)

@@ -1,0 +1,348 @@
+"""How each kind of file becomes facts: staged by batches in a temp table, judged as a whole, then written in sets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from apps.catalog import selectors as catalog
+from apps.catalog.services import upsert_items, upsert_terms
+from apps.ingestion.adapters import columns, facts
+from apps.ingestion.adapters.orders import Known, OrderReader, Settings
+from apps.ingestion.models import ImportFile
+from apps.ingestion.services.applying import Places, Reading, batches, copy_in, pseudonym_key, refuse, stop_rows
+from apps.inventory.services import set_counts
+from apps.sales.services import record_lines, upsert_promotions
+from apps.tenants.scope import current_tenant_id
+
+
+def read_kind(reading: Reading) -> None:
+    """Read a file of whatever kind it is."""
+    {"orders": read_orders, "items": read_items, "stock": read_stock, "suppliers": read_suppliers,
+     "promotions": read_promotions}[reading.file.kind](reading)
+
+
+def run(statement: str, given: dict[str, Any] | None = None) -> int:
+    """One statement; how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, given or {})
+        return int(cursor.rowcount)
+
+
+def known_items(reading: Reading) -> Known:
+    names = catalog.item_names(reading.file.channel)
+    return Known(names=pa.array([name for name, _id, _rule in names], pa.string()),
+                 ids=pa.array([item_id for _name, item_id, _rule in names], pa.int64()),
+                 rules=pa.array([rule for _name, _id, rule in names], pa.string()))
+
+
+def makes_items(reading: Reading) -> bool:
+    return str(reading.file.options.get("unknown_items", "make")) == "make"
+
+
+def origin(reading: Reading) -> str:
+    return str(reading.file.options.get("origin", "given"))
+
+
+def first_came_at(reading: Reading) -> Any:
+    """When these bytes came for the first time: the version of all that they state without one of its own."""
+    return (ImportFile.objects.filter(sha256=reading.file.sha256, kind=reading.file.kind).order_by("created_at")
+            .values_list("created_at", flat=True)[0])
+
+
+# --- Order lines --------------------------------------------------------------------------------------------------
+
+_LINES = """
+CREATE TEMP TABLE ingestion_lines (
+    row_number int NOT NULL, channel_id bigint NOT NULL, external_line_id text NOT NULL, has_line_id boolean NOT NULL,
+    order_id text NOT NULL, sku text NOT NULL, title text, item_id bigint, location_id bigint NOT NULL, customer text,
+    quantity numeric(14, 3) NOT NULL, shelf_price numeric(14, 4), paid_price numeric(14, 4), discount numeric(14, 4),
+    promotion text, currency text NOT NULL, occurred_at timestamptz NOT NULL, version_at timestamptz, void text,
+    status text, source text
+) ON COMMIT DROP
+"""
+
+# Lines without an id of their own are told apart by their place among the order's lines of the same item.
+_COUNT_SAME = """
+UPDATE ingestion_lines line SET external_line_id = rtrim(line.external_line_id, '1') || place.n
+FROM (SELECT row_number, row_number() OVER (PARTITION BY channel_id, external_line_id ORDER BY row_number) AS n
+      FROM ingestion_lines WHERE NOT has_line_id AND (channel_id, external_line_id) IN (
+          SELECT channel_id, external_line_id FROM ingestion_lines WHERE NOT has_line_id GROUP BY 1, 2
+          HAVING count(*) > 1)) place
+WHERE line.row_number = place.row_number AND place.n > 1
+"""
+
+_SAME_LINE = """
+SELECT row_number, external_line_id, first_value((quantity, paid_price, shelf_price, discount, sku, location_id,
+    occurred_at, order_id, currency, customer)) OVER same = (quantity, paid_price, shelf_price, discount, sku,
+    location_id, occurred_at, order_id, currency, customer) AS is_same, row_number() OVER same AS n
+FROM ingestion_lines WHERE (channel_id, external_line_id) IN (
+    SELECT channel_id, external_line_id FROM ingestion_lines WHERE has_line_id GROUP BY 1, 2 HAVING count(*) > 1)
+WINDOW same AS (PARTITION BY channel_id, external_line_id ORDER BY row_number)
+"""
+
+_UNKNOWN_VOID = """
+SELECT row_number, status FROM ingestion_lines line WHERE void = %(rule)s AND NOT EXISTS (
+    SELECT FROM sales_saleline known WHERE known.tenant_id = %(tenant)s AND known.channel_id = line.channel_id
+    AND known.external_line_id = line.external_line_id)
+"""
+
+_NEW_ITEMS = """
+CREATE TEMP TABLE ingestion_new_items ON COMMIT DROP AS
+SELECT sku AS value, sku, (array_agg(title ORDER BY row_number) FILTER (WHERE title IS NOT NULL))[1] AS title,
+       NULL::text AS category, NULL::text AS brand, NULL::text AS unit_of_measure, NULL::numeric AS unit_cost,
+       (array_agg(shelf_price ORDER BY occurred_at DESC, row_number) FILTER (WHERE shelf_price IS NOT NULL))[1]
+           AS price,
+       NULL::text AS status
+FROM ingestion_lines WHERE item_id IS NULL GROUP BY sku
+"""
+
+_FIND_ITEMS = """
+UPDATE {table} line SET item_id = known.item_id FROM catalog_externalid known
+WHERE line.item_id IS NULL AND known.tenant_id = %(tenant)s AND known.channel_id = %(channel)s AND known.kind = 'item'
+  AND known.value = line.sku
+"""
+
+# What an item usually sells in one line, for items with a line that might be in another unit or out of the ordinary.
+_USUAL = """
+CREATE TEMP TABLE ingestion_usual ON COMMIT DROP AS
+SELECT item_id, count(*) AS lines, percentile_disc(0.5) WITHIN GROUP (ORDER BY quantity) AS quantity,
+       percentile_disc(0.5) WITHIN GROUP (ORDER BY shelf_price) AS price
+FROM (
+    SELECT item_id, quantity, shelf_price FROM ingestion_lines
+    WHERE quantity > 0 AND item_id IN (SELECT item_id FROM ingestion_lines WHERE quantity >= 20)
+    UNION ALL
+    SELECT big.item_id, recent.quantity, recent.shelf_price
+    FROM (SELECT DISTINCT item_id FROM ingestion_lines WHERE quantity >= 20) big
+    CROSS JOIN LATERAL (
+        SELECT quantity, shelf_price FROM sales_saleline line WHERE line.tenant_id = %(tenant)s
+        AND line.item_id = big.item_id AND line.entry = 1 AND line.quantity > 0 ORDER BY occurred_at DESC LIMIT 200
+    ) recent) seen
+GROUP BY item_id HAVING count(*) >= 5
+"""
+
+_OTHER_UNITS = """
+SELECT line.row_number, line.quantity::text FROM ingestion_lines line JOIN ingestion_usual usual USING (item_id)
+WHERE line.quantity >= 100 AND line.quantity >= 100 * usual.quantity AND line.shelf_price < usual.price / 20
+"""
+
+_OUTLIERS = """
+SELECT count(*) FROM ingestion_lines line JOIN ingestion_usual usual USING (item_id)
+WHERE line.quantity >= 20 AND line.quantity > 10 * usual.quantity
+"""
+
+_DROP_STOPPED = """
+DELETE FROM ingestion_lines line USING ingestion_refused refused WHERE refused.row_number = line.row_number
+"""
+
+
+def order_settings(reading: Reading) -> Settings:
+    file, tenant = reading.file, reading.tenant
+    known = columns.format_of(file.dialect["header"], "orders")
+    return Settings(
+        numbers=file.options["numbers"], dates=file.options["dates"], zone=tenant.time_zone, currency=tenant.currency,
+        latest=reading.latest(), pseudonym_key=pseudonym_key(tenant.pk), makes_items=makes_items(reading),
+        refund_nets_out=known is not None,
+        title_rules=[(kind.rule, re.sub(r"\\[mM]", r"\\b", kind.title)) for kind in catalog.NOT_GOODS if kind.title],
+        first_of_group=known.fill_down if known else ())
+
+
+def read_orders(reading: Reading) -> None:
+    file = reading.file
+    run(_LINES)
+    reader = OrderReader(reading.positions, order_settings(reading), known_items(reading))
+    places = Places(reading)
+    version = pa.scalar(first_came_at(reading), pa.timestamp("us", "UTC"))
+    reading.lap("begin")
+    for batch in batches(reading):
+        reading.lap("parse")
+        judged = reader.read(batch)
+        reading.flagged.update(judged.flagged)
+        reading.lap("check")
+        refuse(reading, batch, judged.issues)
+        lines = judged.good
+        count = len(lines["row_number"])
+        if count:
+            updated_at = lines.pop("updated_at")
+            line_id, sku = lines.pop("line_id"), lines["sku"]
+            own = pc.binary_join_element_wise(lines["order_id"], line_id, "/")
+            by_sku = pc.binary_join_element_wise(lines["order_id"], pc.binary_join_element_wise(sku, "1", "#"), "/")
+            location, channel = lines.pop("location"), lines.pop("channel")
+            copy_in("ingestion_lines", {
+                **lines, "external_line_id": pc.coalesce(own, by_sku), "has_line_id": pc.is_valid(line_id),
+                "channel_id": places.channel_ids(channel), "location_id": places.location_ids(location),
+                "version_at": pc.coalesce(updated_at, version),
+                "source": pa.repeat(pa.scalar(f"file {file.pk}"), count)})
+        reading.lap("copy")
+    tenant = {"tenant": current_tenant_id()}
+    reading.on_progress(0.5, _("Looking at the lines as a whole"))
+    judge_lines(reading, tenant)
+    reading.lap("judge")
+    reading.on_progress(0.55, _("Writing the lines and the days they touch"))
+    run("UPDATE ingestion_lines SET external_line_id = left(order_id, 60) || '/' || md5(external_line_id) "
+        "WHERE length(external_line_id) > 110")
+    recorded = record_lines(rows="ingestion_lines", keeps_versions="updated_at" in file.mapping)
+    reading.applied, reading.known = recorded.made + recorded.corrected, recorded.unchanged
+    run("DROP TABLE ingestion_lines")
+    reading.lap("record")
+
+
+def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
+    """What only a look at all lines shows: the same line twice, new items, quantities in other units."""
+    run("ANALYZE ingestion_lines")
+    has_line_ids = "line_id" in reading.file.mapping
+    reading.flagged["repeated_line"] += run(_COUNT_SAME)
+    if has_line_ids:
+        twice = f"SELECT row_number, external_line_id FROM ({_SAME_LINE}) same WHERE n > 1 AND "  # noqa: S608
+        stopped = stop_rows("repeated", "line_id", twice + "is_same")
+        stopped += stop_rows("twice", "line_id", twice + "NOT is_same")
+        if stopped:
+            run(_DROP_STOPPED)
+    voided = sum(stop_rows(rule, "status", _UNKNOWN_VOID, {**tenant, "rule": rule})
+                 for rule in ("cancelled", "refunded"))
+    if voided:
+        run(_DROP_STOPPED)
+    made = run(_NEW_ITEMS)
+    if made:
+        upsert_items(channel=reading.file.channel, rows="ingestion_new_items", origin=origin(reading))
+        reading.flagged["new_item"] += run(_FIND_ITEMS.format(table="ingestion_lines"),
+                                           {**tenant, "channel": reading.file.channel_id})
+    run("DROP TABLE ingestion_new_items")
+    run(_USUAL, tenant)
+    if stop_rows("other_units", "quantity", _OTHER_UNITS):
+        run(_DROP_STOPPED)
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTLIERS)
+        reading.flagged["outlier"] += int(cursor.fetchone()[0])
+    run("DROP TABLE ingestion_usual")
+
+
+# --- Everything else ----------------------------------------------------------------------------------------------
+
+_STAGES = {
+    "items": "sku text, title text, category text, brand text, unit_of_measure text, unit_cost numeric(14, 4), "
+             "price numeric(14, 4), status text",
+    "stock": "sku text, location text, location_id bigint, on_hand numeric(14, 3), counted_at timestamptz",
+    "suppliers": "supplier text, sku text, lead_time_days float8, lead_time_spread_days float8, moq float8, "
+                 "pack_size float8, unit_cost numeric(14, 4), minimum_order_value numeric(14, 2), "
+                 "review_period_days float8, currency text",
+    "promotions": "sku text, location text, location_id bigint, kind text, starts_on date, ends_on date, share float8, "
+                  "known_ahead boolean",
+}
+_KEYS = {"items": "sku", "stock": "sku, coalesce(location, '')", "suppliers": "supplier, coalesce(sku, '')",
+         "promotions": "sku, coalesce(location, ''), kind, starts_on"}
+_STAGE = "CREATE TEMP TABLE ingestion_rows (row_number int NOT NULL, item_id bigint, {columns}) ON COMMIT DROP"
+
+_SAME_ROW = """
+SELECT row_number, {value} AS value, n, first_value(said) OVER same = said AS is_same FROM (
+    SELECT *, (to_jsonb(staged) - 'row_number')::text AS said, row_number() OVER (PARTITION BY {keys} ORDER BY row_number)
+    AS n, count(*) OVER (PARTITION BY {keys}) AS times FROM ingestion_rows staged) staged
+WHERE times > 1 WINDOW same AS (PARTITION BY {keys} ORDER BY row_number)
+"""
+
+
+def stage(reading: Reading) -> int:
+    """Put a file's good rows into ingestion_rows, without those that come twice; how many there are."""
+    kind = reading.file.kind
+    run(_STAGE.format(columns=_STAGES[kind]))
+    reader = facts.FactReader(reading.positions, facts.Reading(
+        kind=kind, numbers=reading.file.options["numbers"], dates=reading.file.options["dates"],
+        zone=reading.tenant.time_zone, latest=reading.latest(), format=reading.file.dialect.get("format", "")))
+    places = Places(reading) if kind in ("stock", "promotions") else None
+    known = known_items(reading)
+    for batch in batches(reading):
+        judged = reader.read(batch)
+        refuse(reading, batch, judged.issues)
+        rows = judged.good
+        if len(rows["row_number"]):
+            if kind != "items":
+                rows["item_id"] = known.ids.take(pc.index_in(rows["sku"], value_set=known.names))
+            if places is not None:
+                ids = places.location_ids(rows["location"])
+                if kind == "promotions":  # without a location, a promotion holds everywhere
+                    ids = pc.if_else(pc.is_null(rows["location"]), pa.scalar(None, pa.int64()), ids)
+                rows["location_id"] = ids
+            copy_in("ingestion_rows", rows)
+    reading.lap("read")
+    reading.on_progress(0.5, _("Looking at the rows as a whole"))
+    run("ANALYZE ingestion_rows")
+    keys = _KEYS[kind]
+    twice = _SAME_ROW.format(value="supplier" if kind == "suppliers" else "sku", keys=keys)
+    twice = f"SELECT row_number, value FROM ({twice}) same WHERE n > 1 AND "  # noqa: S608
+    stopped = stop_rows("repeated", "", twice + "is_same") + stop_rows("twice", "", twice + "NOT is_same")
+    if stopped:
+        run(_DROP_STOPPED.replace("ingestion_lines", "ingestion_rows"))
+    if kind != "items":
+        _find_or_make(reading)
+    reading.lap("judge")
+    reading.on_progress(0.6, _("Writing"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM ingestion_rows")
+        return int(cursor.fetchone()[0])
+
+
+def _find_or_make(reading: Reading) -> None:
+    """Unknown items are made, or their rows set aside, as the file's options say."""
+    given = {"tenant": current_tenant_id(), "channel": reading.file.channel_id}
+    if not makes_items(reading):
+        if stop_rows("unknown_sku", "sku", "SELECT row_number, sku FROM ingestion_rows WHERE item_id IS NULL "
+                                           "AND sku IS NOT NULL"):
+            run(_DROP_STOPPED.replace("ingestion_lines", "ingestion_rows"))
+        return
+    made = run("""
+        CREATE TEMP TABLE ingestion_new_items ON COMMIT DROP AS
+        SELECT DISTINCT sku AS value, sku, NULL::text AS title, NULL::text AS category, NULL::text AS brand,
+               NULL::text AS unit_of_measure, NULL::numeric AS unit_cost, NULL::numeric AS price, NULL::text AS status
+        FROM ingestion_rows WHERE item_id IS NULL AND sku IS NOT NULL""")
+    if made:
+        upsert_items(channel=reading.file.channel, rows="ingestion_new_items", origin=origin(reading))
+        reading.flagged["new_item"] += run(_FIND_ITEMS.format(table="ingestion_rows"), given)
+    run("DROP TABLE ingestion_new_items")
+
+
+def read_items(reading: Reading) -> None:
+    stage(reading)
+    run("ALTER TABLE ingestion_rows ADD value text")
+    run("UPDATE ingestion_rows SET value = sku")
+    upserted = upsert_items(channel=reading.file.channel, rows="ingestion_rows", origin=origin(reading))
+    reading.applied, reading.known = upserted.made + upserted.changed, upserted.unchanged
+    run("DROP TABLE ingestion_rows")
+    reading.lap("write")
+
+
+def read_stock(reading: Reading) -> None:
+    rows = stage(reading)
+    levels = run("""
+        CREATE TEMP TABLE ingestion_counts ON COMMIT DROP AS
+        SELECT item_id, location_id, sum(on_hand) AS on_hand, coalesce(max(counted_at), %(came)s) AS counted_at,
+               %(origin)s::text AS origin
+        FROM ingestion_rows GROUP BY item_id, location_id""",
+                 {"came": first_came_at(reading), "origin": origin(reading)})
+    fresh = set_counts(table="ingestion_counts")
+    reading.known = levels - fresh
+    reading.applied = rows - reading.known
+    run("DROP TABLE ingestion_rows, ingestion_counts")
+    reading.lap("write")
+
+
+def read_suppliers(reading: Reading) -> None:
+    stage(reading)
+    run("ALTER TABLE ingestion_rows ALTER moq TYPE int, ALTER pack_size TYPE int, ALTER review_period_days TYPE int")
+    upserted = upsert_terms(rows="ingestion_rows", origin=origin(reading))
+    reading.applied, reading.known = upserted.made + upserted.changed, upserted.unchanged
+    run("DROP TABLE ingestion_rows")
+    reading.lap("write")
+
+
+def read_promotions(reading: Reading) -> None:
+    stage(reading)
+    run("ALTER TABLE ingestion_rows RENAME known_ahead TO is_known_ahead")
+    stated = upsert_promotions(rows="ingestion_rows")
+    reading.applied, reading.known = stated.made + stated.changed, stated.unchanged
+    run("DROP TABLE ingestion_rows")
+    reading.lap("write")
