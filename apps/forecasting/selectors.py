@@ -43,6 +43,7 @@ class History:
     country: str | None
     protection_days: int
     active_items: int
+    has_sales: bool
 
     @property
     def known_through(self) -> dt.date:
@@ -70,12 +71,14 @@ def known_history(as_of: dt.date) -> History:
     terms = catalog.terms_frame()
     planned = frames.static["unique_id"].astype(str).str.partition("/")[0].astype(np.int64)
     terms = terms[terms["item_id"].isin(planned)]
+    first_on, _last_on = sales.history_range()
     covered = terms["lead_time_days"] + LEAD_SPREADS * terms["lead_time_spread_days"] + terms["review_period_days"]
     return History(
         as_of=as_of, history=frames.history, static=frames.static, covariates=frames.covariates,
         known_ahead=tuple(frames.known_ahead), country=tenant_by_id(current_tenant_id()).country or None,
         protection_days=int(np.ceil(covered.max())) if len(covered) else 0,
-        active_items=catalog.items().filter(status="active").count())
+        active_items=catalog.items().filter(status="active").count(),
+        has_sales=first_on is not None and first_on < as_of)
 
 
 def runs(*, is_replay: bool = False) -> QuerySet[ForecastRun]:

@@ -12,17 +12,18 @@ from apps.forecasting.models import Backtest, ForecastRun, SeriesForecast
 from apps.forecasting.selectors import DEMAND
 from apps.jobs import services as jobs
 from apps.registry import services as registry
-from apps.registry.services import CannotRollBack, ModelVersion
+from apps.registry.services import CannotRollBack, Lineage, ModelVersion
 from apps.tenants.models import Tenant, User
 from apps.tenants.scope import current_tenant_id
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from apps.forecasting.engine.base import Forecaster
     from apps.forecasting.engine.forecast import Forecast
 
-__all__ = ["DEMAND", "LEVELS", "SEED", "CannotRollBack", "ItemScores", "Made", "promote", "request_backtest",
-           "roll_back", "save_backtest", "save_forecast"]
+__all__ = ["DEMAND", "LEVELS", "SEED", "CannotRollBack", "ItemScores", "Made", "add_to_backtest", "challenge",
+           "promote", "register_model", "request_backtest", "roll_back", "save_backtest", "save_forecast"]
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
 SEED = 1  # the same from day to day: an item's paths change with its forecast, not with the dice
@@ -126,6 +127,31 @@ def _insert_copied(content: bytes, table: str, parent: str, parent_id: int, colu
         statement = f'INSERT INTO {table} (tenant_id, {parent}, {names}) SELECT %s, %s, {values} FROM copied'  # noqa: S608
         cursor.execute(statement, [current_tenant_id(), parent_id])
         cursor.execute("DROP TABLE copied")
+
+
+@transaction.atomic
+def add_to_backtest(*, backtest_id: int, row: dict[str, Any], seconds: dict[str, float]) -> Backtest:
+    """Put a model that was trained later beside the others of a contest; again, it replaces its earlier line."""
+    backtest: Backtest = Backtest.objects.select_for_update().get(pk=backtest_id)
+    kept = [line for line in backtest.report["models"] if line["name"] != row["name"]]
+    later = {f"{row['name']}: {stage}": value for stage, value in seconds.items()}
+    backtest.report = {**backtest.report, "models": [*kept, row], "seconds": {**backtest.report["seconds"], **later}}
+    backtest.save(update_fields=["report"])
+    return backtest
+
+
+@transaction.atomic
+def register_model(*, model: Forecaster, lineage: Lineage, metrics: dict[str, Any]) -> ModelVersion:
+    """Register a fitted model of the engine, its artifact signed."""
+    return registry.register_version(name=DEMAND, model=model.name, family=model.family, artifact=model.to_artifact(),
+                                     lineage=lineage, metrics=metrics)
+
+
+@transaction.atomic
+def challenge(*, version: ModelVersion, reason: str) -> ModelVersion:
+    """Name a version the challenger: it is there to be promoted."""
+    registry.set_alias(name=DEMAND, alias="challenger", version=version, reason=reason)
+    return version
 
 
 @transaction.atomic

@@ -40,7 +40,11 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     grid = known.grid()
     panel = known.panel(grid)
     fingerprint = data_fingerprint(panel)
-    forecast, note, used = forecast_panel(panel, grid, version, files, running)
+    if panel.n_series:
+        forecast, note, used = forecast_panel(panel, grid, version, files, running)
+    else:
+        forecast, note, used = nothing(known, grid), _("No item sells often enough to be forecast: all are ordered on "
+                                                       "request."), False
     running.progress(0.8, _("Saving %(series)d series") % {"series": forecast.n_series})
     with tenant_context(running.tenant_id):
         running.hold()
@@ -73,7 +77,7 @@ def _champion() -> tuple[ModelVersion | None, dict[str, bytes], str]:
 
 def require_sales(known: History) -> None:
     """Stop with a plain sentence where there is nothing to forecast from."""
-    if not len(known.history):
+    if not known.has_sales:
         raise GiveUp(_("There are no sales before %(day)s: bring in order lines first, and the items they name.")
                      % {"day": known.as_of})
 
@@ -81,8 +85,6 @@ def require_sales(known: History) -> None:
 def forecast_panel(panel: Panel, grid: Grid, version: ModelVersion | None, files: dict[str, bytes],
                    running: Running) -> tuple[Forecast, str, bool]:
     """The forecast, a note where it is not the champion's, and whether it is."""
-    if not panel.n_series:
-        return nothing(panel, grid), _("No item sells often enough to be forecast: all are ordered on request."), False
     note = ""
     if version is not None:
         running.progress(0.3, _("Forecasting with %(version)s") % {"version": version})
@@ -113,10 +115,11 @@ def best_cheap(panel: Panel) -> tuple[str, str]:
         "name": best}
 
 
-def nothing(panel: Panel, grid: Grid) -> Forecast:
+def nothing(known: History, grid: Grid) -> Forecast:
     """The forecast of no series."""
     empty = np.zeros(0, dtype=np.float32)
-    return Forecast(model=models.FALLBACK, unique_ids=panel.ids, cutoff=panel.cutoff, grid=grid,
+    return Forecast(model=models.FALLBACK, unique_ids=np.zeros(0, dtype=np.str_),
+                    cutoff=np.datetime64(known.known_through, "D"), grid=grid,
                     mean=np.zeros((0, grid.n_steps), dtype=np.float32), level_variance=empty,
                     day_dispersion=empty.copy(), weekday_profile=np.ones(7, dtype=np.float32))
 

@@ -1,0 +1,214 @@
+"""The contest that chooses the champion: the same cutoffs for every model, the cheapest first, and the verdict."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.forecasting import engine, selectors, services
+from apps.forecasting.engine import models
+from apps.forecasting.engine.backtest import BacktestResult, ablation, backtest, rolling_cutoffs
+from apps.forecasting.engine.base import Forecaster, Panel
+from apps.forecasting.engine.selection import FEWEST_CUTOFFS, Verdict, choose_champion
+from apps.forecasting.pipeline import report
+from apps.forecasting.pipeline.night import data_fingerprint, require_sales
+from apps.forecasting.selectors import History
+from apps.jobs.running import GiveUp, Part, Running
+from apps.registry import selectors as registry
+from apps.registry.services import Lineage, source_hash
+from apps.tenants.scope import tenant_context
+
+CUTOFFS = FEWEST_CUTOFFS + 1  # the last one chooses nothing: its scores are the ones to publish
+CHALLENGERS = ("lightgbm",)
+LSTM = "keras_lstm"
+ABLATED = "lightgbm"
+ABLATION_CUTOFFS = 2
+
+
+@dataclass
+class Stopwatch:
+    """Seconds of each stage, as the report tells them."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    began: float = field(default_factory=time.perf_counter)
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = round(now - self.began, 2)
+        self.began = now
+
+    @property
+    def total(self) -> float:
+        return round(sum(self.seconds.values()), 2)
+
+
+def backtest_tenant(running: Running) -> dict[str, Any]:
+    """Let the cheap models, then LightGBM, forecast the same past weeks; save the scores and promote the winner."""
+    as_of = dt.date.fromisoformat(running.input["as_of"])
+    watch = Stopwatch()
+    running.progress(0.01, _("Reading sales, prices and promotions"))
+    known, panel = read(running, as_of)
+    with tenant_context(running.tenant_id):
+        version = registry.champion(services.DEMAND)
+    watch.lap("read")
+    cutoffs = rolling_cutoffs(panel, CUTOFFS)
+    if not cutoffs:
+        return too_short(running, panel, as_of, watch)
+    cheap = backtest(panel, makers(models.BASELINES), cutoffs, on_progress=running.part(0.03, 0.12))
+    watch.lap("cheap models")
+    trained = backtest(panel, makers(CHALLENGERS), cutoffs, on_progress=running.part(0.12, 0.6))
+    watch.lap("lightgbm")
+    result = cheap.merged(trained)
+    verdict = choose_champion(result, version.model if version else None, list(CHALLENGERS),
+                              complexity=complexities([*models.RIVALS, *CHALLENGERS]))
+    without = promotions_left_out(panel, result, cutoffs, running.part(0.6, 0.8))
+    watch.lap("ablation")
+    fitted = fit_finalists(panel, verdict, result, running.part(0.8, 0.95))
+    watch.lap("final fit")
+    running.progress(0.96, _("Saving the scores"))
+    return save(running, Contest(known, panel, result, verdict, fitted, without, watch))
+
+
+def read(running: Running, as_of: dt.date) -> tuple[History, Panel]:
+    """The history and its panel, or the plain sentence of what is missing."""
+    with tenant_context(running.tenant_id):
+        known = selectors.known_history(as_of)
+    require_sales(known)
+    panel = known.panel()
+    if not panel.n_series:
+        raise GiveUp(_("No item sells often enough to be forecast: there is nothing to compare models on."))
+    return known, panel
+
+
+def makers(names: Sequence[str]) -> dict[str, Any]:
+    return {name: partial(models.make, name) for name in names}
+
+
+def complexities(names: Sequence[str]) -> dict[str, int]:
+    return {name: models.model_class(name).complexity for name in names}
+
+
+def too_short(running: Running, panel: Panel, as_of: dt.date, watch: Stopwatch) -> dict[str, Any]:
+    """Save that there was too little history to compare anything, and what stands in until then."""
+    reason = _("%(days)d days of sales are too few to compare models; six weeks are needed. Until then the eight-week "
+               "mean forecasts, with wide bands.") % {"days": panel.n_days}
+    verdict = {"champion": models.FALLBACK, "outcome": "nothing_scored", "reason": reason, "trials": [],
+               "best_baseline": models.FALLBACK, "chosen_on": [], "published_on": None}
+    with tenant_context(running.tenant_id):
+        running.hold()
+        backtest = services.save_backtest(as_of=as_of, champion=models.FALLBACK, verdict=verdict,
+                                          report=report.empty(panel, watch.seconds), seconds=watch.total,
+                                          items=report.no_items(), job_id=running.job_id)
+    return {"backtest": backtest.pk, "champion": models.FALLBACK, "reason": reason}
+
+
+def promotions_left_out(panel: Panel, result: BacktestResult, cutoffs: Sequence[Any],
+                        on_progress: Part) -> list[dict[str, Any]]:
+    """What the mailer and the display are worth to the trained model: its scores without them, and with each.
+
+    A variant is named by the promotions it sees.
+    """
+    names = [name for name in ("mailer", "display") if name in panel.covariates]
+    if not names or ABLATED not in set(result.series["model"]):
+        return []
+    others = [name for name in panel.covariates if name not in names]
+    variants = {"": others, **({"mailer": [*others, "mailer"]} if len(names) > 1 else {})}
+    last = list(cutoffs[-ABLATION_CUTOFFS:])
+    scores = ablation(panel, partial(models.make, ABLATED), variants, last, on_progress=on_progress)
+    return report.ablation_rows(scores, result, ABLATED, ", ".join(names), last)
+
+
+def fit_finalists(panel: Panel, verdict: Verdict, result: BacktestResult,
+                  on_progress: Part) -> dict[str, Forecaster]:
+    """The winner fitted on all that is known; and the trained model, where it did not win, for people to promote."""
+    scored = set(result.series["model"])
+    names = list(dict.fromkeys([verdict.champion, *(name for name in CHALLENGERS if name in scored)]))
+    fitted = {}
+    for place, name in enumerate(names):
+        def told(done: float, sentence: str, place: int = place) -> None:
+            on_progress((place + done) / len(names), sentence)
+
+        fitted[name] = models.make(name).fit(panel, told)
+    return fitted
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Everything that is saved of a contest."""
+
+    known: History
+    panel: Panel
+    result: BacktestResult
+    verdict: Verdict
+    fitted: Mapping[str, Forecaster]
+    ablation: list[dict[str, Any]]
+    watch: Stopwatch
+
+
+def save(running: Running, contest: Contest) -> dict[str, Any]:
+    """Register the finalists, move the aliases, save the scores: all or nothing."""
+    verdict, as_of = contest.verdict, contest.known.as_of
+    told = report.build(contest.result, verdict, contest.panel, contest.ablation, contest.watch.seconds)
+    items = report.items(contest.result, verdict)
+    fingerprint = data_fingerprint(contest.panel)
+    with tenant_context(running.tenant_id):
+        running.hold()
+        versions = {
+            name: services.register_model(
+                model=model, metrics=report.metrics_of(told, name),
+                lineage=lineage(model, contest.known, fingerprint, running.job_id))
+            for name, model in contest.fitted.items()}
+        services.promote(version=versions[verdict.champion], reason=verdict.reason)
+        for name, version in versions.items():
+            if name != verdict.champion:
+                services.challenge(version=version, reason=_("Trained, and not chosen: %(why)s")
+                                   % {"why": verdict.reason})
+        saved = services.save_backtest(as_of=as_of, champion=verdict.champion, report=told, items=items,
+                                       verdict=report.verdict(verdict), seconds=contest.watch.total,
+                                       job_id=running.job_id)
+    return {"backtest": saved.pk, "champion": verdict.champion, "outcome": verdict.outcome, "reason": verdict.reason,
+            "seconds": contest.watch.seconds}
+
+
+def lineage(model: Forecaster, known: History, fingerprint: str, job_id: int | None) -> Lineage:
+    """Where a fitted model comes from."""
+    parameters = getattr(model, "parameters", dict)()
+    return Lineage(trained_through=known.known_through, data_fingerprint=fingerprint, parameters=parameters,
+                   code_version=source_hash(Path(engine.__file__).parent), seed=int(parameters.get("seed", 0)),
+                   job_id=job_id)
+
+
+def backtest_lstm_tenant(running: Running) -> dict[str, Any]:
+    """Train the neural network as of the last contest's published origin and put its scores beside the others'."""
+    as_of = dt.date.fromisoformat(running.input["as_of"])
+    watch = Stopwatch()
+    running.progress(0.01, _("Reading sales, prices and promotions"))
+    known, panel = read(running, as_of)
+    with tenant_context(running.tenant_id):
+        contest = selectors.latest_backtest()
+    if contest is None or not contest.verdict["published_on"]:
+        raise GiveUp(_("The simpler models have to be compared first: the network's scores stand beside theirs."))
+    origin = contest.verdict["published_on"][:10]
+    watch.lap("read")
+    result = backtest(panel, makers([LSTM]), [origin], on_progress=running.part(0.03, 0.6))
+    watch.lap(LSTM)
+    if result.series.empty:
+        raise GiveUp(" ".join(result.notes["note"]))
+    model = models.make(LSTM).fit(panel, running.part(0.6, 0.95))
+    watch.lap("final fit")
+    row = report.model_row(result, LSTM, contest.champion)
+    with tenant_context(running.tenant_id):
+        running.hold()
+        services.add_to_backtest(backtest_id=contest.pk, row=row, seconds=watch.seconds)
+        services.challenge(reason=_("Trained, and scored at one origin: too few to be promoted by the rule."),
+                           version=services.register_model(
+                               model=model, metrics=row["metrics"],
+                               lineage=lineage(model, known, data_fingerprint(panel), running.job_id)))
+    return {"backtest": contest.pk, "metrics": row["metrics"], "seconds": watch.seconds}

@@ -1,0 +1,154 @@
+"""What a contest found, as the plain numbers that pages show and JSON holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from apps.forecasting.engine import frames, models
+from apps.forecasting.engine.backtest import BANDS, EVERYTHING, BacktestResult
+from apps.forecasting.engine.base import Panel
+from apps.forecasting.engine.selection import Verdict, beside_baselines
+from apps.forecasting.services import ItemScores
+
+METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "sum_pinball", "mse", "rmse", "mae", "wape", "bias", "mase",
+           "coverage_50", "coverage_80", "coverage_95")
+SEGMENT_METRIC = "sum_wape"
+ABLATION_METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "rmse", "coverage_80")
+
+
+def build(result: BacktestResult, verdict: Verdict, panel: Panel, ablation: list[dict[str, Any]],
+          seconds: Mapping[str, float]) -> dict[str, Any]:
+    """The whole report of a contest."""
+    names = list(dict.fromkeys(result.series["model"]))
+    return {
+        **empty(panel, seconds),
+        "cutoffs": [day(cutoff) for cutoff in result.cutoffs],
+        "models": [model_row(result, name, verdict.champion) for name in names],
+        "by_category": segments(result, "category"), "by_abc": segments(result, "abc"),
+        "by_week": segments(result, "week", "wape"), "ablation": ablation,
+        "beside": [{"cutoff": day(row.cutoff), "metric": row.metric, "value": number(row.value),
+                    "baseline": row.baseline, "baseline_value": number(row.baseline_value),
+                    "is_better": bool(row.is_better)}
+                   for row in beside_baselines(result, verdict.champion).itertuples()],
+        "notes": [{"model": row.model, "cutoff": day(row.cutoff), "note": row.note}
+                  for row in result.notes.itertuples()],
+        "usual_week": usual_range(result, verdict.champion),
+    }
+
+
+def empty(panel: Panel, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """The report of a contest that could not be held."""
+    return {"series": panel.n_series, "days": panel.n_days, "sum_days": 14, "cutoffs": [], "models": [],
+            "by_category": [], "by_abc": [], "by_week": [], "ablation": [], "beside": [], "notes": [],
+            "usual_week": None, "seconds": dict(seconds)}
+
+
+def model_row(result: BacktestResult, name: str, champion: str) -> dict[str, Any]:
+    """One model's line on the leaderboard: means over cutoffs, each cutoff, calibration, seconds."""
+    own = result.scores[(result.scores["model"] == name) & (result.scores["segment_kind"] == EVERYTHING)
+                        & result.scores["metric"].isin(METRICS)]
+    table = own.pivot_table(index=frames.CUTOFF, columns="metric", values="value")
+    means = {metric: number(value) for metric, value in table.mean().items()}
+    spent = result.seconds[result.seconds["model"] == name]
+    return {
+        "name": name, "family": models.model_class(name).family, "is_champion": name == champion,
+        "is_baseline": name in models.BASELINES, "metrics": means,
+        "by_cutoff": {day(cutoff): {metric: number(value) for metric, value in row.items()}
+                      for cutoff, row in table.iterrows()},
+        "calibration": [[band, means[f"coverage_{round(100 * band)}"]] for band in BANDS],
+        "fit_seconds": number(spent["fit_seconds"].sum()), "predict_seconds": number(spent["predict_seconds"].sum()),
+    }
+
+
+def segments(result: BacktestResult, kind: str, metric: str = SEGMENT_METRIC) -> list[dict[str, Any]]:
+    """A metric's mean over cutoffs for each segment and model, with the segment's series and units a cutoff."""
+    chosen = result.scores[result.scores["segment_kind"] == kind]
+    values = chosen[chosen["metric"] == metric].pivot_table(index="segment", columns="model", values="value")
+    size = chosen[chosen["metric"].isin(["series", "units"])].pivot_table(index="segment", columns="metric",
+                                                                         values="value")
+    order = values.index if kind != "category" or "units" not in size else size["units"].sort_values(
+        ascending=False).index
+    return [{"segment": str(name), "values": {model: number(value) for model, value in values.loc[name].items()},
+             **({column: number(size.loc[name, column]) for column in size.columns} if name in size.index else {})}
+            for name in order if name in values.index]
+
+
+def ablation_rows(scores: pd.DataFrame, result: BacktestResult, model: str, full: str,
+                  cutoffs: Sequence[Any]) -> list[dict[str, Any]]:
+    """Means over the cutoffs for each variant; the last is the model as it took part, with all that it may see."""
+    whole = result.scores[(result.scores["model"] == model) & (result.scores["segment_kind"] == EVERYTHING)
+                          & result.scores[frames.CUTOFF].isin(pd.to_datetime(list(cutoffs)))]
+    both = pd.concat([scores, whole.assign(variant=full)[["variant", frames.CUTOFF, "metric", "value"]]])
+    table = both[both["metric"].isin(ABLATION_METRICS)].pivot_table(index="variant", columns="metric", values="value",
+                                                                   sort=False)
+    return [{"variant": str(variant), "cutoffs": len(cutoffs), **{name: number(value) for name, value in row.items()}}
+            for variant, row in table.iterrows()]
+
+
+def usual_range(result: BacktestResult, champion: str) -> dict[str, float] | None:
+    """Where the champion's WAPE of its first week is to be expected: the 95 % range for one more week.
+
+    A prediction interval from the cutoffs' values (Student's t); None with fewer than three of them.
+    """
+    table = result.table("wape", "week", "1")
+    values = table.loc[champion].dropna().to_numpy() if champion in table.index else np.zeros(0)
+    if len(values) < 3:
+        return None
+    reach = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / len(values)))
+    mean = float(values.mean())
+    return {"mean": number(mean), "low": number(max(mean - reach, 0.0)), "high": number(mean + reach),
+            "weeks": len(values)}
+
+
+def verdict(found: Verdict) -> dict[str, Any]:
+    """The verdict with its trials."""
+    return {
+        "champion": found.champion, "outcome": found.outcome, "reason": found.reason,
+        "best_baseline": found.best_baseline, "chosen_on": [day(cutoff) for cutoff in found.chosen_on],
+        "published_on": day(found.published_on) if found.published_on is not None else None,
+        "trials": [{"candidate": trial.candidate, "reference": trial.reference, "gain": number(trial.gain),
+                    "gain_low": number(trial.gain_low), "gain_high": number(trial.gain_high),
+                    "top_loss": number(trial.top_loss), "words": trial.words(), "passes": trial.passes,
+                    "refusals": list(trial.refusals)} for trial in found.trials],
+    }
+
+
+def items(result: BacktestResult, found: Verdict) -> ItemScores:
+    """How champion and best baseline did on each series: sums over the cutoffs' two weeks."""
+    scored = result.series.assign(
+        error=(result.series["forecast"].astype(float) - result.series["actual"].astype(float)).abs())
+    by_series = scored.groupby(["model", frames.UNIQUE_ID])
+    sums = by_series[["actual", "error"]].sum().join(by_series["inside_80"].mean())
+    own = sums.loc[found.champion] if found.champion in sums.index.get_level_values(0) else sums.iloc[:0]
+    if own.empty:
+        return no_items()
+    other = sums.loc[found.best_baseline].reindex(own.index)
+    return ItemScores(unique_ids=own.index.to_numpy(dtype=np.str_), actual=own["actual"].to_numpy(dtype=np.float64),
+                      champion_error=own["error"].to_numpy(), baseline_error=other["error"].fillna(0.0).to_numpy(),
+                      covered_80=own["inside_80"].to_numpy(dtype=np.float64))
+
+
+def no_items() -> ItemScores:
+    nothing = np.zeros(0)
+    return ItemScores(unique_ids=np.zeros(0, dtype=np.str_), actual=nothing, champion_error=nothing,
+                      baseline_error=nothing, covered_80=nothing)
+
+
+def metrics_of(told: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What the registry keeps of a model's scores: its line of the leaderboard, by cutoff too."""
+    found = next((row for row in told["models"] if row["name"] == name), None)
+    return {**found["metrics"], "by_cutoff": found["by_cutoff"]} if found else {}
+
+
+def day(moment: Any) -> str:
+    return str(pd.Timestamp(moment).date())
+
+
+def number(value: Any) -> float:
+    """Five significant decimals: more than anyone reads, and JSON stays small."""
+    return round(float(value), 5)
