@@ -6,7 +6,9 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
+    path("api/", include("config.api")),
     path("", include("apps.portal.urls")),
     path("", include("apps.tenants.urls")),
     path("jobs/", include("apps.jobs.urls")),
+    path("demo/", include("apps.demo.urls")),
 ]

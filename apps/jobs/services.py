@@ -261,9 +261,12 @@ def sweep() -> dict[str, int]:
 
 
 def start_nights(*, chain: tuple[str, ...], hour: int) -> int:
-    """Start the nightly chain of every active tenant whose own clock has passed `hour`, once for each of its days."""
+    """Start the nightly chain of every active tenant whose own clock has passed `hour`, once for each of its days.
+
+    A demo has no nights: its days pass when someone lets them in.
+    """
     started = 0
-    for tenant in active_tenants():
+    for tenant in active_tenants().filter(demo_date=None):
         as_of = tenant.today()
         if timezone.now().astimezone(tenant.zone).hour < hour:
             continue

@@ -1,0 +1,1 @@
+"""The door to the recast and to where its files are kept."""

@@ -1,0 +1,43 @@
+"""Makes the demo: its shops, its people, a year of purchases, and the first recommendations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.demo import selectors, services
+from apps.demo.management.watch import Watch
+from apps.demo.recast.shops import SHOPS, SMALL_SHOP
+from apps.tenants.scope import tenant_context
+
+
+class Command(BaseCommand):
+    help = str(gettext_lazy("Load the demo and wait for its first recommendations; run again, it shows the way in."))
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--small", action="store_true",
+                            help=_("one small shop with 60 days of sales instead of the two"))
+        parser.add_argument("--quick", action="store_true",
+                            help=_("stop after the first recommendations: no contest of models, no replay, no proof"))
+        parser.add_argument("--address", default="http://127.0.0.1:8000/", help=_("where the portal answers"))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        watch = Watch(self.stdout.write)
+        tenants = [services.make_shop(slug=slug) for slug in ([SMALL_SHOP.slug] if options["small"] else SHOPS)]
+        sign_ins = services.make_people(tenants=tenants)
+        for tenant in tenants:
+            with tenant_context(tenant.pk):
+                services.go_on_loading(is_quick=options["quick"])
+        watch.until(tenants, lambda _tenant: selectors.has_first_recommendations(),
+                    (selectors.LOAD, *selectors.FIRST_STEPS))
+        for tenant in tenants:
+            tenant.refresh_from_db()
+            watch.tell(_("%(shop)s has its recommendations; it stands on %(today)s.")
+                       % {"shop": tenant.name, "today": tenant.today().isoformat()})
+        address = str(options["address"]).rstrip("/") + "/"
+        self.stdout.write(f"\n{_('The portal')}    {address}\n{_('The operators’ admin')}    {address}admin/\n")
+        for person in sign_ins:
+            self.stdout.write(f"  {person.email:<32}{person.password:<18}{person.name}: {person.may}")
