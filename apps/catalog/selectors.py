@@ -180,7 +180,7 @@ def terms_frame(item_ids: Sequence[int] | None = None) -> pd.DataFrame:
     for name in ("lead_time_days", "lead_time_spread_days", "unit_cost", "price", "minimum_order_value",
                  "holding_cost_rate"):
         frame[name] = frame[name].astype(np.float64)
-    frame["supplier_id"] = frame["supplier_id"].fillna(0).astype(np.int64)
+    frame["supplier_id"] = frame["supplier_id"].astype(np.float64).fillna(0).astype(np.int64)
     for name in ("item_id", "moq", "pack_size", "review_period_days"):
         frame[name] = frame[name].astype(np.int64)
     return frame

@@ -151,7 +151,7 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
     notes = _notes(items, priced)
     items = items[priced].reset_index(drop=True)
     uncounted = items["on_hand"].isna()
-    items["on_hand"] = np.floor(items["on_hand"].fillna(0.0) + 1e-6).astype(np.int64)
+    items["on_hand"] = np.floor(items["on_hand"].astype(float).fillna(0.0) + 1e-6).astype(np.int64)
     items["assumed"] = [[*names, "on_hand"] if unknown else list(names)
                         for names, unknown in zip(items["assumed"], uncounted, strict=True)]
     items["simulated"] = [[name for name, holds in (("terms", made_up), ("on_hand", origin == "simulated")) if holds]

@@ -1,0 +1,108 @@
+"""A decision is made once: as advised, otherwise with a reason, or not at all with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
+from apps.optimization import services
+from apps.optimization.models import Decision, Recommendation
+from apps.optimization.services import Choice, NotOpen, ReasonMissing
+from apps.tenants.scope import tenant_context
+from tests.integration.inventory.shops import MONDAY
+from tests.integration.inventory.test_purchase_orders import at_once
+from tests.integration.optimization.planned_shops import DAY, make_planned_shop, open_lines, run_plan
+
+
+@pytest.mark.django_db
+def test_an_approval_is_a_decision_and_an_order_line_once() -> None:
+    shop = make_planned_shop()
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        line = open_lines()[0]
+        decision = services.decide(recommendation_id=line.pk, as_of=MONDAY + DAY, actor=None, label="Ada")
+        assert (decision.kind, decision.quantity, decision.decided_by) == ("approved", line.quantity, "Ada")
+        assert services.decide(recommendation_id=line.pk, as_of=MONDAY, actor=None) == decision
+        [ordered] = PurchaseOrderLine.objects.all()
+        assert (ordered.recommendation_id, ordered.order_id) == (line.pk, decision.purchase_order_id)
+        assert ordered.expected_on == MONDAY + 6 * DAY
+        with pytest.raises(NotOpen):
+            services.dismiss(recommendation_id=line.pk, reason="too late", as_of=MONDAY, actor=None)
+
+
+@pytest.mark.django_db
+def test_another_quantity_and_a_dismissal_need_a_reason() -> None:
+    shop = make_planned_shop()
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        first, second = open_lines()[:2]
+        with pytest.raises(ReasonMissing, match="Say why Item"):
+            services.decide(recommendation_id=first.pk, quantity=first.quantity + 6, as_of=MONDAY, actor=None)
+        with pytest.raises(ReasonMissing, match="Dismiss"):
+            services.decide(recommendation_id=first.pk, quantity=0, reason="none", as_of=MONDAY, actor=None)
+        with pytest.raises(ReasonMissing, match="weighed against what happens"):
+            services.dismiss(recommendation_id=second.pk, reason=" ", as_of=MONDAY, actor=None)
+        assert not Decision.objects.exists() and not PurchaseOrder.objects.exists()
+        edited = services.decide(recommendation_id=first.pk, quantity=first.quantity + 6, reason="a party",
+                                 as_of=MONDAY, actor=None)
+        assert (edited.kind, edited.reason) == ("edited", "a party")
+        assert PurchaseOrderLine.objects.get().quantity == first.quantity + 6
+        dismissed = services.dismiss(recommendation_id=second.pk, reason="delisted", as_of=MONDAY, actor=None)
+        assert services.dismiss(recommendation_id=second.pk, reason="again", as_of=MONDAY, actor=None) == dismissed
+
+
+@pytest.mark.django_db
+def test_lines_of_an_older_plan_are_passed_over() -> None:
+    shop = make_planned_shop()
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        stale, *fresh = open_lines()
+        Recommendation.objects.filter(pk=stale.pk).update(state="superseded")
+        choices = [Choice(recommendation_id=line.pk) for line in (stale, *fresh)]
+        decided = services.decide_many(choices=choices, as_of=MONDAY, actor=None)
+        assert (len(decided.decisions), decided.passed_over) == (3, 1)
+        with pytest.raises(NotOpen, match="a newer plan replaced it"):
+            services.decide(recommendation_id=stale.pk, as_of=MONDAY, actor=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_approvals_at_once_are_one_decision_and_one_line() -> None:
+    shop = make_planned_shop()
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        choices = [Choice(recommendation_id=line.pk) for line in open_lines()]
+    seen: list[tuple[Decision, ...]] = []
+
+    def approve() -> None:
+        with tenant_context(shop.tenant.pk):
+            seen.append(services.decide_many(choices=choices, as_of=MONDAY, actor=None).decisions)
+
+    at_once(approve, approve)
+    with tenant_context(shop.tenant.pk):
+        assert seen[0] == seen[1] and len(seen[0]) == 4
+        assert (Decision.objects.count(), PurchaseOrderLine.objects.count(), PurchaseOrder.objects.count()) == (4, 4, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_approving_and_dismissing_at_once_ends_in_one_of_them() -> None:
+    shop = make_planned_shop(2)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        line = open_lines()[0]
+
+    def within(act: Callable[[], Any]) -> Callable[[], None]:
+        def run() -> None:
+            with tenant_context(shop.tenant.pk):
+                act()
+        return run
+
+    choices = [Choice(recommendation_id=line.pk)]
+    approve = within(lambda: services.decide_many(choices=choices, as_of=MONDAY, actor=None))
+    dismiss = within(lambda: services.dismiss_many(recommendation_ids=[line.pk], reason="no", as_of=MONDAY, actor=None))
+    at_once(approve, dismiss)
+    with tenant_context(shop.tenant.pk):
+        decision = Decision.objects.get()
+        assert PurchaseOrderLine.objects.count() == (decision.kind == "approved")

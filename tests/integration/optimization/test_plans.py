@@ -1,0 +1,291 @@
+"""A plan follows from its facts alone, says what limits it, and is never carried out twice."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from apps.catalog.models import Item, PlanningDefaults, Supplier, SupplyTerm
+from apps.inventory import services as inventory_services
+from apps.inventory.models import PurchaseOrderLine, StockLevel
+from apps.jobs.running import GiveUp
+from apps.optimization import selectors, services
+from apps.optimization.models import Decision, Plan, Recommendation
+from apps.optimization.services import Choice
+from apps.tenants.scope import tenant_context
+from tests.integration.inventory.shops import MONDAY
+from tests.integration.optimization.planned_shops import (
+    DAY,
+    forecast_for,
+    make_planned_shop,
+    open_lines,
+    present_plan,
+    run_plan,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def approve_all(as_of: dt.date = MONDAY) -> services.Decided:
+    choices = [Choice(recommendation_id=line.pk) for line in open_lines()]
+    return services.decide_many(choices=choices, as_of=as_of, actor=None, label="a test")
+
+
+def codes(plan: Plan) -> set[str]:
+    return {note["code"] for note in plan.binding}
+
+
+def test_what_runs_out_is_recommended_and_every_waterfall_adds_up_to_its_line() -> None:
+    shop = make_planned_shop()
+    result = run_plan(shop)
+    assert (result["status"], result["lines"], result["is_new"]) == ("optimal", 4, True)
+    with tenant_context(shop.tenant.pk):
+        lines = open_lines()
+        assert len(lines) == 4
+        for line in lines:
+            assert sum(line.waterfall["units"].values()) == line.quantity > 0
+            assert sum(line.waterfall["money"].values()) == pytest.approx(float(line.quantity * line.unit_cost))
+            assert sum(line.waterfall["saves"].values()) == pytest.approx(float(line.net_gain), abs=0.01)
+            assert line.quantity % 6 == 0
+            assert line.arrives_on == MONDAY + 5 * DAY
+            assert line.stockout_on is not None and line.stockout_on <= MONDAY + 3 * DAY
+            assert line.order_by_on == MONDAY
+            assert line.lost_units_with < line.lost_units_without
+            assert line.avoided_lost_sales == pytest.approx(
+                Decimal(str(line.lost_units_without - line.lost_units_with)), abs=Decimal("0.01"))
+        plan = present_plan()
+        assert plan.money == sum(line.quantity * line.unit_cost for line in lines)
+
+
+def test_the_same_facts_give_the_plan_that_is_there_and_other_facts_a_new_one() -> None:
+    shop = make_planned_shop()
+    first = run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        before = [(line.pk, line.quantity) for line in open_lines()]
+    again = run_plan(shop)
+    assert (again["plan"], again["is_new"]) == (first["plan"], False)
+    with tenant_context(shop.tenant.pk):
+        assert [(line.pk, line.quantity) for line in open_lines()] == before
+        StockLevel.objects.filter(item=shop.items[0]).update(on_hand=30)
+    second = run_plan(shop)
+    assert second["is_new"]
+    with tenant_context(shop.tenant.pk):
+        StockLevel.objects.filter(item=shop.items[0]).update(on_hand=2)
+    third = run_plan(shop)
+    assert third["is_new"], "facts that come back after others make a plan of their own"
+    assert run_plan(shop)["plan"] == third["plan"]
+    with tenant_context(shop.tenant.pk):
+        assert {line.plan_id for line in open_lines()} == {third["plan"]}
+        states = dict(Recommendation.objects.values_list("plan_id", "state").distinct())
+        assert states == {first["plan"]: "superseded", second["plan"]: "superseded", third["plan"]: "open"}
+
+
+def test_a_plan_tells_what_changed_since_the_last_one_and_why() -> None:
+    shop = make_planned_shop()
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        before = {line.item_id: line.quantity for line in open_lines()}
+        StockLevel.objects.filter(item=shop.items[0]).update(on_hand=26)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        plan = present_plan()
+        [reason] = plan.changes["reasons"]
+        assert (reason["driver"], reason["lines"]) == ("stock", 1)
+        [line] = selectors.item_recommendations(shop.items[0].pk)
+        assert line.change["driver"] == "stock"
+        assert line.change["before"] == before[line.item_id] > line.quantity
+        others = [each for each in open_lines() if each.item_id != shop.items[0].pk]
+        assert {each.item_id: each.quantity for each in others}.items() <= before.items()
+        assert all(each.change == {} for each in others)
+
+
+def test_approved_and_planned_again_nothing_more_is_advised() -> None:
+    shop = make_planned_shop()
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        decided = approve_all()
+        assert (len(decided.decisions), len(decided.order_ids), decided.passed_over) == (4, 2, 0)
+        assert approve_all().decisions == ()
+    again = run_plan(shop)
+    assert (again["status"], again["lines"], again["binding"]) == ("empty", 0, ["nothing_needed", "decided"])
+    with tenant_context(shop.tenant.pk):
+        assert open_lines() == []
+        [line] = selectors.item_recommendations(shop.items[0].pk)
+        assert line.binding == "decided" and line.quantity == sum(line.waterfall["units"].values()) == 0
+        assert line.on_order > 0
+        assert [reason["driver"] for reason in present_plan().changes["reasons"]] == ["decided"]
+
+
+def test_under_a_budget_approving_does_not_free_the_money_again() -> None:
+    shop = make_planned_shop()
+    with tenant_context(shop.tenant.pk):
+        PlanningDefaults.objects.update(cash_budget=100)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        plan = present_plan()
+        assert 0 < plan.money <= 100
+        assert "budget_binds" in codes(plan)
+        assert any(line.waterfall["units"]["cash"] < 0 for line in selectors.recommendations(plan))
+        approve_all()
+        left = 100 - plan.money
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        plan = present_plan()
+        assert plan.limits["cash_spent"] == float(100 - left)
+        assert plan.money <= left
+
+
+def test_dismissed_lines_stay_away_for_their_review_period_and_come_back_after_it() -> None:
+    shop = make_planned_shop()
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        line = open_lines()[0]
+        services.dismiss(recommendation_id=line.pk, reason="the season is over", as_of=MONDAY, actor=None)
+    for days, is_open in ((0, False), (6, False), (7, True)):
+        run_plan(shop, MONDAY + days * DAY)
+        with tenant_context(shop.tenant.pk):
+            assert (line.item_id in {each.item_id for each in open_lines()}) is is_open, days
+
+
+def test_a_cancelled_order_brings_its_advice_back() -> None:
+    shop = make_planned_shop()
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        [order_id, _other] = approve_all().order_ids
+        inventory_services.cancel_order(order_id=order_id, reason="too late", actor=None)
+    assert run_plan(shop)["lines"] == 2
+
+
+def test_an_impossible_budget_and_an_moq_above_it_say_which_limit_binds() -> None:
+    shop = make_planned_shop()
+    with tenant_context(shop.tenant.pk):
+        PlanningDefaults.objects.update(cash_budget=1)
+    assert run_plan(shop)["status"] == "infeasible"
+    with tenant_context(shop.tenant.pk):
+        plan = present_plan()
+        assert "budget_below_cheapest_line" in codes(plan)
+        [note] = [note for note in plan.binding if note["code"] == "budget_below_cheapest_line"]
+        assert note["numbers"]["budget"] == 1 and note["numbers"]["cheapest_line"] == 12
+        assert note["numbers"]["item"].startswith("Item ")
+        SupplyTerm.objects.update(moq=600)
+        PlanningDefaults.objects.update(cash_budget=500)
+    assert run_plan(shop)["status"] in ("infeasible", "empty")
+    with tenant_context(shop.tenant.pk):
+        plan = present_plan()
+        assert codes(plan) & {"moq_above_budget", "not_worth_a_lot"}
+
+
+def test_a_suppliers_minimum_is_filled_up_or_said_not_to_be_worth_it_by_name() -> None:
+    shop = make_planned_shop()
+    with tenant_context(shop.tenant.pk):
+        Supplier.objects.filter(pk=shop.suppliers[0].pk).update(minimum_order_value=150)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        notes = [note for note in present_plan().binding if note["code"].startswith("supplier_minimum")]
+        assert [note["numbers"]["supplier"] for note in notes] == ["Alder Foods"]
+        bought = sum(line.quantity * line.unit_cost for line in open_lines()
+                     if line.supplier_id == shop.suppliers[0].pk)
+        assert bought == 0 or bought >= 150
+
+
+@pytest.mark.parametrize("missing", ["stock", "supplier", "cost", "price"])
+def test_what_nobody_said_is_assumed_and_said_so(missing: str) -> None:
+    shop = make_planned_shop()
+    with tenant_context(shop.tenant.pk):
+        if missing == "stock":
+            StockLevel.objects.all().delete()
+        elif missing == "supplier":
+            SupplyTerm.objects.all().delete()
+        elif missing == "cost":
+            Item.objects.update(unit_cost=None)
+        else:
+            Item.objects.update(unit_cost=None, price=None)
+    result = run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        plan, lines = present_plan(), open_lines()
+        if missing == "price":
+            assert (result["status"], codes(plan)) == ("empty", {"without_price"})
+            return
+        assert len(lines) == 4
+        assumed = {name for line in lines for name in line.assumed}
+        expected = {"stock": "on_hand", "supplier": "lead_time_days", "cost": "unit_cost"}[missing]
+        assert expected in assumed
+        assert codes(plan) == {"stock": {"without_stock"}, "supplier": {"without_supplier"}, "cost": set()}[missing]
+        if missing == "supplier":
+            assert {line.supplier.name for line in lines} == {"Supplier not named"}
+            assert approve_all().decisions
+
+
+def test_a_shop_without_a_forecast_is_told_what_is_missing_and_one_without_series_gets_an_empty_plan() -> None:
+    shop = make_planned_shop(1)
+    with tenant_context(shop.tenant.pk):
+        forecast_for(shop, 7, as_of=MONDAY + DAY, items=[])
+    assert run_plan(shop)["lines"] == 1
+    result = run_plan(shop, MONDAY + DAY)
+    assert (result["status"], result["binding"]) == ("empty", ["no_items"])
+    with pytest.raises(GiveUp, match="too old to plan with"):
+        run_plan(shop, MONDAY + 30 * DAY)
+    with pytest.raises(GiveUp, match="no forecast to plan with yet"):
+        run_plan(make_planned_shop(1, as_of=MONDAY + 60 * DAY))
+
+
+def test_a_plan_made_some_days_after_its_forecast_starts_on_its_own_day_and_outlasts_the_horizon() -> None:
+    shop = make_planned_shop()
+    with tenant_context(shop.tenant.pk):
+        SupplyTerm.objects.filter(item=shop.items[0]).update(lead_time_days=60)
+    run_plan(shop, MONDAY + 3 * DAY)
+    with tenant_context(shop.tenant.pk):
+        [line] = selectors.item_recommendations(shop.items[0].pk)
+        assert line.arrives_on == MONDAY + 63 * DAY
+        assert line.stockout_on is not None and line.stockout_on >= MONDAY + 3 * DAY
+        assert line.mean_demand == pytest.approx(67 * 2, rel=0.15)
+
+
+def test_an_older_day_is_not_planned_over_a_newer_plan() -> None:
+    shop = make_planned_shop()
+    newer = run_plan(shop, MONDAY + DAY)
+    assert run_plan(shop, MONDAY)["plan"] == newer["plan"]
+
+
+def test_another_tenant_sees_no_plan_and_decides_on_none() -> None:
+    shop, other = make_planned_shop(), make_planned_shop()
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        ids = [line.pk for line in open_lines()]
+    with tenant_context(other.tenant.pk):
+        assert selectors.current_plan() is None and selectors.top_decisions() == []
+        with pytest.raises(services.NotOpen):
+            services.decide(recommendation_id=ids[0], as_of=MONDAY, actor=None)
+        assert not Decision.objects.exists() and not PurchaseOrderLine.objects.exists()
+
+
+def test_what_is_worth_most_comes_first_grouped_by_supplier() -> None:
+    shop = make_planned_shop(6)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        groups = selectors.top_decisions(4)
+        assert sum(len(group.lines) for group in groups) == 4
+        gains = sorted((line.net_gain for group in groups for line in group.lines), reverse=True)
+        assert gains == [line.net_gain for line in open_lines()[:4]]
+        risk = selectors.money_at_risk()
+        assert risk.at_risk >= float(risk.avoided) > 0
+        assert risk.items == 6
+
+
+def test_figures_of_the_plan_add_up_over_filters() -> None:
+    shop = make_planned_shop(6)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        plan = present_plan()
+        whole = selectors.totals(selectors.open_recommendations())
+        assert (whole.lines, whole.money, whole.suppliers) == (plan.lines, plan.money, 2)
+        shares = selectors.suppliers_of(plan)
+        assert sum((share.money for share in shares), Decimal(0)) == whole.money
+        assert sum(selectors.bindings_of(plan).values()) == whole.lines
+        assert [line.item.title for line in selectors.open_recommendations(search="item 3")] == ["Item 3"]
+        rows = list(selectors.recommendation_rows(selectors.open_recommendations()))
+        assert len(rows) == 7 and len({len(row) for row in rows}) == 1
+
+
