@@ -7,6 +7,7 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.utils.translation import gettext_lazy as _
 from kombu import Exchange, Queue
+from whitenoise.compress import Compressor
 
 from config import logs
 from config.schedule import BEAT, NIGHT, NIGHT_HOUR
@@ -163,6 +164,9 @@ STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Collecting was seen to spend a minute on compressing each file twice, and maps that no page loads.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 
 # --- What a page may load -----------------------------------------------------------------------------------------
 

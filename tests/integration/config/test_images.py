@@ -142,6 +142,7 @@ class Container:
             (folder / name).mkdir()
             if os.geteuid() == 0:
                 os.chown(folder / name, STRANGER, STRANGER)
+        self.run("web", ["python", "manage.py", "collectstatic", "--no-input", "--verbosity", "0"])
 
     def environment(self, service: str) -> dict[str, str]:
         given = {name: filled(value) for name, value in self.services[service]["environment"].items()}
@@ -178,7 +179,7 @@ class Container:
         return (self.folder / f"{service}.log").read_text(errors="replace")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def container(image: dict[str, Any], compose: dict[str, Any], servers: TestServers) -> Iterator[Container]:
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
         folder = Path(name)
@@ -206,7 +207,6 @@ class NoRedirects(urllib.request.HTTPRedirectHandler):
 
 def test_the_commands_run_in_production(container: Container) -> None:
     assert "No migrations to apply" in container.run("migrate", container.command("migrate"))
-    container.run("web", ["python", "manage.py", "collectstatic", "--no-input", "--verbosity", "0"])
 
     port = free_port()
     web = [re.sub(r"^0\.0\.0\.0:8000$", f"127.0.0.1:{port}", word) for word in container.command("web")]
@@ -247,7 +247,6 @@ def answering(known: set[str]) -> set[str]:
 
 def test_collected_pages_load_their_files_by_hashed_names(container: Container) -> None:
     """Every file that a template names is there: the manifest refuses what is not."""
-    container.run("web", ["python", "manage.py", "collectstatic", "--no-input", "--verbosity", "0"])
     manifest = json.loads((container.folder / "static" / "staticfiles.json").read_text())["paths"]
     templates = [*CLONE.glob("templates/**/*.html"), *CLONE.glob("apps/*/templates/**/*.html")]
     pattern = re.compile(r"{%\s*static\s+['\"]([^'\"]+)")
