@@ -24,8 +24,8 @@ from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 from apps.tenants.services import record_audit
 
-__all__ = ["ArtifactTampered", "CannotRollBack", "Lineage", "ModelVersion", "lock_hash", "register_version", "roll_back",
-           "set_alias", "source_hash"]
+__all__ = ["ArtifactTampered", "CannotRollBack", "Lineage", "ModelVersion", "lock_hash", "register_version",
+           "roll_back", "set_alias", "source_hash"]
 
 
 @dataclass(frozen=True, kw_only=True)
