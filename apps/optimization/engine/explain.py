@@ -153,7 +153,8 @@ def suppliers(outlook: Outlook, stages: Stages, limits: Limits) -> pd.DataFrame:
 
 def minimum_steps(outlook: Outlook, limits: Limits) -> Ints:
     """Minimum order value of each supplier, in steps of money; 0 where there is none."""
-    values = [float(limits.supplier_minimums.get(supplier, 0.0)) for supplier in outlook.items.supplier_ids]
+    minimum = {str(supplier): float(value) for supplier, value in limits.supplier_minimums.items()}
+    values = [minimum.get(supplier, 0.0) for supplier in outlook.items.supplier_ids]
     return to_steps(np.array(values, dtype=np.float64))
 
 

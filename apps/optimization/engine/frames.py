@@ -52,13 +52,14 @@ class Limits:
     """What couples items with each other.
 
     cash_budget: the money this plan may spend, or None for no limit.
-    supplier_minimums: supplier_id -> smallest order value the supplier takes; a supplier without one is left out.
+    supplier_minimums: supplier_id (compared as text) -> smallest order value the supplier takes; a supplier without
+    one is left out.
     max_cover_days: no line is topped up for a supplier's minimum beyond this many days of expected demand, stock and
     orders on their way included (the smallest lot is always allowed).
     """
 
     cash_budget: float | None = None
-    supplier_minimums: Mapping[str, float] = field(default_factory=dict)
+    supplier_minimums: Mapping[str, float] | Mapping[int, float] = field(default_factory=dict)
     max_cover_days: float = 365.0
 
 

@@ -141,6 +141,13 @@ def test_a_supplier_minimum_is_filled_up_where_that_pays_and_waited_for_where_no
     assert waiting.lines["binds"].tolist() == ["supplier_minimum", ""]
 
 
+def test_suppliers_may_be_numbered() -> None:
+    items = items_frame({"supplier_id": 7}, {"supplier_id": 8})
+    made = plan(items, None, steady([2, 2]), limits=Limits(supplier_minimums={7: 7_000.0}))
+    assert order_of(made.lines).tolist() == [0, 14]
+    assert made.suppliers["minimum_order_value"].tolist() == [7_000.0, 0.0]
+
+
 def status_and_first(made: Plan) -> tuple[str, str]:
     assert not order_of(made.lines).any()
     return made.status, made.findings[0].code

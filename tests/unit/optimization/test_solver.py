@@ -64,7 +64,7 @@ def assert_limits(choices: Choices, solution: Solution, minimum: np.ndarray, bud
         assert solution.quantity[theirs].sum() == 0 or cash[theirs].sum() >= least
 
 
-@settings(max_examples=150)
+@settings(max_examples=80, deadline=None)
 @given(problems())
 def test_small_problems_match_brute_force(problem: tuple[Choices, np.ndarray, int | None]) -> None:
     choices, minimum, budget = problem
@@ -77,7 +77,7 @@ def test_small_problems_match_brute_force(problem: tuple[Choices, np.ndarray, in
     assert cost_of(choices, solution.without_budget) == pytest.approx(without, abs=1e-4)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(problems())
 def test_the_bound_of_a_large_problem_is_below_the_best_plan(problem: tuple[Choices, np.ndarray, int | None]) -> None:
     """The road for large problems, taken by small ones, so that brute force can judge its bound."""
