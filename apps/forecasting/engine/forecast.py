@@ -15,19 +15,23 @@ are of the same family, so for any set of days with total mean M
 Quantiles, of one step or of a sum, are those of the negative binomial with this mean and variance.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from apps.forecasting.engine import frames
 from apps.forecasting.engine.calendar import weekdays
 from apps.forecasting.engine.distribution import negative_binomial_quantiles
 from apps.forecasting.engine.grid import WEEK, Grid
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -77,7 +81,7 @@ class Forecast:
         spread = np.repeat(self.mean[:, self.grid.days :], WEEK, axis=1) * shares
         return np.concatenate([single, spread], axis=1)
 
-    def take(self, rows: ArrayLike) -> "Forecast":
+    def take(self, rows: ArrayLike) -> Forecast:
         """Return the forecast of some series, by position or by mask."""
         picked = np.asarray(rows)
         return replace(
@@ -146,6 +150,10 @@ class Forecast:
 
     def to_frame(self, levels: Sequence[float] = ()) -> pd.DataFrame:
         """Return unique_id, ds (first day of the step), days (its length), cutoff, mean and q<level> columns."""
+        import pandas as pd  # noqa: PLC0415 - a page that draws one item's paths does without
+
+        from apps.forecasting.engine import frames  # noqa: PLC0415
+
         steps = self.grid.n_steps
         starts = self.cutoff + (self.grid.starts).astype("timedelta64[D]")
         frame = pd.DataFrame(
@@ -165,6 +173,10 @@ class Forecast:
 
     def recipe_frame(self) -> pd.DataFrame:
         """Return unique_id, level_variance and day_dispersion: what, beside the means, paths are drawn from."""
+        import pandas as pd  # noqa: PLC0415
+
+        from apps.forecasting.engine import frames  # noqa: PLC0415
+
         return pd.DataFrame(
             {
                 frames.UNIQUE_ID: self.unique_ids,
