@@ -3,6 +3,7 @@
 (() => {
   const script = document.currentScript;
   const locale = JSON.parse(script.dataset.words).locale;
+  const dates = locale === "en" ? "en-GB" : locale; // day before month, as everywhere on these pages
   let loading;
   const load = () => loading ??= new Promise((resolve, reject) => {
     const tag = document.createElement("script");
@@ -40,18 +41,18 @@
     return (value) => compact.format(value);
   }
   const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text);
-  const dayName = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" });
-  const longDay = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  const dayName = new Intl.DateTimeFormat(dates, { day: "numeric", month: "short", timeZone: "UTC" });
+  const longDay = new Intl.DateTimeFormat(dates, { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
   const label = (text, style = dayName) => (isDay(String(text)) ? style.format(new Date(`${text}T00:00:00Z`)) : String(text));
 
-  function frame(colours, unit, yName) {
+  function frame(colours, unit) {
     return {
       animationDuration: 300, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colours.soft },
       aria: { enabled: false },
       grid: { left: 4, right: 12, top: 36, bottom: 4, containLabel: true },
       legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 8, icon: "roundRect", type: "scroll", textStyle: { color: colours.soft, fontSize: 12 }, pageTextStyle: { color: colours.soft }, pageIconColor: colours.soft },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: colours.surface, borderColor: colours.strong, padding: [8, 12], textStyle: { color: colours.ink, fontSize: 12, lineHeight: 18 }, axisPointer: { lineStyle: { color: colours.strong }, crossStyle: { color: colours.strong }, shadowStyle: { opacity: 0.08 } } },
-      yAxis: { type: "value", name: yName || "", nameLocation: "end", nameTextStyle: { color: colours.faint, align: "left", padding: [0, 0, 0, -20] }, axisLabel: { color: colours.faint, formatter: short(unit) }, splitLine: { lineStyle: { color: colours.line } } },
+      yAxis: { type: "value", axisLabel: { color: colours.faint, formatter: short(unit) }, splitLine: { lineStyle: { color: colours.line } } },
     };
   }
   const category = (data, colours) => ({ type: "category", data: data.x, boundaryGap: true, axisTick: { show: false }, axisLine: { lineStyle: { color: colours.strong } }, axisLabel: { color: colours.faint, hideOverlap: true, formatter: (text) => label(text) } });
@@ -90,12 +91,12 @@
       });
     });
     Object.assign(series[series.length - 1] || {}, marks(data, colours));
-    const option = frame(colours, data.unit, data.y_label);
+    const option = frame(colours, data.unit);
     const hidden = new Set(series.filter((one) => one.isBand).map((one) => one.name));
     option.legend.data = series.filter((one) => !hidden.has(one.name)).map((one) => one.name);
     option.legend.show = option.legend.data.length > 1;
     option.xAxis = category(data, colours);
-    if (!option.legend.show && !data.y_label) option.grid.top = 12;
+    if (!option.legend.show) option.grid.top = data.markers?.length ? 22 : 12;
     option.series = series.map(({ isBand, ...rest }) => rest);
     option.tooltip.formatter = (points) => {
       const n = points[0].dataIndex;
@@ -122,9 +123,10 @@
       // A bar that crosses zero is drawn in two halves by the sign of its ends.
       base.push([from, to, isTotal ? 2 : step.value < 0 ? 1 : 0]);
     });
-    const option = frame(colours, data.unit, data.y_label);
+    const option = frame(colours, data.unit);
     option.legend.show = false;
     option.grid.top = 24;
+    option.grid.bottom = 20; // room for a label of two lines
     option.xAxis = { ...category({ x: data.steps.map((step) => step.label) }, colours) };
     option.xAxis.axisLabel = { ...option.xAxis.axisLabel, interval: 0, hideOverlap: false, width: 92, overflow: "break" };
     option.tooltip.trigger = "item";
@@ -153,7 +155,7 @@
 
   function calibration(data, colours) {
     const format = formatter("share");
-    const option = frame(colours, "share", data.y_label);
+    const option = frame(colours, "share");
     const axis = { type: "value", min: 0, max: 1, axisLabel: { color: colours.faint, formatter: format }, splitLine: { lineStyle: { color: colours.line } } };
     option.xAxis = { ...axis, name: data.x_label || "", nameLocation: "middle", nameGap: 28, nameTextStyle: { color: colours.faint } };
     option.yAxis = { ...option.yAxis, ...axis };

@@ -8,6 +8,7 @@
     document.dispatchEvent(new CustomEvent("theme", { detail: theme }));
   };
   apply();
+  document.documentElement.classList.add("has-js");
   system.addEventListener("change", apply);
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-theme-toggle]")) return;

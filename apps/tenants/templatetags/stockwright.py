@@ -241,7 +241,7 @@ def page_header(context: template.Context, content: str, title: str, lead: str =
                 back_label: str = "") -> str:
     """The page's h1, one sentence under it, and its actions (the block's content) at the side."""
     return render_to_string("components/page_header.html", {
-        "title": title, "lead": lead, "back": back, "back_label": back_label, "actions": content.strip()})
+        "title": title, "lead": lead, "back": back, "back_label": back_label, "actions": SafeString(content.strip())})
 
 
 @register.simple_block_tag(takes_context=True, end_name="endcard")
@@ -250,14 +250,14 @@ def card(context: template.Context, content: str, title: str = "", lead: str = "
     """A box with a heading; `is_flush` for a table that touches its edges, `href` for a link in the heading."""
     return render_to_string("components/card.html", {
         "title": title, "lead": lead, "css": css, "id": id, "href": href, "href_label": href_label,
-        "is_flush": is_flush, "content": content})
+        "is_flush": is_flush, "content": SafeString(content)})
 
 
 @register.simple_block_tag(takes_context=True, end_name="endempty")
 def empty(context: template.Context, content: str, title: str, text: str = "", icon: str = "box") -> str:
     """What stands where there is nothing: why, and the one thing to do about it (the block's content)."""
     return render_to_string("components/empty.html", {"title": title, "text": text, "icon": icon,
-                                                      "action": content.strip()})
+                                                      "action": SafeString(content.strip())})
 
 
 @register.simple_block_tag(takes_context=True, end_name="endfilter_bar")
@@ -269,7 +269,7 @@ def filter_bar(context: template.Context, content: str, search: str = "", placeh
     used = [key for key in request.GET if key not in ("sort", "view", "page", "after", "before") and request.GET[key]]
     return render_to_string("components/filter_bar.html", {
         "search": search or request.GET.get("q", ""), "placeholder": placeholder or _("Search"), "kept": kept,
-        "fields": content, "is_filtered": bool(used), "clear": clear or request.path,
+        "fields": SafeString(content), "is_filtered": bool(used), "clear": clear or request.path,
         "label": label or _("Filters")})
 
 
@@ -353,9 +353,14 @@ def field(bound: BoundField, label: str = "", prefix: str = "", suffix: str = ""
 # --- Charts -------------------------------------------------------------------------------------------------------
 
 @register.inclusion_tag("components/chart.html")
-def chart(kind: str, id: str, data: dict[str, Any], title: str, size: str = "md", lead: str = "") -> dict[str, Any]:
-    """A chart and the table behind it, both from the same data; templates/README.md says what each kind takes."""
+def chart(kind: str, id: str, data: dict[str, Any], title: str, size: str = "md", lead: str = "",
+          is_titled: bool = True) -> dict[str, Any]:
+    """A chart and the table behind it, both from the same data; templates/README.md says what each kind takes.
+
+    Where a card's heading already says the title, `is_titled=False` keeps it for screen readers alone.
+    """
     return {"kind": kind, "id": id, "data_id": f"{id}-data", "data": data, "title": title, "size": size, "lead": lead,
+            "is_titled": is_titled,
             "table": CHART_TABLES[kind](data)}
 
 
