@@ -36,6 +36,8 @@ def servers(request: pytest.FixtureRequest) -> Iterator[TestServers]:
         settings.REDIS_URL = settings.CELERY_BROKER_URL = started.redis_url
         celery_app.conf.update(broker_url=started.redis_url)
         settings.CACHES["default"]["LOCATION"] = caches.settings["default"]["LOCATION"] = started.redis_url
+        for _made in caches.all(initialized_only=True):  # whatever was made while modules were imported knows no server
+            del caches["default"]
         yield started
 
 

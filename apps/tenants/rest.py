@@ -121,7 +121,7 @@ class TenantViewSet(viewsets.GenericViewSet[Any]):
 
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):  # the document is made in nobody's scope
-            return QuerySet(self.get_serializer_class().Meta.model)  # type: ignore[attr-defined]
+            return self.get_serializer_class().Meta.model._default_manager.none()  # type: ignore[attr-defined, no-any-return]
         return self.rows()
 
     @property
@@ -161,7 +161,7 @@ def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:
                 for line in _flatten(value, f"{path}.{key}" if path else str(key))]
     if isinstance(detail, list):
         return [line for place, value in enumerate(detail)
-                for line in _flatten(value, path if isinstance(value, str) else f"{path}[{place}]")]
+                for line in _flatten(value, path if isinstance(value, str) else f"{path}.{place}")]
     return [{"field": path, "message": str(detail), "code": getattr(detail, "code", "invalid")}]
 
 

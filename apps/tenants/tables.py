@@ -43,6 +43,10 @@ class TenantManager(models.Manager[M]):
     def get_queryset(self) -> TenantQuerySet[M]:
         return TenantQuerySet(self.model, using=self._db).filter(tenant_id=current_tenant_id())
 
+    def none(self) -> TenantQuerySet[M]:
+        """No rows are nobody's: the one thing that may be asked outside a scope, as describing an API does."""
+        return TenantQuerySet(self.model, using=self._db).none()
+
 
 class TenantModel(models.Model):
     """A row that belongs to one tenant. Secure its table with SecureTable in the migration that makes it."""

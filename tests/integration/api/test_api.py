@@ -1,0 +1,177 @@
+"""The API: keys let in what they may, an outsider gets nothing, and every refusal is a problem document."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from apps.catalog.models import Item
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
+from apps.jobs.models import Job, JobRecord
+from apps.tenants.models import ApiKey, Permission, Tenant
+from apps.tenants.scope import tenant_context
+from apps.tenants.services import issue_key, revoke_key
+from config.api import router
+from tests.rows import make_row, make_tenant_row
+from tests.servers import TestServers
+
+pytestmark = pytest.mark.django_db
+
+RESOURCES = [prefix for prefix, _, _ in router.registry]
+
+
+class Program:
+    """A program with a key of one tenant."""
+
+    def __init__(self, tenant: Tenant, *permissions: str) -> None:
+        self.tenant = tenant
+        self.key, self.secret = issue_key(tenant=tenant, name="till", permissions=permissions, actor=None)
+        self.client = Client(headers={"Authorization": f"Bearer {self.secret}"})
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.client.get(f"/api/v1/{path}", query)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.client.post(f"/api/v1/{path}", body or {}, content_type="application/json")
+
+
+@pytest.fixture(autouse=True)
+def forget_limits(servers: TestServers) -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    return make_tenant_row()
+
+
+@pytest.fixture
+def program(tenant: Tenant) -> Program:
+    return Program(tenant, Permission.READ, Permission.PLAN, Permission.OPERATE, Permission.IMPORT)
+
+
+@pytest.fixture
+def rows(tenant: Tenant) -> dict[str, Any]:
+    """One row of everything that the API shows, of one tenant."""
+    with tenant_context(tenant.pk):
+        order = make_row(PurchaseOrder, status="draft")
+        make_row(PurchaseOrderLine, order=order, quantity=10, received_quantity=0)
+        job = Job.objects.create(tenant=tenant, kind="test.kind", queue="light", state="failed")
+        JobRecord.objects.create(job=job, input={"asked": "for"})
+        return {"purchase-orders": order, "jobs": job, "items": make_row(Item, title="Secret soap")}
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_every_resource_lists_to_its_own_and_shows_an_outsider_nothing(
+        resource: str, program: Program, rows: dict[str, Any]) -> None:
+    outsider = Program(make_tenant_row(), *(permission for permission in Permission if permission != "administer"))
+    assert program.get(f"{resource}/").status_code == 200
+    theirs = outsider.get(f"{resource}/")
+    assert theirs.status_code == 200
+    assert theirs.json()["results"] == []
+    for row in rows.values():
+        assert outsider.get(f"{resource}/{row.pk}/").status_code == 404
+        for action in ("approve", "send", "cancel", "receive", "retry", "decide", "dismiss"):
+            assert outsider.post(f"{resource}/{row.pk}/{action}/").status_code in (400, 404, 405)
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_without_a_live_key_nothing_opens(resource: str, program: Program) -> None:
+    for client in (Client(), Client(headers={"Authorization": "Bearer sw_made_up"})):
+        response = client.get(f"/api/v1/{resource}/")
+        assert response.status_code == 401
+        assert response["Content-Type"] == "application/problem+json"
+        assert response["WWW-Authenticate"].startswith("Bearer")
+    revoke_key(key=program.key, actor=None)
+    assert program.get(f"{resource}/").status_code == 401
+
+
+def test_a_key_that_may_read_changes_nothing(tenant: Tenant, rows: dict[str, Any]) -> None:
+    reader = Program(tenant, Permission.READ)
+    response = reader.post(f"purchase-orders/{rows['purchase-orders'].pk}/approve/")
+    assert response.status_code == 403
+    assert "plan" in response.json()["detail"]
+    with tenant_context(tenant.pk):
+        assert PurchaseOrder.objects.get().status == "draft"
+
+
+def test_an_order_goes_from_draft_to_received_and_its_goods_come_in_once(program: Program, tenant: Tenant,
+                                                                        rows: dict[str, Any]) -> None:
+    order = rows["purchase-orders"].pk
+    assert program.post(f"purchase-orders/{order}/approve/").json()["status"] == "approved"
+    assert program.post(f"purchase-orders/{order}/send/").json()["status"] == "sent"
+    [line] = program.get(f"purchase-orders/{order}/").json()["lines"]
+    note = {"reference": "note-1", "lines": [{"line_id": line["id"], "quantity": "4"}]}
+    for _ in range(2):
+        answered = program.post(f"purchase-orders/{order}/receive/", note).json()
+        assert (answered["status"], answered["lines"][0]["received_quantity"]) == ("partly_received", "4.000")
+    with tenant_context(tenant.pk):
+        levels = program.get("stock-levels/").json()["results"]
+    assert [level["on_hand"] for level in levels] == ["4.000"]
+    refused = program.post(f"purchase-orders/{order}/approve/")
+    assert refused.status_code == 409
+    assert refused["Content-Type"] == "application/problem+json"
+
+
+def test_what_does_not_fit_says_where(program: Program, rows: dict[str, Any]) -> None:
+    response = program.post(f"purchase-orders/{rows['purchase-orders'].pk}/receive/",
+                            {"reference": "n", "lines": [{"line_id": "x"}]})
+    assert response.status_code == 400
+    assert {error["field"] for error in response.json()["errors"]} == {"lines.0.line_id", "lines.0.quantity"}
+
+
+def test_a_job_shows_its_record_and_can_be_run_again(program: Program, rows: dict[str, Any]) -> None:
+    assert program.get(f"jobs/{rows['jobs'].pk}/").json()["input"] == {"asked": "for"}
+    assert program.get("jobs/", state="done").json()["results"] == []
+    assert program.post(f"jobs/{rows['jobs'].pk}/cancel/").status_code == 409
+
+
+def test_pages_go_on_where_they_stopped_while_rows_come_in(program: Program, tenant: Tenant) -> None:
+    with tenant_context(tenant.pk):
+        made = [make_row(Item).pk for _ in range(5)]
+    first = program.get("items/", page_size=2).json()
+    with tenant_context(tenant.pk):
+        make_row(Item)
+    seen, page = [row["id"] for row in first["results"]], first
+    while page["next"]:
+        page = program.client.get(page["next"]).json()
+        seen += [row["id"] for row in page["results"]]
+    assert seen == sorted(made, reverse=True)
+
+
+def test_a_tenants_requests_are_limited_and_it_is_told_when_to_come_back() -> None:
+    small = Program(make_tenant_row(limits={"requests_per_minute": 3}), Permission.READ)
+    assert [small.get("items/").status_code for _ in range(4)] == [200, 200, 200, 429]
+    refused = small.get("items/")
+    assert 0 < int(refused["Retry-After"]) <= 60
+    assert Program(make_tenant_row(), Permission.READ).get("items/").status_code == 200, "others are not held up"
+
+
+def test_the_last_use_of_a_key_is_noted(program: Program) -> None:
+    program.get("items/")
+    used = ApiKey.objects.get(pk=program.key.pk).last_used_at
+    assert used is not None
+    assert dt.datetime.now(tz=dt.UTC) - used < dt.timedelta(minutes=1)
+
+
+def test_the_document_names_every_resource_and_the_docs_page_runs_no_inline_script(client: Client) -> None:
+    document = client.get("/api/schema/", headers={"Accept": "application/json"})
+    assert document.status_code == 200
+    described = document.content.decode()
+    assert all(f"/api/v1/{resource}/" in described for resource in RESOURCES)
+    page = client.get("/api/docs/")
+    assert page.status_code == 200
+    assert "'unsafe-inline'" not in page["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+    assert "http://cdn" not in page.content.decode() and "https://cdn" not in page.content.decode()
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_a_list_asks_the_database_the_same_however_many_rows_there_are(
+        resource: str, program: Program, tenant: Tenant, django_assert_max_num_queries: Callable[..., Any]) -> None:
+    with django_assert_max_num_queries(15):
+        assert program.get(f"{resource}/").status_code == 200
