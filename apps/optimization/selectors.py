@@ -149,6 +149,12 @@ def decisions_of_item(item_id: int) -> QuerySet[Decision]:
             .filter(recommendation__item_id=item_id, recommendation__plan__is_replay=False).order_by("-pk"))
 
 
+def decisions_between(first: dt.date, last: dt.date) -> QuerySet[Decision]:
+    """What was decided from one day to another, with the line that each decision is on."""
+    return (Decision.objects.select_related("recommendation__plan")
+            .filter(decided_on__range=(first, last), recommendation__plan__is_replay=False).order_by("pk"))
+
+
 def decisions_of(lines: Sequence[Recommendation]) -> dict[int, Decision]:
     """The decision on each of some lines, by line."""
     found = Decision.objects.filter(recommendation_id__in=[line.pk for line in lines])
