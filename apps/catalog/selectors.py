@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,24 @@ def not_goods_sql(item: str = "item") -> str:
                  (("category", kind.category), ("title", kind.title)) if pattern]
         cases.append(f"WHEN {' OR '.join(tests)} THEN '{kind.rule}'")
     return f"CASE {' '.join(cases)} END"
+
+
+@contextmanager
+def joined_in_sets(wanted: bool = True) -> Generator[None]:
+    """Join by hashing whole sets, whatever the planner believes.
+
+    Statistics are of all tenants together and lag behind: of a tenant that has just come in, the planner expects one
+    row, and joins tens of thousands row by row.
+    """
+    if not wanted:
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('enable_nestloop'), current_setting('work_mem')")
+        before = cursor.fetchone()
+        cursor.execute("SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '256MB', true)")
+        yield
+        cursor.execute("SELECT set_config('enable_nestloop', %s, true), set_config('work_mem', %s, true)", before)
 
 
 def channels() -> QuerySet[Channel]:
@@ -115,7 +134,7 @@ def item_names(channel: Channel) -> list[tuple[str, int, str]]:
 
     A sku that the channel has no name for, and that only one item has, is a name of that item too.
     """
-    with connection.cursor() as cursor:
+    with joined_in_sets(), connection.cursor() as cursor:
         cursor.execute(_NAMES.format(not_goods=not_goods_sql()),
                        {"tenant": current_tenant_id(), "channel": channel.pk})
         return [(str(value), int(item_id), str(rule)) for value, item_id, rule in cursor.fetchall()]
@@ -173,7 +192,7 @@ def terms_frame(item_ids: Sequence[int] | None = None) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415
 
     chosen = "" if item_ids is None else " AND item.id = ANY(%(items)s)"
-    with connection.cursor() as cursor:
+    with joined_in_sets(item_ids is None), connection.cursor() as cursor:
         cursor.execute(f"{TERMS}{chosen} ORDER BY item.id",
                        {"tenant": current_tenant_id(), "items": None if item_ids is None else list(item_ids)})
         frame = pd.DataFrame(cursor.fetchall(), columns=list(TERM_COLUMNS))

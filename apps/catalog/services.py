@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from psycopg import sql
 
 from apps.catalog.models import Channel, ExternalId, Item, Location, Origin, PlanningDefaults, Supplier, SupplyTerm
+from apps.catalog.selectors import joined_in_sets
 from apps.tenants.models import Tenant, User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -143,7 +144,7 @@ def upsert_items(*, channel: Channel, rows: str, origin: str = Origin.GIVEN) -> 
     """
     given = {"tenant": current_tenant_id(), "channel": channel.pk, "origin": str(origin), "now": timezone.now()}
     table = sql.Identifier(rows)
-    with connection.cursor() as cursor:
+    with joined_in_sets(), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_LINK).format(rows=table), given)
         cursor.execute(sql.SQL("SELECT count(*) FROM {rows}").format(rows=table))
         total = int(cursor.fetchone()[0])
@@ -236,7 +237,7 @@ def upsert_terms(*, rows: str, origin: str = Origin.GIVEN) -> Upserted:
     """
     given = {"tenant": current_tenant_id(), "origin": str(origin)}
     table = sql.Identifier(rows)
-    with connection.cursor() as cursor:
+    with joined_in_sets(), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_SUPPLIERS).format(rows=table))
         cursor.execute(_UPSERT_SUPPLIERS, given)
         suppliers = [row[0] for row in cursor.fetchall()]

@@ -8,12 +8,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import sql
 
+from apps.catalog.selectors import joined_in_sets
 from apps.inventory import services as inventory
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
 # Where at least this share of the known days is touched, deriving all of them is faster than finding them.
 REBUILD_SHARE = 0.2
+MANY_ROWS = 5_000  # from here on, whole sets are joined
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def _derive_days(*, is_whole: bool) -> int:
     """Bring the days in step with the ledger, and stock in step with the days; how many days changed."""
     tenant = tenant_by_id(current_tenant_id())
     given = {"tenant": tenant.pk, "zone": tenant.time_zone}
-    with connection.cursor() as cursor:
+    with joined_in_sets(is_whole), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_DERIVE).format(source=_ALL_LINES if is_whole else _TOUCHED_LINES), given)
         cursor.execute("ANALYZE sales_derived")
         cursor.execute(_CHANGED, given)
@@ -193,7 +195,6 @@ def rebuild_days() -> int:
     """Derive every day from the ledger; nothing changes where the days were in step. How many days changed."""
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, {"tenant": current_tenant_id()})
-        cursor.execute("SET LOCAL work_mem = '256MB'")
     return _derive_days(is_whole=True)
 
 
@@ -212,10 +213,10 @@ def record_lines(*, rows: str, keeps_versions: bool = True) -> Recorded:
     table = sql.Identifier(rows)
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, given)
-        cursor.execute("SET LOCAL work_mem = '256MB'")
         cursor.execute(sql.SQL("ANALYZE {rows}").format(rows=table))
         cursor.execute(sql.SQL("SELECT count(*) FROM {rows}").format(rows=table))
         total = int(cursor.fetchone()[0])
+    with joined_in_sets(total >= MANY_ROWS), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_STATE).format(rows=table), given)
         made, corrected = cursor.rowcount, 0
         if made < total:

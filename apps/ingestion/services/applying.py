@@ -98,7 +98,6 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
     columns.check_mapping(file.dialect["header"], file.kind, file.mapping)
     reading = Reading(file=file, tenant=tenant_by_id(current_tenant_id()), on_progress=on_progress)
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '256MB'")
         cursor.execute(_ISSUES)
     read_kind(reading)
     counts = write_issues(reading)

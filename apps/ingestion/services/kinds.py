@@ -181,7 +181,8 @@ def read_orders(reading: Reading) -> None:
         reading.lap("copy")
     tenant = {"tenant": current_tenant_id()}
     reading.on_progress(0.5, _("Looking at the lines as a whole"))
-    judge_lines(reading, tenant)
+    with catalog.joined_in_sets():
+        judge_lines(reading, tenant)
     reading.lap("judge")
     reading.on_progress(0.55, _("Writing the lines and the days they touch"))
     run("UPDATE ingestion_lines SET external_line_id = left(order_id, 60) || '/' || md5(external_line_id) "
@@ -278,7 +279,8 @@ def stage(reading: Reading) -> int:
     if stopped:
         run(_DROP_STOPPED.replace("ingestion_lines", "ingestion_rows"))
     if kind != "items":
-        _find_or_make(reading)
+        with catalog.joined_in_sets():
+            _find_or_make(reading)
     reading.lap("judge")
     reading.on_progress(0.6, _("Writing"))
     with connection.cursor() as cursor:

@@ -1,0 +1,22 @@
+"""What jobs do here: bring the daily demand in step with the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.jobs.running import Running
+from apps.sales import selectors, services
+from apps.tenants.scope import tenant_context
+
+
+def refresh(running: Running) -> dict[str, Any]:
+    """Derive every day from the ledger; where all was in step, nothing changes."""
+    with tenant_context(running.tenant_id):
+        running.progress(0.1, _("Adding up the sales of each day"))
+        changed = services.rebuild_days()
+        span = selectors.history_span()
+        running.hold()
+    return {"days_changed": changed, "first_date": span.first_date and span.first_date.isoformat(),
+            "last_date": span.last_date and span.last_date.isoformat(), "item_days": span.item_days}
