@@ -236,7 +236,7 @@ class Supervisor:
 
     def start_processes(self, wanted_port: int) -> None:
         port = free_port(wanted_port)
-        if port != wanted_port:
+        if port != wanted_port and wanted_port:
             self.tell(f"Port {wanted_port} is taken: the portal uses {port} instead.")
         self.state.address = f"http://127.0.0.1:{port}/"
         cores = str(os.cpu_count() or 1)

@@ -33,6 +33,7 @@ CLONE = Path(__file__).resolve().parent.parent
 LOCAL = CLONE / ".local" / "test"
 RUN_VARIABLE = "STOCKWRIGHT_TEST_RUN"
 TEMPLATES_KEPT = 2
+OTHER_QUEUES = 32  # how far a second queue of a worker lies from its first, of Valkey's 64
 
 # Sees through row-level security and is otherwise granted what the application is: for tests of the managers alone.
 BYPASS_ROLE = """
@@ -53,6 +54,20 @@ class TestServers:
     def url(self, role: str) -> str:
         """The address of this worker's database for `app`, `owner`, `bypass` or `superuser`."""
         return self.postgres.url(role, self.database)
+
+    @contextmanager
+    def another(self, name: str) -> Generator[TestServers]:
+        """A migrated database and a queue that nothing else uses, for processes that commit as they please."""
+        database = f"{self.database}_{name}"
+        with locked("lock"), self.administration() as connection:
+            connection.execute(f"CREATE DATABASE {database} TEMPLATE {DATABASE} OWNER stockwright_owner")
+        address, _, number = self.redis_url.rpartition("/")
+        yield TestServers(self.postgres, f"{address}/{int(number) + OTHER_QUEUES}", database)
+        with self.administration() as connection:
+            connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
+    def administration(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(self.postgres.url("superuser", "postgres"), autocommit=True)
 
     def environment(self) -> dict[str, str]:
         """What a process of the product needs to work with this worker's database and broker."""
@@ -163,7 +178,8 @@ def servers_of_run(run: str, worker: str) -> Iterator[TestServers]:
             state.write(note)
         postgres.port, valkey.port = state.ports["postgres"], state.ports["valkey"]
         database = f"test_{worker}"
-        with psycopg.connect(postgres.url("superuser", "postgres"), autocommit=True) as connection:
+        number = int("".join(filter(str.isdigit, worker)) or 0)
+        servers = TestServers(postgres, valkey.url(number), database)
+        with servers.administration() as connection:
             connection.execute(f"CREATE DATABASE {database} TEMPLATE {DATABASE} OWNER stockwright_owner")
-    number = int("".join(filter(str.isdigit, worker)) or 0)
-    yield TestServers(postgres, valkey.url(number), database)
+    yield servers

@@ -9,7 +9,7 @@ from config.policy import ContentPolicyMiddleware
 
 def policy_of(path: str) -> dict[str, list[str]]:
     middleware = ContentPolicyMiddleware(lambda request: HttpResponse())
-    header = middleware(RequestFactory().get(path))["Content-Security-Policy"]
+    header = middleware.process_response(RequestFactory().get(path), HttpResponse())["Content-Security-Policy"]
     return {name: sources for name, *sources in (part.split() for part in header.split("; "))}
 
 
