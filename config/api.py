@@ -8,6 +8,7 @@ from apps.catalog.api import ItemViewSet, LocationViewSet, SupplierViewSet
 from apps.forecasting.api import ForecastViewSet
 from apps.inventory.api import OrderViewSet, StockLevelViewSet
 from apps.jobs.api import JobViewSet
+from apps.optimization.api import RecommendationViewSet
 
 router = SimpleRouter()
 router.register("items", ItemViewSet, "item")
@@ -15,6 +16,7 @@ router.register("locations", LocationViewSet, "location")
 router.register("suppliers", SupplierViewSet, "supplier")
 router.register("stock-levels", StockLevelViewSet, "stock-level")
 router.register("forecasts", ForecastViewSet, "forecast")
+router.register("recommendations", RecommendationViewSet, "recommendation")
 router.register("purchase-orders", OrderViewSet, "purchase-order")
 router.register("jobs", JobViewSet, "job")
 
