@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from apps.catalog.services import TooManyItems
 from apps.demo import services
 from apps.demo.adapters import shelf
 from apps.demo.recast.naming import ITEMS, ORDERS, PROMOTIONS, STOCK, SUPPLIERS, day_file
@@ -86,7 +87,7 @@ def bring_in(running: Running, tenant: Tenant, given: Given, part: Part) -> dict
                 known = ingestion.apply_file(
                     file_id=stored.pk, hold=running.hold,
                     on_progress=lambda share, note: part(share, f"{given.name}: {note}"))
-            except ingestion.FileRefused as refused:
+            except (ingestion.FileRefused, TooManyItems) as refused:
                 raise GiveUp(f"{given.name}: {refused}") from refused
     return {"rows": known.rows_read, "applied": known.rows_applied, "set_aside": known.rows_set_aside,
             "rejected": known.rows_rejected, "already_known": known.rows_duplicate, "seconds": known.seconds}
