@@ -19,7 +19,7 @@ from tests.unit.optimization.shops import TERMS, arrivals_frame, items_frame, or
 Shop = tuple[pd.DataFrame, pd.DataFrame, ArrayDemand, Limits]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(shops())
 def test_the_waterfall_telescopes_exactly_in_units_and_money(shop: Shop) -> None:
     items, arrivals, demand, limits = shop
@@ -38,7 +38,7 @@ def test_the_waterfall_telescopes_exactly_in_units_and_money(shop: Shop) -> None
         assert made.order_value == pytest.approx(lines["order_value"].sum())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(shops())
 def test_every_limit_is_kept(shop: Shop) -> None:
     items, arrivals, demand, limits = shop
@@ -55,7 +55,7 @@ def test_every_limit_is_kept(shop: Shop) -> None:
     assert made.saves >= -1e-6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(shops())
 def test_a_plan_depends_on_nothing_but_its_input(shop: Shop) -> None:
     items, arrivals, demand, limits = shop
@@ -66,7 +66,7 @@ def test_a_plan_depends_on_nothing_but_its_input(shop: Shop) -> None:
     assert order_of(turned.lines)[::-1].tolist() == order_of(plan(items, arrivals, demand, seed=5).lines).tolist()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(shops())
 def test_the_status_agrees_with_the_lines(shop: Shop) -> None:
     items, arrivals, demand, limits = shop
@@ -82,7 +82,7 @@ def test_the_status_agrees_with_the_lines(shop: Shop) -> None:
     assert (lines["expected_lost_units_with"] <= lines["expected_lost_units_without"] + 1e-9).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(shops(largest=4))
 def test_a_small_plan_is_the_best_of_all_plans(shop: Shop) -> None:
     """Every combination of quantities up to 24 units a line, priced by the outlook, against the plan."""

@@ -44,7 +44,7 @@ def walked(
     return held, lost, lost_before
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(item_rows, st.integers(0, 50), st.lists(st.tuples(st.integers(0, 20), st.integers(0, 9)), max_size=3))
 def test_every_quantity_costs_what_walking_the_paths_costs(
     row: dict[str, object], seed: int, arrivals: list[tuple[int, int]]
@@ -73,7 +73,7 @@ def test_every_quantity_costs_what_walking_the_paths_costs(
         assert seen.window_cost(*asked)[0] == pytest.approx(expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(item_rows, st.integers(0, 50))
 def test_the_best_units_are_the_cheapest_of_all_and_the_best_lot_the_cheapest_allowed(
     row: dict[str, object], seed: int
@@ -90,7 +90,7 @@ def test_the_best_units_are_the_cheapest_of_all_and_the_best_lot_the_cheapest_al
     assert cost[lot] == pytest.approx(cost[allowed].min(), abs=1e-7)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(item_rows, st.integers(0, 50))
 def test_costs_are_convex_in_the_quantity(row: dict[str, object], seed: int) -> None:
     seen = look_at(items_frame(row), poisson([0.9], paths=9, seed=seed))
@@ -99,7 +99,7 @@ def test_costs_are_convex_in_the_quantity(row: dict[str, object], seed: int) -> 
         assert (np.diff(cost, 2) >= -1e-9).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(item_rows, st.integers(0, 50), st.integers(1, 9))
 def test_more_stock_never_orders_more(row: dict[str, object], seed: int, more: int) -> None:
     demand = poisson([0.9], paths=9, seed=seed)

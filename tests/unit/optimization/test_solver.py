@@ -64,7 +64,7 @@ def assert_limits(choices: Choices, solution: Solution, minimum: np.ndarray, bud
         assert solution.quantity[theirs].sum() == 0 or cash[theirs].sum() >= least
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(problems())
 def test_small_problems_match_brute_force(problem: tuple[Choices, np.ndarray, int | None]) -> None:
     choices, minimum, budget = problem

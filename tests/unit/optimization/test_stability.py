@@ -64,7 +64,7 @@ def test_changes_name_what_drove_them() -> None:
     assert tight.changes.set_index("unique_id").loc["budget", "driver"] == "cash"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(shops(), st.integers(-4, 6), st.sampled_from([0.0, 0.5, 5.0, 1e6]))
 def test_keeping_respects_every_limit_and_changes_add_up(
     shop: tuple[pd.DataFrame, pd.DataFrame, ArrayDemand, Limits], sold: int, smallest_gain: float
