@@ -31,10 +31,12 @@ class PlanningForm(forms.Form):
     @staticmethod
     def of(defaults: Any) -> dict[str, Any]:
         """What the form shows of the defaults that hold now."""
-        return {"lead_time_days": defaults.lead_time_days, "lead_time_spread_days": defaults.lead_time_spread_days,
-                "review_period_days": defaults.review_period_days, "cost_percent": round(defaults.cost_share * 100, 2),
-                "holding_percent": round(defaults.holding_cost_rate * 100, 2), "cash_budget": defaults.cash_budget,
-                "planned_units_per_week": defaults.planned_units_per_week}
+        shown = {"lead_time_days": defaults.lead_time_days, "lead_time_spread_days": defaults.lead_time_spread_days,
+                 "review_period_days": defaults.review_period_days, "cost_percent": defaults.cost_share * 100,
+                 "holding_percent": defaults.holding_cost_rate * 100,
+                 "planned_units_per_week": defaults.planned_units_per_week}
+        plain = {name: int(value) if value == int(value) else round(value, 2) for name, value in shown.items()}
+        return {**plain, "cash_budget": defaults.cash_budget}
 
     def changed_defaults(self) -> dict[str, Any]:
         """The defaults that were changed, by their own names and measures."""

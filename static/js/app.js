@@ -106,6 +106,8 @@
     setTimeout(() => { words.textContent = before; }, 1600);
   });
 
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) window.print();
   });

@@ -49,7 +49,7 @@
     return {
       animationDuration: 300, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colours.soft },
       aria: { enabled: false },
-      grid: { left: 4, right: 12, top: 36, bottom: 4, containLabel: true },
+      grid: { left: 4, right: 16, top: 36, bottom: 8, containLabel: true },
       legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 8, icon: "roundRect", type: "scroll", textStyle: { color: colours.soft, fontSize: 12 }, pageTextStyle: { color: colours.soft }, pageIconColor: colours.soft },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: colours.surface, borderColor: colours.strong, padding: [8, 12], textStyle: { color: colours.ink, fontSize: 12, lineHeight: 18 }, axisPointer: { lineStyle: { color: colours.strong }, crossStyle: { color: colours.strong }, shadowStyle: { opacity: 0.08 } } },
       yAxis: { type: "value", axisLabel: { color: colours.faint, formatter: short(unit) }, splitLine: { lineStyle: { color: colours.line } } },
@@ -126,9 +126,9 @@
     const option = frame(colours, data.unit);
     option.legend.show = false;
     option.grid.top = 24;
-    option.grid.bottom = 20; // room for a label of two lines
+    option.grid.bottom = 24; // room for a label of two lines
     option.xAxis = { ...category({ x: data.steps.map((step) => step.label) }, colours) };
-    option.xAxis.axisLabel = { ...option.xAxis.axisLabel, interval: 0, hideOverlap: false, width: 92, overflow: "break" };
+    option.xAxis.axisLabel = { ...option.xAxis.axisLabel, interval: 0, hideOverlap: false, width: 92, overflow: "break", lineHeight: 14 };
     option.tooltip.trigger = "item";
     option.tooltip.formatter = (point) => [data.steps[point.dataIndex].label, format(data.steps[point.dataIndex].value), data.steps[point.dataIndex].note || ""].filter(Boolean).join("\n");
     option.series = [{
