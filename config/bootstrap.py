@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import ssl
 import subprocess
 import sys
 import time
@@ -35,6 +36,12 @@ def install(lock: Path, command: list[str | Path]) -> None:
     print(f"Installed in {time.monotonic() - began:.0f} s.", flush=True)
 
 
+def trust() -> list[str]:
+    """As pip does, uv shall trust what the machine trusts, where the machine says what that is."""
+    known = ssl.get_default_verify_paths()
+    return ["--system-certs"] if known.cafile or known.capath else []
+
+
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036  # whoever has an older one gets a sentence, not a traceback
         sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12 ...")
@@ -45,7 +52,7 @@ def main() -> None:
     if not (UV.exists() and installed(tools)):
         install(tools, [sys.executable, "-m", "pip", "--python", PYTHON, "install", "--disable-pip-version-check"])
     if not installed(wanted):
-        install(wanted, [UV, "pip", "install", "--python", PYTHON])
+        install(wanted, [UV, "pip", "install", "--python", PYTHON, *trust()])
 
 
 if __name__ == "__main__":
