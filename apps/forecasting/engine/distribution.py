@@ -36,7 +36,7 @@ def negative_binomial_quantiles(mean: ArrayLike, variance: ArrayLike, levels: Se
 
     large = np.flatnonzero(centre > RECURSION_BELOW)
     if len(large):
-        from scipy.stats import nbinom  # noqa: PLC0415 - seconds to load, and drawing sample paths does without
+        from scipy.stats import nbinom
 
         size = _size(centre[large], spread[large])[:, None]
         result[large] = nbinom.ppf(wanted[None, :], size, size / (size + centre[large][:, None]))
@@ -60,7 +60,7 @@ def negative_binomial_quantiles(mean: ArrayLike, variance: ArrayLike, levels: Se
 
 def negative_binomial_below(units: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> Doubles:
     """Return P(Y <= units), broadcast; 0 for negative units, and a mean of 0 is certain to give 0."""
-    from scipy.special import betainc  # noqa: PLC0415
+    from scipy.special import betainc
 
     count, centre = np.asarray(units, dtype=np.float64), np.asarray(mean, dtype=np.float64)
     size = _size(np.maximum(centre, 1e-12), np.maximum(np.asarray(variance, dtype=np.float64), 0.0))
@@ -73,7 +73,7 @@ def negative_binomial_log_likelihood(units: ArrayLike, mean: ArrayLike, variance
 
     Units need not be whole (a day of partial availability scaled up): the gamma function stands for the factorial.
     """
-    from scipy.special import gammaln  # noqa: PLC0415
+    from scipy.special import gammaln
 
     count = np.asarray(units, dtype=np.float64)
     centre = np.maximum(np.asarray(mean, dtype=np.float64), 1e-12)

@@ -145,7 +145,7 @@ class Codes:
     @classmethod
     def learn(cls, labels: Iterable[str]) -> "Codes":
         """Number the labels in alphabetical order."""
-        return cls(tuple(sorted(set(labels))))
+        return cls(tuple(sorted({str(label) for label in labels})))
 
     def of(self, labels: NDArray[np.str_]) -> Floats:
         """Return the number of each label [n], -1 where it was not learned."""

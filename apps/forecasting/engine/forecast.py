@@ -150,9 +150,9 @@ class Forecast:
 
     def to_frame(self, levels: Sequence[float] = ()) -> pd.DataFrame:
         """Return unique_id, ds (first day of the step), days (its length), cutoff, mean and q<level> columns."""
-        import pandas as pd  # noqa: PLC0415 - a page that draws one item's paths does without
+        import pandas as pd
 
-        from apps.forecasting.engine import frames  # noqa: PLC0415
+        from apps.forecasting.engine import frames
 
         steps = self.grid.n_steps
         starts = self.cutoff + (self.grid.starts).astype("timedelta64[D]")
@@ -173,9 +173,9 @@ class Forecast:
 
     def recipe_frame(self) -> pd.DataFrame:
         """Return unique_id, level_variance and day_dispersion: what, beside the means, paths are drawn from."""
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
-        from apps.forecasting.engine import frames  # noqa: PLC0415
+        from apps.forecasting.engine import frames
 
         return pd.DataFrame(
             {

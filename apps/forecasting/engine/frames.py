@@ -68,7 +68,7 @@ def clean_days(frame: pd.DataFrame, name: str) -> NDArray[np.datetime64]:
     column = frame[DS]
     if len(column) and not pd.api.types.is_datetime64_any_dtype(column.dtype):
         try:
-            column = pd.to_datetime(column)
+            column = pd.to_datetime(column, format="ISO8601")
         except (ValueError, TypeError) as error:
             raise FrameError(f"The {name} frame has a ds that is not a date.") from error
     if column.isna().any():

@@ -220,7 +220,7 @@ class LightGBM(Forecaster):
         return lgb.Booster(model_str=grown.model_to_string())
 
     def _rows(self, panel: Panel, weeks: Weeks, origin: int, aheads: list[int]) -> list[Rows]:
-        kinds = {name: codes.of(panel.labels(name)) for name, codes in self.codes_.items()}
+        kinds = {name: self.codes_[name].of(panel.labels(name)) for name in KIND_LABELS}
         return rows_at(weeks, origin, aheads, pooled_groups(panel), kinds)
 
     def _weekly_means(self, booster: lgb.Booster, panel: Panel, n_weeks: int) -> Floats:

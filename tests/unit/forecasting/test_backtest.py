@@ -1,0 +1,158 @@
+"""The judge scores everyone alike, by formulas that can be checked by hand, and lets nobody see the future."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from apps.forecasting.engine.backtest import (
+    BANDS,
+    Leak,
+    abc_classes,
+    ablation,
+    backtest,
+    inside_band,
+    pinball,
+    prove_no_leak,
+    rolling_cutoffs,
+    series_scale,
+)
+from apps.forecasting.engine.base import Floats, Grid, Panel
+from apps.forecasting.engine.baselines import WindowMean
+from apps.forecasting.engine.frames import FrameError
+from apps.forecasting.engine.models import make
+from tests.unit.forecasting import shops
+
+MODELS = {name: partial(make, name) for name in ("weekday_mean", "eight_week_mean")}
+
+
+class Peeking(WindowMean):
+    """A model that keeps the panel it saw first, wherever it is told to stand: the leak that must be caught."""
+
+    name = "peeking"
+
+    def daily_mean(self, panel: Panel, days: int) -> Floats:
+        everything = panel.y if panel.y.base is None else np.asarray(panel.y.base)
+        return np.full((panel.n_series, days), np.nansum(everything[:, -1]), dtype=np.float32)
+
+
+def test_metrics_are_those_of_the_formulas() -> None:
+    panel = shops.panel(n_series=10, n_days=140)
+    cutoff = panel.dates[-29]
+    result = backtest(panel, {"eight_week_mean": MODELS["eight_week_mean"]}, [cutoff], Grid(28))
+    known = panel.upto(cutoff)
+    mean = WindowMean().fit(known).predict(Grid(28)).daily_mean.astype(float)
+    actual = panel.sales[:, -28:].astype(float)
+    whole = result.scores[result.scores["segment_kind"] == "all"].set_index("metric")["value"]
+    assert whole["mse"] == pytest.approx(((actual - mean) ** 2).mean(), rel=1e-5)
+    assert whole["rmse"] == pytest.approx(np.sqrt(((actual - mean) ** 2).mean()), rel=1e-5)
+    assert whole["mae"] == pytest.approx(np.abs(actual - mean).mean(), rel=1e-5)
+    assert whole["wape"] == pytest.approx(np.abs(actual - mean).sum() / actual.sum(), rel=1e-5)
+    assert whole["bias"] == pytest.approx((mean - actual).sum() / actual.sum(), rel=1e-4)
+    naive = np.abs(known.sales[:, 7:] - known.sales[:, :-7]).mean(axis=1)
+    assert whole["mase"] == pytest.approx((np.abs(actual - mean).mean(axis=1) / naive).mean(), rel=1e-4)
+    sums, foretold = actual[:, :14].sum(axis=1), mean[:, :14].sum(axis=1)
+    assert whole["sum_wape"] == pytest.approx(np.abs(sums - foretold).sum() / sums.sum(), rel=1e-5)
+    assert whole["series"] == 10
+    by_category = result.scores.query("segment_kind == 'category' and metric == 'series'")["value"]
+    assert by_category.sum() == 10
+    assert set(result.scores.query("segment_kind == 'week'")["segment"]) == {"1", "2", "3", "4"}
+
+
+def test_every_model_is_scored_at_every_cutoff_on_the_same_series() -> None:
+    panel = shops.panel(n_series=8, n_days=140)
+    cutoffs = rolling_cutoffs(panel, 4)
+    result = backtest(panel, MODELS, cutoffs)
+    assert result.cutoffs == sorted(result.cutoffs)
+    assert len(result.cutoffs) == 4
+    counts = result.series.groupby(["model", "cutoff"])["unique_id"].nunique()
+    assert (counts == 8).all()
+    assert len(counts) == 8
+    assert result.table("sum_wape").shape == (2, 4)
+    assert (result.seconds["fit_seconds"] >= 0).all()
+
+
+def test_days_on_which_an_item_could_not_be_bought_are_not_held_against_a_forecast() -> None:
+    sales, known = np.full((2, 84), 3.0), np.ones((2, 84))
+    known[1, 75] = 0
+    result = backtest(shops.panel_of(sales, known), MODELS, [shops.FIRST_DAY + np.timedelta64(69, "D")], Grid(14))
+    assert set(result.series["unique_id"]) == {"item-000"}
+
+
+def test_a_perfect_and_steady_forecast_has_no_error() -> None:
+    panel = shops.panel_of(np.full((3, 84), 3.0))
+    result = backtest(panel, MODELS, rolling_cutoffs(panel, 1), Grid(14))
+    assert result.table("sum_wape").to_numpy() == pytest.approx(0.0, abs=1e-5)
+    assert result.table("bias").to_numpy() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_a_model_without_enough_history_is_noted_and_the_others_go_on() -> None:
+    panel = shops.panel(n_series=4, n_days=68)
+    result = backtest(panel, {"lightgbm": partial(make, "lightgbm"), **MODELS}, rolling_cutoffs(panel, 2))
+    assert set(result.notes["model"]) == {"lightgbm"}
+    assert "needs 56 days of history" in result.notes["note"].iloc[0]
+    assert set(result.series["model"]) == set(MODELS)
+
+
+def test_cutoffs_without_days_after_them_are_refused() -> None:
+    panel = shops.panel(n_series=2, n_days=60)
+    with pytest.raises(FrameError, match="do not leave 14 known days"):
+        backtest(panel, MODELS, [panel.cutoff])
+    with pytest.raises(FrameError, match="at least one cutoff"):
+        backtest(panel, MODELS, [])
+    assert rolling_cutoffs(shops.panel(n_series=1, n_days=30), 5) == []
+
+
+def test_progress_never_falls_and_ends_at_one() -> None:
+    told: list[float] = []
+    panel = shops.panel(n_series=3, n_days=90)
+    backtest(panel, MODELS, rolling_cutoffs(panel, 2), on_progress=lambda fraction, sentence: told.append(fraction))
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_a_leak_is_caught_and_an_honest_model_passes() -> None:
+    panel = shops.panel(n_series=6, n_days=112)
+    cutoff = panel.dates[-20]
+    prove_no_leak(MODELS["eight_week_mean"], panel, cutoff)
+    prove_no_leak(partial(make, "lightgbm", rounds=5, rows_in_leaf=5), panel, cutoff)
+    with pytest.raises(Leak, match="peeking changed its mean"):
+        prove_no_leak(Peeking, panel, cutoff)
+
+
+def test_pinball_loss_by_hand() -> None:
+    loss = pinball(np.array([10.0]), np.array([[8, 12]], dtype=np.int32), levels=(0.1, 0.9))
+    assert loss[0] == pytest.approx((0.1 * 2 + 0.1 * 2) / 2)
+
+
+@pytest.mark.parametrize("mean", [0.4, 3.0, 40.0])
+def test_a_calibrated_forecast_covers_exactly_what_it_says_however_few_units(mean: float) -> None:
+    stream = np.random.default_rng(1)
+    size = 2.0
+    sold = stream.negative_binomial(size, size / (size + mean), 60_000).astype(float)
+    centre = np.full(60_000, mean)
+    for band in BANDS:
+        covered = inside_band(sold, centre, centre + centre**2 / size, band).mean()
+        assert covered == pytest.approx(band, abs=0.01)
+
+
+def test_classes_follow_money() -> None:
+    assert abc_classes(np.array([1.0, 100.0, 15.0, 4.0])).tolist() == ["C", "A", "B", "C"]
+
+
+def test_a_series_scale_is_known_before_the_cutoff_and_at_least_one_unit() -> None:
+    panel = shops.panel_of(np.stack([np.zeros(112), np.tile(np.repeat([0, 4], 14), 4)]))
+    np.testing.assert_allclose(series_scale(panel), [1.0, 28.0])
+
+
+def test_ablation_shows_what_a_plan_is_worth() -> None:
+    panel = shops.panel(n_series=40, n_days=182)
+    scores = ablation(
+        panel,
+        partial(make, "lightgbm", rounds=40, rows_in_leaf=20),
+        {"without": [], "with": ["mailer"]},
+        rolling_cutoffs(panel, 1),
+        Grid(14),
+    )
+    wape = scores[scores["metric"] == "sum_wape"].set_index("variant")["value"]
+    assert wape["with"] < wape["without"]

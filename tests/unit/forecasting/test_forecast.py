@@ -1,0 +1,139 @@
+"""Distributions, quantiles, sums and sample paths agree with each other and with what they are redrawn from."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import nbinom, poisson
+
+from apps.forecasting.engine.base import Grid
+from apps.forecasting.engine.dispersion import Dispersion, day_dispersion
+from apps.forecasting.engine.distribution import negative_binomial_below, negative_binomial_quantiles
+from apps.forecasting.engine.forecast import Forecast, quantile_column
+from tests.unit.forecasting import shops
+
+LEVELS = (0.005, 0.1, 0.5, 0.9, 0.995)
+
+
+def made(
+    mean: np.ndarray, level_variance: float = 0.3, day_dispersion: float = 0.8, grid: Grid | None = None
+) -> Forecast:
+    n = len(mean)
+    return Forecast(
+        model="made",
+        unique_ids=np.array([f"item-{number}" for number in range(n)]),
+        cutoff=np.datetime64("2024-03-03"),
+        grid=grid or Grid(mean.shape[1]),
+        mean=mean.astype(np.float32),
+        level_variance=np.full(n, level_variance, dtype=np.float32),
+        day_dispersion=np.full(n, day_dispersion, dtype=np.float32),
+        weekday_profile=np.array([0.8, 0.8, 0.8, 0.9, 1.0, 1.3, 1.4], dtype=np.float32),
+    )
+
+
+@given(mean=st.floats(1e-6, 300), excess=st.floats(1e-3, 30), level=st.floats(0.001, 0.999))
+def test_quantiles_are_the_negative_binomials(mean: float, excess: float, level: float) -> None:
+    size = mean / excess
+    found = int(negative_binomial_quantiles([mean], [mean * (1 + excess)], [level])[0, 0])
+    chance = size / (size + mean)
+    assert nbinom.cdf(found, size, chance) >= level - 1e-9
+    assert found == 0 or nbinom.cdf(found - 1, size, chance) < level + 1e-9
+
+
+@given(mean=st.floats(0.01, 200), level=st.floats(0.01, 0.99))
+def test_without_excess_they_are_poissons(mean: float, level: float) -> None:
+    found = int(negative_binomial_quantiles([mean], [mean], [level])[0, 0])
+    assert poisson.cdf(found, mean) >= level - 1e-4
+    assert found == 0 or poisson.cdf(found - 1, mean) < level + 1e-4
+
+
+def test_nothing_expected_is_nothing_at_every_level() -> None:
+    assert not negative_binomial_quantiles([0.0], [0.0], LEVELS).any()
+    assert negative_binomial_below([-1, 0], [0.0, 0.0], [0.0, 0.0]) == pytest.approx([0, 1], abs=1e-9)
+
+
+def test_levels_outside_zero_to_one_are_refused() -> None:
+    for level in (0.0, 1.0, -0.5):
+        with pytest.raises(ValueError, match="above 0 and below 1"):
+            negative_binomial_quantiles([1.0], [2.0], [level])
+
+
+def test_paths_have_the_mean_and_variance_that_the_recipe_says_for_days_and_for_sums() -> None:
+    forecast = made(np.full((1, 28), 2.0))
+    drawn = forecast.paths([0], 40_000, seed=1)[0]
+    for days in (1, 14, 28):
+        sums = drawn[:, :days].sum(axis=1)
+        mean = 2.0 * days
+        assert sums.mean() == pytest.approx(mean, rel=0.02)
+        assert sums.var() == pytest.approx(mean * 1.8 + 0.3 * mean**2, rel=0.05)
+
+
+def test_days_of_a_path_move_together_as_the_shared_level_says() -> None:
+    drawn = made(np.full((1, 14), 5.0)).paths([0], 40_000, seed=2)[0].astype(float)
+    expected = 0.3 * 25 / (5 * 1.8 + 0.3 * 25)
+    assert np.corrcoef(drawn[:, 0], drawn[:, 13])[0, 1] == pytest.approx(expected, abs=0.03)
+    alone = made(np.full((1, 14), 5.0), level_variance=0.0).paths([0], 40_000, seed=2)[0].astype(float)
+    assert np.corrcoef(alone[:, 0], alone[:, 13])[0, 1] == pytest.approx(0.0, abs=0.03)
+
+
+def test_an_item_redrawn_alone_or_for_fewer_days_gives_the_same_paths() -> None:
+    forecast = made(np.random.default_rng(1).gamma(1, 1, (5, 28)))
+    whole = forecast.paths(np.arange(5), 50, seed=9)
+    np.testing.assert_array_equal(forecast.take([3]).paths([0], 50, seed=9)[0], whole[3])
+    np.testing.assert_array_equal(forecast.paths([4, 2], 50, seed=9, days=10), whole[[4, 2], :, :10])
+    assert (forecast.paths([0], 50, seed=10) != whole[0]).any()
+    assert (whole[0] != whole[1]).any()
+
+
+def test_a_poisson_recipe_draws_poisson_paths() -> None:
+    drawn = made(np.full((1, 7), 3.0), level_variance=0.0, day_dispersion=0.0).paths([0], 20_000, seed=3)
+    assert drawn.var() == pytest.approx(3.0, rel=0.03)
+
+
+def test_weekly_steps_spread_over_their_days_and_keep_their_total() -> None:
+    forecast = made(np.array([[1.0, 2.0, 14.0, 21.0]]), grid=Grid(days=2, weeks=2))
+    daily = forecast.daily_mean[0]
+    assert daily[:2].tolist() == [1.0, 2.0]
+    assert daily[2:9].sum() == pytest.approx(14.0, rel=1e-5)
+    assert daily[9:].sum() == pytest.approx(21.0, rel=1e-5)
+    assert forecast.daily_mean[0, 2] == pytest.approx(14 * 0.8 / 7, rel=1e-5)  # the third day after a Sunday
+
+
+def test_sums_may_reach_differently_far_for_each_series() -> None:
+    forecast = made(np.ones((3, 28)))
+    np.testing.assert_allclose(forecast.sum_mean([0, 7, 28]), [0, 7, 28])
+    np.testing.assert_array_equal(forecast.sum_quantiles([0.5], [0, 7, 28])[0], [0])
+    with pytest.raises(ValueError, match="covers 28 days, not 29"):
+        forecast.sum_mean(29)
+    with pytest.raises(ValueError, match="covers 28 days, not 29"):
+        forecast.paths([0], 1, seed=1, days=29)
+
+
+def test_frames_carry_steps_and_quantiles() -> None:
+    frame = made(np.ones((2, 5)), grid=Grid(days=3, weeks=2)).to_frame([0.5, 0.975])
+    assert list(frame.columns) == ["unique_id", "ds", "days", "cutoff", "mean", "q0.50", "q0.975"]
+    assert frame["days"].tolist() == [1, 1, 1, 7, 7] * 2
+    assert frame["ds"].iloc[4].isoformat() == "2024-03-14T00:00:00"
+    assert [quantile_column(level) for level in (0.5, 0.05, 0.975, 0.1)] == ["q0.50", "q0.05", "q0.975", "q0.10"]
+
+
+def test_dispersion_is_found_again_in_what_was_drawn_with_it() -> None:
+    stream = np.random.default_rng(5)
+    mean = stream.uniform(5, 60, 6000)
+    own = np.full(6000, 0.6)
+    size = mean**2 / (0.6 * mean + 0.2 * mean**2)
+    sold = stream.negative_binomial(size, size / (size + mean)).astype(float)
+    fitted = Dispersion.fit(mean, sold, own)
+    found = mean * (1 + fitted.scale * own) + fitted.level_variance(mean) * mean**2
+    expected = mean * 1.6 + 0.2 * mean**2
+    assert np.median(found / expected) == pytest.approx(1.0, abs=0.1)
+    assert Dispersion.from_settings(fitted.settings()) == fitted
+
+
+def test_own_days_tell_buyers_of_one_from_buyers_of_many() -> None:
+    stream = np.random.default_rng(7)
+    ones = stream.poisson(2.0, (20, 182))
+    sixes = 6 * stream.poisson(2.0 / 6, (20, 182))
+    dispersion = day_dispersion(shops.panel_of(np.concatenate([ones, sixes])))
+    assert dispersion[:20].mean() < 0.4
+    assert dispersion[20:].mean() == pytest.approx(5.0, rel=0.25)

@@ -1,0 +1,110 @@
+"""The baselines and LightGBM keep the contract of every model, and forecast what is plain to see."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from apps.forecasting.engine.base import ArtifactError, Grid, Panel
+from apps.forecasting.engine.baselines import SeasonalNaive, Tsb, WeekdayMean, WindowMean, weekday_profile
+from apps.forecasting.engine.lightgbm_model import LightGBM
+from apps.forecasting.engine.models import BASELINES, FALLBACK, MODELS, RIVALS, UnknownModel, make, model_class
+from tests.unit.forecasting import shops
+from tests.unit.forecasting.conformance import Conformance, MakeModel
+
+QUICK = {"lightgbm": {"rounds": 15, "rows_in_leaf": 20, "origins": 8}}
+
+
+@pytest.fixture(scope="class", params=[*BASELINES, "lightgbm"])
+def make_model(request: pytest.FixtureRequest) -> MakeModel:
+    return partial(make, request.param, **QUICK.get(request.param, {}))
+
+
+class TestEveryModel(Conformance):
+    pass
+
+
+def test_names_in_the_registry_are_the_models_own() -> None:
+    for name in (*BASELINES, "lightgbm"):
+        assert model_class(name).name == name
+    assert {FALLBACK, *RIVALS} <= set(BASELINES) <= set(MODELS)
+
+
+def test_an_unknown_model_is_named() -> None:
+    with pytest.raises(UnknownModel, match="no model called 'oracle'"):
+        make("oracle")
+
+
+def test_files_of_another_model_are_refused() -> None:
+    files = WeekdayMean().fit(shops.panel()).to_artifact()
+    with pytest.raises(ArtifactError):
+        Tsb.from_artifact(files)
+    with pytest.raises(ArtifactError):
+        Tsb.from_artifact({})
+
+
+def test_weekly_rhythm_is_repeated_exactly_by_the_weekday_models() -> None:
+    sales = np.tile([1, 2, 3, 4, 5, 6, 7], (2, 8))
+    for model in (SeasonalNaive(), WeekdayMean()):
+        daily = model.daily_mean(shops.panel_of(sales), 21)
+        np.testing.assert_allclose(daily, np.tile([1, 2, 3, 4, 5, 6, 7], (2, 3)))
+
+
+def test_unavailable_days_are_left_out_and_never_count_as_zero() -> None:
+    stream = np.random.default_rng(4)
+    known_day = stream.random((3, 84)) > 0.4
+    sales = np.where(known_day, 5.0, 0.0)
+    for model in (WeekdayMean(), WindowMean(), Tsb()):
+        daily = model.daily_mean(shops.panel_of(sales, known_day), 7)
+        np.testing.assert_allclose(daily, 5.0, rtol=1e-3)
+
+
+def test_half_a_day_of_availability_counts_as_half_a_day() -> None:
+    sales = np.full((1, 56), 3.0)
+    panel = shops.panel_of(sales, np.full((1, 56), 0.5))
+    np.testing.assert_allclose(WindowMean().daily_mean(panel, 7), 6.0, rtol=1e-6)
+
+
+def test_tsb_follows_its_published_recursion() -> None:
+    sales = np.random.default_rng(2).poisson(0.3, 100)
+    model = Tsb(alpha=0.2, beta=0.1)
+    early = sales[:56]
+    chance, size = (early > 0).mean(), early[early > 0].mean()
+    for units in sales:
+        chance += 0.1 * ((units > 0) - chance)
+        if units > 0:
+            size += 0.2 * (units - size)
+    week = model.daily_mean(shops.panel_of(sales[None, :].astype(float)), 7)
+    assert week.mean() == pytest.approx(chance * size, rel=1e-5)
+
+
+def test_an_item_that_is_not_on_sale_yet_has_no_zeros_before_its_start() -> None:
+    history, static, _ = shops.frames(n_series=2, n_days=56)
+    history = history[(history["unique_id"] == "item-000") | (history["ds"] >= "2024-02-12")]
+    static["start"] = pd.to_datetime(["2024-01-01", "2024-02-12"])
+    panel = Panel.from_frames(history, static, cutoff="2024-02-25")
+    late = history[history["unique_id"] == "item-001"]
+    rate = WindowMean().daily_mean(panel, 7)[1].mean()
+    assert rate == pytest.approx(late["y"].sum() / 14, rel=1e-5)
+
+
+def test_weekday_profile_is_flat_for_a_short_past_and_averages_one() -> None:
+    np.testing.assert_array_equal(weekday_profile(shops.panel_of(np.ones((1, 10)))), np.ones(7))
+    assert weekday_profile(shops.panel()).mean() == pytest.approx(1.0)
+
+
+def test_lightgbm_sees_a_promotion_coming() -> None:
+    panel = shops.panel(n_series=100, n_days=168, grid=Grid(7))
+    promoted = panel.covariates["mailer"][:, panel.n_days] > 0
+    model = LightGBM(rounds=60, rows_in_leaf=50, learning_rate=0.1).fit(panel)
+    blind = LightGBM(rounds=60, rows_in_leaf=50, learning_rate=0.1).fit(panel.with_covariates([]))
+    rise = model.predict(Grid(7)).mean.sum(axis=1) / blind.predict(Grid(7)).mean.sum(axis=1)
+    assert rise[promoted].mean() > 1.4 * rise[~promoted].mean()
+    assert next(iter(model.importance())).startswith("mailer_ahead")
+
+
+def test_lightgbm_does_not_depend_on_the_number_of_threads() -> None:
+    panel = shops.panel()
+    one, two = (make("lightgbm", threads=threads, **QUICK["lightgbm"]).fit(panel) for threads in (1, 2))
+    assert one.predict(Grid(28)).mean.tobytes() == two.predict(Grid(28)).mean.tobytes()
