@@ -11,7 +11,7 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.alerts.services import raise_for_failed_job  # noqa: PLC0415 - models are loaded only now
-        from apps.jobs.services import on_failed  # noqa: PLC0415
+        from apps.alerts.services import raise_for_failed_job
+        from apps.jobs.services import on_failed
 
         on_failed(raise_for_failed_job)

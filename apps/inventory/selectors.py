@@ -15,6 +15,7 @@ from django.db.models import (
     DecimalField,
     ExpressionWrapper,
     F,
+    Min,
     OuterRef,
     Q,
     QuerySet,
@@ -38,7 +39,7 @@ OPEN_STATUSES = (Status.DRAFT, Status.APPROVED, *SENT_STATUSES)
 
 
 def _frame(query: str, **parameters: Any) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415 - the web process does not load it
+    import pandas as pd
 
     with connection.cursor() as cursor:
         cursor.execute(query, {"tenant": current_tenant_id(), **parameters})
@@ -169,8 +170,17 @@ _LINE_VALUE = ExpressionWrapper(F("quantity") * F("unit_cost"), _MONEY)
 _ZERO = Value(Decimal(0), _MONEY)
 
 
-def orders(*, status: str = "", supplier_id: int | None = None, search: str = "") -> QuerySet[PurchaseOrder]:
-    """Purchase orders, newest first, each with `line_count`, `money`, and the `units` and `units_received` of it."""
+SORTS = {"number": "pk", "supplier": "supplier__name", "money": "money", "expected": "expected_on",
+         "ordered": "ordered_on", "status": "status"}
+DEFAULT_SORT = "-number"
+
+
+def orders(*, status: str = "", supplier_id: int | None = None, search: str = "",
+           sort: str = DEFAULT_SORT) -> QuerySet[PurchaseOrder]:
+    """Purchase orders, the newest first unless `sort` (a key of SORTS, `-` before it for the largest first) says else.
+
+    Each has its `line_count` and `money`, and the `units` and `units_received` of it.
+    """
     found = PurchaseOrder.objects.filter(is_replay=False).select_related("supplier", "location")
     if status:
         found = found.filter(status=status)
@@ -182,7 +192,9 @@ def orders(*, status: str = "", supplier_id: int | None = None, search: str = ""
         line_count=Coalesce(_of_lines(Count("pk")), 0), money=Coalesce(_of_lines(Sum(_LINE_VALUE)), _ZERO),
         units=Coalesce(_of_lines(Sum("quantity")), _ZERO),
         units_received=Coalesce(_of_lines(Sum("received_quantity")), _ZERO))
-    return counted.order_by("-pk")
+    name = SORTS.get(sort.lstrip("-"), "pk")
+    by = F(name).desc(nulls_last=True) if sort.startswith("-") else F(name).asc(nulls_last=True)
+    return counted.order_by(by, "-pk")
 
 
 def _of_lines(aggregate: Aggregate) -> Subquery:
@@ -198,6 +210,24 @@ def order_counts() -> dict[str, int]:
 
 def order(order_id: int) -> PurchaseOrder | None:
     return orders().filter(pk=order_id).first()
+
+
+@dataclass(frozen=True)
+class Coming:
+    """What is still to come on open orders: how many lines, at what cost, and from which day on."""
+
+    lines: int
+    money: Decimal
+    next_on: dt.date | None
+
+
+def still_to_come() -> Coming:
+    """Over all orders that are not closed, drafts included."""
+    rest = ExpressionWrapper((F("quantity") - F("received_quantity")) * F("unit_cost"), _MONEY)
+    total = PurchaseOrderLine.objects.filter(
+        order__status__in=OPEN_STATUSES, order__is_replay=False, received_quantity__lt=F("quantity")).aggregate(
+        lines=Count("pk"), money=Coalesce(Sum(rest), _ZERO), next_on=Min("expected_on"))
+    return Coming(**total)
 
 
 @dataclass(frozen=True)
@@ -262,10 +292,16 @@ def order_rows(found: PurchaseOrder) -> Iterator[list[str]]:
     yield [_("Order"), _("Supplier"), _("SKU"), _("Title"), _("Quantity"), _("Unit cost"), _("Currency"), _("Amount"),
            _("Expected"), _("Received")]
     for line in order_lines(found.pk):
-        yield [found.number, found.supplier.name, line.item.sku, line.item.title, _plain(line.quantity),
+        yield [found.number, spreadsheet_text(found.supplier.name), spreadsheet_text(line.item.sku),
+               spreadsheet_text(line.item.title), _plain(line.quantity),
                _plain(line.unit_cost), found.currency, _plain(line.quantity * line.unit_cost),
                line.expected_on.isoformat(), _plain(line.received_quantity)]
 
 
 def _plain(number: Decimal) -> str:
     return f"{number.normalize():f}"
+
+
+def spreadsheet_text(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

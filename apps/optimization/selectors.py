@@ -238,7 +238,7 @@ ORDER BY 1
 
 def previous_lines(plan: Plan) -> pd.DataFrame:
     """A plan's lines as the next one is compared with them: the engine's columns of an earlier plan."""
-    import pandas as pd  # noqa: PLC0415 - the web process does not load it
+    import pandas as pd
 
     with connection.cursor() as cursor:
         cursor.execute(_PREVIOUS, {"tenant": current_tenant_id(), "plan": plan.pk})
@@ -253,7 +253,9 @@ def recommendation_rows(lines: QuerySet[Recommendation]) -> Iterator[list[str]]:
            _("Supplier's minimum"), _("Cash"), _("Kept from the last plan"), _("Assumed"), _("Simulated")]
     for line in lines.iterator(chunk_size=1000):
         units = line.waterfall["units"]
-        yield [line.item.sku, line.item.title, line.supplier.name, line.location.name, str(line.quantity),
+        names = map(inventory.spreadsheet_text, (line.item.sku, line.item.title, line.supplier.name,
+                                                 line.location.name))
+        yield [*names, str(line.quantity),
                str(line.unit_cost), str(line.quantity * line.unit_cost), f"{line.on_hand:g}", f"{line.on_order:g}",
                f"{line.mean_demand:.2f}", f"{line.days_of_cover:.1f}", _iso(line.stockout_on), _iso(line.order_by_on),
                _iso(line.arrives_on), str(line.avoided_lost_sales), str(line.net_gain), line.binding,

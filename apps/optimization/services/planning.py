@@ -133,8 +133,8 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
     terms: the catalog's terms_frame. positions: item_id, location_id, on_hand, origin. arrivals: item_id, location_id,
     date, quantity.
     """
-    import numpy as np  # noqa: PLC0415 - the web process loads no numeric library
-    import pandas as pd  # noqa: PLC0415
+    import numpy as np
+    import pandas as pd
 
     keys = pd.Series(paths.unique_ids.astype(str), dtype=object).str.split("/", expand=True)
     series = pd.DataFrame({"unique_id": paths.unique_ids.astype(str).astype(object)})
@@ -191,9 +191,9 @@ def _notes(items: pd.DataFrame, priced: pd.Series[bool]) -> tuple[Note, ...]:
 
 def _demand(paths: SamplePaths, items: pd.DataFrame, as_of: dt.date) -> Demand:
     """The forecast's paths from the planning day on; beyond its horizon the last week goes on repeating."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    from apps.optimization.engine.demand import DrawnDemand  # noqa: PLC0415
+    from apps.optimization.engine.demand import DrawnDemand
 
     late = (as_of - paths.run.as_of).days
     rows = items["row"].to_numpy(dtype=np.int64)
@@ -212,10 +212,10 @@ def _demand(paths: SamplePaths, items: pd.DataFrame, as_of: dt.date) -> Demand:
 
 def solve(*, inputs: Inputs) -> Solved:
     """Run the engine, and make what it says ready to save."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    from apps.optimization.engine import replenish  # noqa: PLC0415
-    from apps.optimization.engine.frames import ITEM_COLUMNS, Limits  # noqa: PLC0415
+    from apps.optimization.engine import replenish
+    from apps.optimization.engine.frames import ITEM_COLUMNS, Limits
 
     items = inputs.items
     settled = items["is_settled"].to_numpy(dtype=bool)
@@ -236,10 +236,10 @@ def solve(*, inputs: Inputs) -> Solved:
 
 
 def _lines(inputs: Inputs, plan: EnginePlan, settled: NDArray[Any]) -> pd.DataFrame:
-    import numpy as np  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415
+    import numpy as np
+    import pandas as pd
 
-    from apps.optimization.engine.frames import PARTS  # noqa: PLC0415
+    from apps.optimization.engine.frames import PARTS
 
     items, found = inputs.items, plan.lines
     margin = items["shortage_cost"].to_numpy()

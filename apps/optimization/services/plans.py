@@ -59,7 +59,7 @@ SELECT %(tenant)s, %(plan)s, line.item_id, line.location_id,
        CASE WHEN line.driver IS NULL THEN '{{}}'::jsonb ELSE jsonb_build_object(
            'driver', line.driver, 'before', line.previous_quantity, 'saves', line.change_saves) END, 'open'
 FROM saved_lines line ORDER BY line.net_gain DESC, line.item_id
-"""  # noqa: S608
+"""
 
 
 def request_plan(*, as_of: dt.date) -> Job:

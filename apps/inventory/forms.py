@@ -1,0 +1,45 @@
+"""What somebody typed on an order's page about goods that came in."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from apps.inventory.services import ReceivedLine
+
+PREFIX = "received-"
+
+
+class NotAQuantity(ValueError):
+    """What was typed is no quantity; the message says which."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The lines of one delivery, and the reference by which it counts once however often it is sent."""
+
+    lines: tuple[ReceivedLine, ...]
+    reference: str
+    is_whole: bool
+
+    @classmethod
+    def from_post(cls, data: QueryDict) -> Delivery:
+        reference = (data.get("reference", "").strip() or data.get("token", "") or uuid.uuid4().hex)[:80]
+        typed = {name.removeprefix(PREFIX): str(text).strip() for name, text in data.items() if name.startswith(PREFIX)}
+        lines = tuple(ReceivedLine(line_id=int(line_id), quantity=_quantity(text))
+                      for line_id, text in typed.items() if line_id.isdecimal() and text)
+        return cls(lines, reference, data.get("act") == "whole")
+
+
+def _quantity(text: str) -> Decimal:
+    try:
+        quantity = Decimal(text)
+    except InvalidOperation:
+        quantity = Decimal("NaN")
+    if not quantity.is_finite() or not 0 <= quantity < 10**11:
+        raise NotAQuantity(_("%(text)s is no quantity: give a number, 0 or more.") % {"text": text[:20]})
+    return round(quantity, 3)

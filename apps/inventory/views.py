@@ -1,0 +1,132 @@
+"""Purchase orders as people handle them: looked through, approved, sent, taken in, cancelled, printed."""
+
+from __future__ import annotations
+
+import csv
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.inventory import selectors, services
+from apps.inventory.forms import Delivery, NotAQuantity
+from apps.inventory.models import PurchaseOrder
+from apps.inventory.services import NotPossible
+from apps.tenants.access import ShopRequest, needs
+from apps.tenants.models import Permission
+
+PAGE = 50
+
+Status = PurchaseOrder.Status
+
+
+@require_safe
+@needs(Permission.READ)
+def orders(request: ShopRequest) -> HttpResponse:
+    """All orders, filtered by status, supplier and search."""
+    asked = request.GET
+    supplier = asked.get("supplier", "")
+    found = selectors.orders(status=asked.get("status", ""), search=asked.get("q", "").strip(),
+                             supplier_id=int(supplier) if supplier.isdecimal() else None,
+                             sort=asked.get("sort", selectors.DEFAULT_SORT))
+    counts = selectors.order_counts()
+    statuses = [(str(value), f"{label} ({counts[value]})") for value, label in Status.choices if value in counts]
+    return render(request, "inventory/orders.html", {
+        "page": Paginator(found, PAGE).get_page(asked.get("page")), "statuses": statuses, "counts": counts,
+        "today": request.tenant.today(), "default_sort": selectors.DEFAULT_SORT,
+        "coming": selectors.still_to_come()})
+
+
+def _found(pk: int) -> PurchaseOrder:
+    found = selectors.order(pk)
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_safe
+@needs(Permission.READ)
+def order(request: ShopRequest, pk: int) -> HttpResponse:
+    """One order: its lines, what came in, and its next step."""
+    found = _found(pk)
+    lines = list(selectors.order_lines(pk))
+    return render(request, "inventory/order.html", {
+        "order": found, "lines": lines, "receipts": selectors.receipts(pk)[:100], "today": request.tenant.today(),
+        "can_receive": found.status in selectors.SENT_STATUSES, "is_open": found.status in selectors.OPEN_STATUSES,
+        "token": uuid.uuid4().hex})
+
+
+@require_safe
+@needs(Permission.READ)
+def printable(request: ShopRequest, pk: int) -> HttpResponse:
+    """The order alone, as the supplier gets it on paper."""
+    return render(request, "inventory/print.html", {"order": _found(pk), "lines": selectors.order_lines(pk)})
+
+
+@require_safe
+@needs(Permission.READ)
+def export(request: ShopRequest, pk: int) -> HttpResponse:
+    """The order as a file for the supplier."""
+    found = _found(pk)
+    response = HttpResponse(content_type="text/csv; charset=utf-8",
+                            headers={"Content-Disposition": f'attachment; filename="{found.number}.csv"'})
+    csv.writer(response).writerows(selectors.order_rows(found))
+    return response
+
+
+def _changed(request: ShopRequest, pk: int, done: str, change: Callable[..., Any], **given: Any) -> HttpResponse:
+    _found(pk)
+    try:
+        change(order_id=pk, actor=request.user, **given)
+        messages.success(request, done)
+    except NotPossible as refusal:
+        messages.error(request, str(refusal))
+    return redirect("inventory:order", pk)
+
+
+@require_POST
+@needs(Permission.PLAN)
+def approve(request: ShopRequest, pk: int) -> HttpResponse:
+    """Approve a draft."""
+    return _changed(request, pk, _("Approved: it can go to the supplier."), services.approve_order)
+
+
+@require_POST
+@needs(Permission.PLAN)
+def send(request: ShopRequest, pk: int) -> HttpResponse:
+    """Mark an approved order as sent today."""
+    return _changed(request, pk, _("Marked as sent; its goods are expected from today on."), services.mark_sent,
+                    sent_on=request.tenant.today())
+
+
+@require_POST
+@needs(Permission.PLAN)
+def cancel(request: ShopRequest, pk: int) -> HttpResponse:
+    """Cancel what has not come in."""
+    return _changed(request, pk, _("Cancelled: nothing more is expected on it."), services.cancel_order,
+                    reason=request.POST.get("reason", "").strip()[:300])
+
+
+@require_POST
+@needs(Permission.PLAN)
+def receive(request: ShopRequest, pk: int) -> HttpResponse:
+    """Take in what came: some lines in part, or all that was still to come."""
+    try:
+        delivery = Delivery.from_post(request.POST)
+    except NotAQuantity as error:
+        messages.error(request, str(error))
+        return redirect("inventory:order", pk)
+    given = {"received_on": request.tenant.today(), "reference": delivery.reference}
+    if delivery.is_whole:
+        return _changed(request, pk, _("All of it is in stock now."), services.receive_rest, **given)
+    if not any(line.quantity for line in delivery.lines):
+        messages.warning(request, _("Say how much of a line came in first."))
+        return redirect("inventory:order", pk)
+    return _changed(request, pk, _("What came in is in stock now."), services.receive_lines, lines=delivery.lines,
+                    **given)

@@ -1,0 +1,43 @@
+"""What somebody ticked and typed on the plan's page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from apps.optimization.services import Choice
+
+
+class NotAQuantity(ValueError):
+    """A quantity that somebody typed is no whole number; the message says which."""
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """The lines that were ticked, the quantities that were typed, and the one reason given for them."""
+
+    line_ids: tuple[int, ...]
+    typed: dict[int, str]
+    reason: str
+    is_everything: bool
+
+    @classmethod
+    def from_post(cls, data: QueryDict) -> Ticked:
+        ids = tuple(int(value) for value in data.getlist("line") if value.isdecimal())
+        typed = {int(name.removeprefix("quantity-")): str(value).strip() for name, value in data.items()
+                 if name.startswith("quantity-") and name.removeprefix("quantity-").isdecimal()}
+        return cls(ids, typed, data.get("reason", "").strip(), data.get("everything") == "1")
+
+    def choices(self, line_ids: tuple[int, ...]) -> list[Choice]:
+        """The lines as they are wanted; one whose quantity was not typed is wanted as advised."""
+        return [Choice(recommendation_id=pk, quantity=self._quantity(pk), reason=self.reason) for pk in line_ids]
+
+    def _quantity(self, pk: int) -> int | None:
+        text = self.typed.get(pk, "")
+        if not text:
+            return None
+        if not text.isdecimal() or len(text) > 9:
+            raise NotAQuantity(_("%(text)s is no quantity: give a whole number.") % {"text": text[:20]})
+        return int(text)

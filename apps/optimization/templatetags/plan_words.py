@@ -1,0 +1,144 @@
+"""What a plan says of itself in words: which limit binds and with which figures, and why a quantity is what it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.translation import gettext as _
+
+from apps.tenants.templatetags.stockwright import money, money_round, units
+
+register = template.Library()
+
+MONEY = frozenset({"budget", "left_out", "wanted", "cheapest_line", "smallest_order", "minimum", "reachable", "gap"})
+EXACT_MONEY = frozenset({"cash_price"})
+
+
+def sentences() -> dict[str, str]:
+    """A sentence for each thing that a plan may say, with the names of its figures."""
+    return {
+        "no_items": _("There is nothing to plan: no item sells often enough to be forecast."),
+        "nothing_needed": _("Nothing needs ordering: stock and orders on their way cover what is expected to sell of "
+                            "all %(items)s items."),
+        "not_worth_a_lot": _("Of %(items)s items that could use a few units, none is worth the smallest lot it can be "
+                             "bought in."),
+        "budget_binds": _("Cash binds: %(budget)s leaves out orders worth %(left_out)s of %(wanted)s. One more unit of "
+                          "money would save %(cash_price)s."),
+        "budget_below_cheapest_line": _("The cash of %(budget)s is below the cheapest line: %(item)s for "
+                                        "%(cheapest_line)s."),
+        "moq_above_budget": _("The smallest order of %(items)s items costs more than the cash of %(budget)s; the first "
+                              "is %(item)s: %(moq)s units for %(smallest_order)s."),
+        "moq_above_maximum": _("The smallest order of %(items)s items is above the largest allowed; the first is "
+                               "%(item)s: %(moq)s against %(max_order_quantity)s units."),
+        "supplier_minimum_above_budget": _("%(supplier)s takes orders from %(minimum)s; the cash is %(budget)s."),
+        "supplier_minimum_unreachable": _("%(supplier)s takes orders from %(minimum)s; all its items at their largest "
+                                          "come to %(reachable)s."),
+        "supplier_minimum_not_worth": _("%(supplier)s takes orders from %(minimum)s; what is needed comes to "
+                                        "%(wanted)s, and filling it up would cost more than waiting."),
+        "supplier_minimum_topped_up": _("%(supplier)s takes orders from %(minimum)s; what was needed came to "
+                                        "%(wanted)s and was filled up."),
+        "gap": _("A better plan may save at most %(gap)s more."),
+        "decided": _("%(items)s items were decided on less than their ordering period ago: nothing more is advised for "
+                     "them until it is over."),
+        "without_price": _("%(items)s items have neither a cost nor a price, so nothing can be weighed for them: give "
+                           "one of the two."),
+        "without_margin": _("%(items)s items sell at or below their cost: running out of them costs nothing, so they "
+                            "are not ordered."),
+        "without_stock": _("Nobody has counted %(items)s of %(planned)s items: they are planned as if none were "
+                           "there."),
+        "without_supplier": _("%(items)s of %(planned)s items have no supplier: the shop's defaults stand in for their "
+                              "terms."),
+    }
+
+
+TONES = {
+    "nothing_needed": "circle-check", "decided": "clipboard-check", "supplier_minimum_topped_up": "truck",
+    "gap": "info-circle",
+}
+
+
+@register.filter
+def note_words(note: dict[str, Any], currency: str) -> str:
+    """A plan's note as a sentence."""
+    shown = {name: _figure(name, value, currency) for name, value in note["numbers"].items()}
+    return sentences()[note["code"]] % shown
+
+
+def _figure(name: str, value: Any, currency: str) -> str:
+    if name in EXACT_MONEY:
+        return money(value, currency)
+    if name in MONEY:
+        return money_round(value, currency) if abs(value) >= 100 else money(value, currency)
+    return str(value) if isinstance(value, str) else units(value)
+
+
+@register.filter
+def note_icon(note: dict[str, Any]) -> str:
+    return TONES.get(note["code"], "alert-triangle")
+
+
+def binding_words() -> dict[str, str]:
+    return {
+        "": _("nothing"), "pack": _("whole packs"), "moq": _("minimum quantity"),
+        "max_order_quantity": _("largest order"), "supplier_minimum": _("supplier's minimum"), "cash": _("cash"),
+        "kept": _("kept from the last plan"), "decided": _("decided lately"),
+    }
+
+
+@register.filter
+def binds(code: str) -> str:
+    """What kept a quantity from being the best one for its item alone."""
+    return binding_words().get(code, code)
+
+
+def assumption_words() -> dict[str, str]:
+    return {
+        "lead_time_days": _("lead time"), "lead_time_spread_days": _("spread of the lead time"),
+        "review_period_days": _("ordering period"), "unit_cost": _("unit cost"), "price": _("price"),
+        "on_hand": _("stock"), "terms": _("cost and terms"),
+    }
+
+
+@register.filter
+def names_of(codes: list[str]) -> str:
+    """Which figures of a line are assumed or simulated."""
+    return ", ".join(assumption_words().get(code, code) for code in codes)
+
+
+def parts() -> dict[str, tuple[str, str]]:
+    """The steps of a waterfall in their order: what each is called, and what it means."""
+    return {
+        "need": (_("Need"), _("Expected sales until the next order has come, less what is on hand and on order.")),
+        "buffer": (_("Buffer"), _("What chance is worth: lost margin against the cost of holding. May be below zero.")),
+        "pack_moq": (_("Pack and minimum"), _("Rounded to whole packs and the supplier's minimum quantity.")),
+        "supplier_minimum": (_("Supplier's minimum"), _("To reach the smallest order the supplier takes.")),
+        "cash": (_("Cash"), _("What the plan's cash does not allow.")),
+        "kept": (_("Kept"), _("The last plan's quantity stays: moving it would gain too little.")),
+        "decided": (_("Decided"), _("Somebody has decided on this line lately: nothing is ordered twice.")),
+    }
+
+
+@register.simple_tag
+def waterfall_rows(line: Any) -> list[dict[str, Any]]:
+    """A line's waterfall as rows: each part in units, in money and in what it saves, with its share of the widest.
+
+    Parts of zero are left out; the rows still add up exactly to the line's quantity.
+    """
+    found = line.waterfall["units"]
+    widest = max((abs(value) for value in found.values()), default=0) or 1
+    return [{"code": code, "label": label, "meaning": meaning, "units": found[code],
+             "money": line.waterfall["money"][code], "saves": line.waterfall["saves"][code],
+             "share": abs(found[code]) / widest, "tone": "primary" if found[code] > 0 else "danger"}
+            for code, (label, meaning) in parts().items() if found.get(code)]
+
+
+@register.simple_tag
+def typed_quantity(ticked: Any, line: Any) -> str:
+    """What stands in a line's quantity box: what somebody typed there, or what is advised."""
+    return (ticked.typed.get(line.pk) if ticked else None) or str(line.quantity)
+
+
+@register.simple_tag
+def is_ticked(ticked: Any, line: Any) -> bool:
+    return bool(ticked) and line.pk in ticked.line_ids

@@ -1,0 +1,165 @@
+"""The plan: what to buy, why exactly so much, and the decisions that turn it into orders."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.jobs import selectors as jobs
+from apps.optimization import selectors, services
+from apps.optimization.forms import NotAQuantity, Ticked
+from apps.optimization.models import Plan, Recommendation
+from apps.optimization.selectors import Totals
+from apps.optimization.services import ReasonMissing
+from apps.optimization.templatetags.plan_words import binding_words
+from apps.tenants.access import ShopRequest, needs
+from apps.tenants.models import Permission
+
+PAGE = 50
+EVERYTHING_AT_MOST = 20_000
+FILTERS = ("supplier", "q", "binds", "only", "sort", "page")
+
+
+class LinePaginator(Paginator):  # type: ignore[type-arg]
+    """Pages of lines that were already counted together with their totals."""
+
+    def __init__(self, lines: QuerySet[Recommendation], totals: Totals) -> None:
+        super().__init__(lines, PAGE)
+        self.totals = totals
+
+    @cached_property
+    def count(self) -> int:
+        return self.totals.lines
+
+
+def _lines(request: ShopRequest, plan: Plan | None) -> QuerySet[Recommendation]:
+    given = request.GET
+    supplier = given.get("supplier", "")
+    return selectors.open_recommendations(
+        plan=plan, supplier_id=int(supplier) if supplier.isdecimal() else None, search=given.get("q", "").strip(),
+        binding=given.get("binds", ""), only=given.get("only", ""), sort=given.get("sort", selectors.DEFAULT_SORT))
+
+
+def _query(request: ShopRequest) -> str:
+    kept = request.GET.copy()
+    for name in list(kept):
+        if name not in FILTERS:
+            del kept[name]
+    return kept.urlencode()
+
+
+@require_safe
+@needs(Permission.READ)
+def replenish(request: ShopRequest) -> HttpResponse:
+    """The plan that stands, line by line."""
+    return _page(request)
+
+
+def _page(request: ShopRequest, ticked: Ticked | None = None, error: str = "", status: int = 200) -> HttpResponse:
+    plan = selectors.current_plan()
+    lines = _lines(request, plan) if plan else Recommendation.objects.none()
+    found = selectors.totals(lines) if plan else Totals()
+    page = LinePaginator(lines, found).get_page(request.GET.get("page"))
+    bound, words = selectors.bindings_of(plan) if plan else {}, binding_words()
+    live = [view for view in jobs.live_jobs() if view.job.kind.startswith(("optimization.", "forecasting.forecast"))]
+    last = None if plan or live else jobs.latest_of_kind("optimization.plan") or jobs.latest_of_kind("sales.refresh")
+    context: dict[str, Any] = {
+        "plan": plan, "page": page, "totals": found, "ticked": ticked, "error": error, "query": _query(request),
+        "is_whole": not any(request.GET.get(name) for name in ("supplier", "q", "binds", "only")),
+        "suppliers": [(share.supplier_id, f"{share.name} ({share.lines})") for share in selectors.suppliers_of(plan)],
+        "bindings": [(code or "none", f"{words.get(code, code)} ({count})") for code, count in sorted(bound.items())],
+        "onlys": [("assumed", _("with assumed figures")), ("changed", _("changed since the last plan"))],
+        "live": live, "last": last, "as_of": request.tenant.today(), "default_sort": selectors.DEFAULT_SORT}
+    return render(request, "optimization/replenish.html", context, status=status)
+
+
+@require_safe
+@needs(Permission.READ)
+def line(request: ShopRequest, pk: int) -> HttpResponse:
+    """Why one line is what it is; within the plan's page, or on a page of its own."""
+    found = selectors.recommendation_by_id(pk)
+    if found is None or found.plan.is_replay:
+        raise Http404
+    context = {"line": found, "decision": selectors.decisions_of([found]).get(found.pk)}
+    return render(request, "optimization/_why.html" if request.htmx else "optimization/line.html", context)
+
+
+@require_POST
+@needs(Permission.PLAN)
+def decide(request: ShopRequest) -> HttpResponse:
+    """Approve or dismiss what is ticked; what cannot be done is said beside what was typed."""
+    ticked = Ticked.from_post(request.POST)
+    plan = selectors.current_plan()
+    ids = ticked.line_ids
+    if ticked.is_everything and plan:
+        ids = tuple(_lines(request, plan).values_list("pk", flat=True)[:EVERYTHING_AT_MOST])
+    back = f"{reverse('optimization:replenish')}?{_query(request)}".rstrip("?")
+    if not ids:
+        messages.warning(request, _("Tick the lines to decide on first."))
+        return redirect(back)
+    who = {"as_of": request.tenant.today(), "actor": request.user}
+    try:
+        if request.POST.get("act") == "dismiss":
+            decided = services.dismiss_many(recommendation_ids=ids, reason=ticked.reason, **who)  # type: ignore[arg-type]
+            done = ngettext("%(n)d line dismissed.", "%(n)d lines dismissed.", len(decided.decisions))
+        else:
+            decided = services.decide_many(choices=ticked.choices(ids), **who)  # type: ignore[arg-type]
+            done = ngettext("%(n)d line stands on a purchase order.", "%(n)d lines stand on purchase orders.",
+                            len(decided.decisions))
+    except (NotAQuantity, ReasonMissing) as error:
+        return _page(request, ticked, str(error), status=422)
+    if decided.decisions:
+        messages.success(request, done % {"n": len(decided.decisions)})
+    if decided.passed_over:
+        messages.warning(request, ngettext(
+            "%(n)d line was passed over: it was decided otherwise, or a newer plan replaced it.",
+            "%(n)d lines were passed over: they were decided otherwise, or a newer plan replaced them.",
+            decided.passed_over) % {"n": decided.passed_over})
+    if len(decided.order_ids) == 1:
+        return redirect("inventory:order", decided.order_ids[0])
+    return redirect("inventory:orders" if decided.order_ids else back)
+
+
+@require_POST
+@needs(Permission.PLAN)
+def replan(request: ShopRequest) -> HttpResponse:
+    """Ask for a plan with what is known now."""
+    services.request_plan(as_of=request.tenant.today())
+    messages.success(request, _("The plan is being made; this page shows how far it is."))
+    return redirect("optimization:replenish")
+
+
+class Echo:
+    """A file that gives back what is written to it."""
+
+    @staticmethod
+    def write(text: str) -> str:
+        return text
+
+
+def _csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
+    writer = csv.writer(Echo())
+    for row in rows:
+        yield writer.writerow(row)
+
+
+@require_safe
+@needs(Permission.READ)
+def export(request: ShopRequest) -> StreamingHttpResponse:
+    """The same lines as on the page, all of them, as a file."""
+    rows = selectors.recommendation_rows(_lines(request, selectors.current_plan()))
+    name = f"{request.tenant.slug}-plan-{request.tenant.today().isoformat()}.csv"
+    return StreamingHttpResponse(_csv_lines(rows), content_type="text/csv; charset=utf-8",
+                                 headers={"Content-Disposition": f'attachment; filename="{name}"'})

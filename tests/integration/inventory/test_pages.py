@@ -1,0 +1,114 @@
+"""Orders on screen: found, moved on, taken in by parts, printed; by planners, not by viewers or outsiders."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from apps.inventory import services
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockLevel
+from apps.tenants.scope import tenant_context
+from tests.integration.inventory.people import page, signed_in
+from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+from tests.integration.inventory.test_purchase_orders import open_orders, wanted
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop() -> Shop:
+    shop = make_shop(4, demo_date=MONDAY)
+    with tenant_context(shop.tenant.pk):
+        open_orders(wanted(shop, 0), wanted(shop, 1), wanted(shop, 2, supplier=1))
+    return shop
+
+
+def first_order(shop: Shop) -> PurchaseOrder:
+    with tenant_context(shop.tenant.pk):
+        order: PurchaseOrder = PurchaseOrder.objects.get(number="PO-2017-0001")
+        return order
+
+
+def step(client: Client, shop: Shop, way: str, /, **data: object) -> str:
+    order = first_order(shop)
+    response = client.post(f"/orders/{order.pk}/{way}/", data)
+    assert response.status_code == 302 and response.headers["Location"] == f"/orders/{order.pk}/"
+    return first_order(shop).status
+
+
+def test_orders_are_listed_filtered_and_found(shop: Shop) -> None:
+    client = signed_in(shop, "viewer")
+    text = page(client, "/orders/")
+    assert "PO-2017-0001" in text and "PO-2017-0002" in text and "Alder Foods" in text
+    assert "PO-2017-0002" not in page(client, "/orders/?q=alder&status=draft&sort=-money")
+    assert "No order fits these filters" in page(client, "/orders/?status=received")
+    assert "No orders yet" in page(signed_in(make_shop()), "/orders/")
+
+
+def test_an_order_goes_its_way_by_its_buttons(shop: Shop) -> None:
+    client = signed_in(shop)
+    text = page(client, f"/orders/{first_order(shop).pk}/")
+    assert "Approve" in text and "Mark as sent" not in text and "Comes in now" not in text
+    assert step(client, shop, "approve") == "approved"
+    assert step(client, shop, "send") == "sent"
+    text = page(client, f"/orders/{first_order(shop).pk}/")
+    assert "Comes in now" in text and "Take it all in" in text
+    with tenant_context(shop.tenant.pk):
+        line, _other = PurchaseOrderLine.objects.filter(order=first_order(shop)).order_by("pk")
+    typed = {f"received-{line.pk}": "4", "token": "the form's own"}
+    assert step(client, shop, "receive", **typed) == "partly_received"
+    assert step(client, shop, "receive", **typed) == "partly_received", "the same form sent twice counts once"
+    assert step(client, shop, "receive", **{f"received-{line.pk}": "99"}) == "partly_received"
+    assert step(client, shop, "receive", **{f"received-{line.pk}": "lots"}) == "partly_received"
+    with tenant_context(shop.tenant.pk):
+        assert StockLevel.objects.get(item=shop.items[0]).on_hand == 4
+    assert step(client, shop, "receive", act="whole") == "received"
+    with tenant_context(shop.tenant.pk):
+        assert [level.on_hand for level in StockLevel.objects.order_by("item_id")] == [6, 6]
+    assert "Cancel the order" not in page(client, f"/orders/{first_order(shop).pk}/")
+
+
+def test_what_cannot_be_done_is_said_and_an_order_is_cancelled_with_a_reason(shop: Shop) -> None:
+    client = signed_in(shop)
+    assert step(client, shop, "send") == "draft"
+    assert "Only an approved order can be sent" in page(client, f"/orders/{first_order(shop).pk}/")
+    assert step(client, shop, "cancel", reason="supplier closed") == "cancelled"
+    assert "supplier closed" in page(client, f"/orders/{first_order(shop).pk}/")
+
+
+def test_an_order_is_printed_and_exported(shop: Shop) -> None:
+    client, order = signed_in(shop, "viewer"), first_order(shop)
+    assert "Purchase order PO-2017-0001" in page(client, f"/orders/{order.pk}/print/")
+    rows = page(client, f"/orders/{order.pk}/export/").splitlines()
+    assert len(rows) == 3 and rows[1].startswith("PO-2017-0001,Alder Foods,sku-0,")
+
+
+def test_a_viewer_sees_no_button_and_every_change_is_refused(shop: Shop) -> None:
+    client, order = signed_in(shop, "viewer"), first_order(shop)
+    text = page(client, f"/orders/{order.pk}/")
+    assert "Item 0" in text and "Cancel the order" not in text and "/approve/" not in text
+    for act in ("approve", "send", "receive", "cancel"):
+        assert client.post(f"/orders/{order.pk}/{act}/").status_code == 403
+    assert first_order(shop).status == "draft"
+
+
+def test_an_outsider_finds_no_order_and_changes_none(shop: Shop) -> None:
+    client, order = signed_in(make_shop(), "owner"), first_order(shop)
+    for path in ("", "print/", "export/"):
+        assert client.get(f"/orders/{order.pk}/{path}").status_code == 404
+    for act in ("approve", "send", "cancel"):
+        assert client.post(f"/orders/{order.pk}/{act}/").status_code == 404
+    assert client.post(f"/orders/{order.pk}/receive/", {"act": "whole"}).status_code == 404
+    assert first_order(shop).status == "draft"
+
+
+def test_an_order_of_many_lines_asks_no_more_than_a_short_one() -> None:
+    shop = make_shop(60, demo_date=MONDAY)
+    with tenant_context(shop.tenant.pk):
+        [order_id] = set(open_orders(*[wanted(shop, place) for place in range(60)]).values())
+        services.approve_order(order_id=order_id, actor=None)
+        services.mark_sent(order_id=order_id, sent_on=MONDAY, actor=None)
+        services.receive_rest(order_id=order_id, received_on=MONDAY, reference="van", actor=None)
+    client = signed_in(shop)
+    for path in (f"/orders/{order_id}/", f"/orders/{order_id}/print/", f"/orders/{order_id}/export/"):
+        assert "Item 59" in page(client, path)

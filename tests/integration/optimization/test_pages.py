@@ -1,0 +1,150 @@
+"""The plan's page: everything can be looked at by all, decided on by planners, and no form loses what was typed."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from django.test import Client
+
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
+from apps.jobs.models import Job
+from apps.optimization.models import Decision, Recommendation
+from apps.tenants.scope import tenant_context
+from tests.integration.inventory.people import page, signed_in
+from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+from tests.integration.optimization.planned_shops import make_planned_shop, open_lines, run_plan
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop() -> Shop:
+    shop = make_planned_shop(6, demo_date=MONDAY)
+    run_plan(shop)
+    return shop
+
+
+def lines(shop: Shop) -> list[Recommendation]:
+    with tenant_context(shop.tenant.pk):
+        return open_lines()
+
+
+def decide(client: Client, query: str = "", /, **data: object) -> tuple[int, str]:
+    response = client.post(f"/replenish/decide/{query}", {"act": "approve", **data})
+    return response.status_code, response.headers.get("Location", "") or response.content.decode()
+
+
+def test_the_plan_is_shown_line_by_line_with_its_limits_and_changes(shop: Shop) -> None:
+    text = page(signed_in(shop), "/replenish/")
+    for item in shop.items:
+        assert str(item) in text
+    assert "Approve into orders" in text and "What limits this plan" in text and "This is the first plan." in text
+
+
+def test_a_shop_without_a_plan_is_told_what_is_missing() -> None:
+    assert "No plan yet" in page(signed_in(make_shop()), "/replenish/")
+
+
+def test_filters_search_and_order_are_in_the_address(shop: Shop) -> None:
+    client = signed_in(shop)
+    text = page(client, f"/replenish/?supplier={shop.suppliers[0].pk}")
+    assert "Item 0" in text and "Item 5" not in text
+    assert "Item 4" in page(client, "/replenish/?q=sku-4&sort=-money")
+    assert "No line fits these filters" in page(client, "/replenish/?q=nothing+of+the+kind")
+    page(client, "/replenish/?supplier=abc&sort=no_such_column&page=77&binds=none&only=assumed")
+
+
+def test_no_page_asks_more_when_the_plan_is_longer(shop: Shop) -> None:
+    other = make_planned_shop(60, demo_date=MONDAY)
+    run_plan(other)
+    assert "?page=2" in page(signed_in(other), "/replenish/")
+
+
+def test_why_a_line_is_what_it_is_opens_within_the_page_or_on_its_own(shop: Shop) -> None:
+    client, line = signed_in(shop, "viewer"), lines(shop)[0]
+    part = page(client, f"/replenish/{line.pk}/", HTTP_HX_REQUEST="true")
+    assert "<html" not in part and "To buy" in part and "Need" in part
+    assert "How it adds up" in page(client, f"/replenish/{line.pk}/")
+    assert client.get("/replenish/999999/").status_code == 404
+    assert signed_in(make_shop()).get(f"/replenish/{line.pk}/").status_code == 404
+
+
+def test_ticked_lines_are_approved_into_orders_once(shop: Shop) -> None:
+    client, found = signed_in(shop), lines(shop)
+    ticked = [line.pk for line in found]
+    assert decide(client, line=ticked) == (302, "/orders/")
+    assert decide(client, line=ticked)[0] == 302
+    with tenant_context(shop.tenant.pk):
+        assert (PurchaseOrder.objects.count(), PurchaseOrderLine.objects.count()) == (2, 6)
+        assert not open_lines()
+    assert "Everything is decided" in page(client, "/replenish/")
+
+
+def test_a_changed_quantity_needs_a_reason_and_keeps_what_was_typed_until_there_is_one(shop: Shop) -> None:
+    client, line = signed_in(shop), lines(shop)[0]
+    typed: dict[str, object] = {f"quantity-{line.pk}": str(line.quantity + 6), "line": [line.pk]}
+    status, text = decide(client, **typed)
+    assert status == 422 and "Say why" in text and f'value="{line.quantity + 6}"' in text and " checked" in text
+    for wrong in ("-3", "2.5", "many", "9" * 12):
+        status, text = decide(client, **{**typed, f"quantity-{line.pk}": wrong})
+        assert status == 422 and "is no quantity" in text
+    status, _location = decide(client, **typed, reason="a party")
+    assert status == 302
+    with tenant_context(shop.tenant.pk):
+        decision = Decision.objects.get()
+        assert (decision.kind, decision.quantity, decision.reason) == ("edited", line.quantity + 6, "a party")
+
+
+def test_dismissing_needs_a_reason_and_nothing_ticked_is_said(shop: Shop) -> None:
+    client, line = signed_in(shop), lines(shop)[0]
+    assert decide(client, line=[line.pk], act="dismiss")[0] == 422
+    assert decide(client, line=[line.pk], act="dismiss", reason="delisted") == (302, "/replenish/")
+    assert decide(client, "?q=sku-1") == (302, "/replenish/?q=sku-1")
+    with tenant_context(shop.tenant.pk):
+        assert Decision.objects.get().kind == "dismissed"
+
+
+def test_all_lines_that_a_filter_finds_are_approved_together(shop: Shop) -> None:
+    status, location = decide(signed_in(shop), f"?supplier={shop.suppliers[0].pk}", everything="1")
+    assert status == 302 and location.startswith("/orders/")
+    with tenant_context(shop.tenant.pk):
+        assert PurchaseOrderLine.objects.count() == 3
+        assert len(open_lines()) == 3
+
+
+def test_a_viewer_sees_no_button_and_every_change_is_refused(shop: Shop) -> None:
+    client, line = signed_in(shop, "viewer"), lines(shop)[0]
+    text = page(client, "/replenish/")
+    assert "Item 0" in text
+    assert "Approve into orders" not in text and 'name="line"' not in text and "Plan again" not in text
+    assert client.post("/replenish/decide/", {"line": [line.pk]}).status_code == 403
+    assert client.post("/replenish/plan/").status_code == 403
+    with tenant_context(shop.tenant.pk):
+        assert not Decision.objects.exists()
+
+
+def test_an_outsider_decides_on_nothing(shop: Shop) -> None:
+    client = signed_in(make_shop(), "owner")
+    decide(client, line=[lines(shop)[0].pk])
+    with tenant_context(shop.tenant.pk):
+        assert not Decision.objects.exists()
+    assert Client().get("/replenish/").status_code == 302
+
+
+def test_planning_again_is_a_job_whose_progress_the_page_shows(shop: Shop) -> None:
+    client = signed_in(shop)
+    assert client.post("/replenish/plan/").status_code == 302
+    job = Job.objects.get(tenant=shop.tenant, kind="optimization.plan", state="queued")
+    text = page(client, "/replenish/")
+    assert f'id="job-{job.pk}-progress"' in text and "Plan again" not in text
+
+
+def test_the_csv_holds_the_same_lines_with_plain_figures(shop: Shop) -> None:
+    text = page(signed_in(shop, "viewer"), f"/replenish/export/?supplier={shop.suppliers[1].pk}")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert {row["SKU"] for row in rows} == {"sku-3", "sku-4", "sku-5"}
+    for row in rows:
+        parts = ("Need", "Buffer", "Pack and minimum quantity", "Supplier's minimum", "Cash", "Kept from the last plan")
+        assert sum(int(row[part]) for part in parts) == int(row["Quantity"])
