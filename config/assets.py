@@ -50,8 +50,8 @@ def npm() -> str:
 
 def fetch() -> None:
     print("Fetching the front-end files ...", flush=True)
-    outcome = subprocess.run(
-        [npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"], cwd=CLONE, check=False)
+    quietly = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
+    outcome = subprocess.run([npm(), "ci", "--ignore-scripts", *quietly], cwd=CLONE, check=False)
     if outcome.returncode:
         sys.exit("npm could not fetch the packages of package-lock.json; the reason stands above.")
 

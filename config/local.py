@@ -307,8 +307,10 @@ class Supervisor:
         self.launch(service)
 
     def load(self, command: Sequence[str]) -> int:
-        process = subprocess.Popen([sys.executable, "manage.py", *command], cwd=CLONE, env=self.environment,
-                                   stdin=subprocess.DEVNULL, start_new_session=True)
+        # It speaks to a person here, in its own words: its log lines would stand between them.
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", *command], cwd=CLONE, env={**self.environment, "LOG_LEVEL": "WARNING"},
+            stdin=subprocess.DEVNULL, start_new_session=True)
         self.record(command[0], process.pid)
         return self.watch(until=process)
 
