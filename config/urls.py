@@ -9,6 +9,9 @@ urlpatterns = [
     path("api/", include("config.api")),
     path("", include("apps.portal.urls")),
     path("", include("apps.tenants.urls")),
+    path("", include("apps.optimization.urls")),
+    path("", include("apps.inventory.urls")),
+    path("", include("apps.alerts.urls")),
     path("jobs/", include("apps.jobs.urls")),
     path("demo/", include("apps.demo.urls")),
 ]
