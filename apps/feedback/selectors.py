@@ -1,10 +1,20 @@
-"""Verdicts as pages read them."""
+"""Verdicts as pages, judges and the loop's report read them."""
 
 from __future__ import annotations
 
 import datetime as dt
+import math
+from collections.abc import Iterable
+from typing import Any
 
-from apps.feedback.models import Judgement, Proof
+from django.db.models import Avg, Case, Count, F, FloatField, Max, Q, QuerySet, StdDev, Sum, Value, When
+from django.db.models.functions import Cast
+
+from apps.feedback.models import ForecastScore, Judgement, Outcome, Proof
+
+FEWEST_OVERRIDES = 20
+FIRST_WEEK = "week_1"
+WEEKS_SHOWN = 26
 
 
 def latest_proof(as_of: dt.date | None = None) -> Proof | None:
@@ -17,3 +27,178 @@ def latest_judgement(as_of: dt.date | None = None) -> Judgement | None:
     """The newest judgement, or the newest one made on or before `as_of`."""
     found = Judgement.objects.order_by("-as_of")
     return (found.filter(as_of__lte=as_of) if as_of else found).first()
+
+
+def scored_horizons(run_ids: Iterable[int]) -> set[tuple[int, str]]:
+    """Which horizons of some runs have been scored."""
+    return set(ForecastScore.objects.filter(run_id__in=list(run_ids), is_champion=True, segment_kind="all")
+               .values_list("run_id", "horizon"))
+
+
+def judged_recommendations() -> QuerySet[Outcome, int]:
+    return Outcome.objects.values_list("recommendation_id", flat=True)
+
+
+def scores(*, horizon: str = FIRST_WEEK, segment_kind: str = "all", segment: str = "") -> QuerySet[ForecastScore]:
+    """Scores of one stretch of the horizon, newest runs first."""
+    found = ForecastScore.objects.filter(horizon=horizon, segment_kind=segment_kind).select_related("run")
+    return (found.filter(segment=segment) if segment else found).order_by("-run__as_of", "run_id", "model")
+
+
+def rates(row: dict[str, Any]) -> dict[str, Any]:
+    """Sums of a score as rates: WAPE, bias, root mean square error, coverages."""
+    units, series = row["actual_units"], row["series"]
+    return {
+        "series": series, "units": units,
+        "wape": row["absolute_error"] / units if units else None, "bias": row["error"] / units if units else None,
+        "rmse": math.sqrt(row["squared_error"] / series) if series else None,
+        "pinball": row["pinball"] / units if units and row["pinball"] is not None else None,
+        "covered_80": row["covered_80"], "covered_95": row["covered_95"]}
+
+
+FIGURES = ("series", "actual_units", "absolute_error", "error", "squared_error", "pinball", "covered_80", "covered_95")
+
+
+def weekly_accuracy(as_of: dt.date | None = None, horizon: str = FIRST_WEEK) -> list[dict[str, Any]]:
+    """Week by week, newest first: how far the forecasts in use missed, beside the best simple model of that week.
+
+    A week has one forecast: the newest that was made for it, a real one before a replayed one.
+    """
+    found = scores(horizon=horizon, segment="all")
+    if as_of:
+        found = found.filter(run__as_of__lt=as_of)
+    by_run: dict[int, dict[str, Any]] = {}
+    for row in found.values("run_id", "run__as_of", "run__is_replay", "run__model", "model", "is_champion", *FIGURES):
+        told = by_run.setdefault(row["run_id"], {
+            "week": row["run__as_of"].isoformat(), "is_replay": row["run__is_replay"], "model": row["run__model"],
+            "run": row["run_id"], "models": {}})
+        told["models"][row["model"]] = rates(row)
+    weeks: dict[str, dict[str, Any]] = {}
+    for told in by_run.values():
+        monday = dt.date.fromisoformat(told["week"])
+        key = (monday - dt.timedelta(days=monday.weekday())).isoformat()
+        known = weeks.get(key)
+        if known is None or (known["is_replay"] and not told["is_replay"]):
+            weeks[key] = told
+    return [_beside_rival(told) for _, told in sorted(weeks.items(), reverse=True)][:WEEKS_SHOWN]
+
+
+def _beside_rival(told: dict[str, Any]) -> dict[str, Any]:
+    own = told["models"].get(told["model"], {})
+    rivals = {name: found for name, found in told["models"].items()
+              if name != told["model"] and found["wape"] is not None}
+    best = min(rivals, key=lambda name: float(rivals[name]["wape"]), default=None)
+    return {**told, **{name: own.get(name) for name in ("wape", "bias", "rmse", "series", "units", "covered_80",
+                                                       "covered_95")},
+            "rival": best, "rival_wape": rivals[best]["wape"] if best else None,
+            "is_better": bool(best and own.get("wape") is not None and own["wape"] < rivals[best]["wape"])}
+
+
+def champion_weeks(model: str, as_of: dt.date, count: int) -> list[dict[str, Any]]:
+    """The last weeks of real forecasts by a model, a week apart, newest first: the day of the forecast and its WAPE."""
+    rows = (scores(segment="all").filter(model=model, is_champion=True, run__is_replay=False, run__as_of__lt=as_of)
+            .values("run__as_of", "actual_units", "absolute_error"))
+    found: list[dict[str, Any]] = []
+    for row in rows[:60]:
+        day = row["run__as_of"]
+        if row["actual_units"] and (not found or (dt.date.fromisoformat(found[-1]["week"]) - day).days >= 7):
+            found.append({"week": day.isoformat(), "wape": row["absolute_error"] / row["actual_units"]})
+    return found[:count]
+
+
+def segment_accuracy(segment_kind: str, horizon: str = FIRST_WEEK) -> list[dict[str, Any]]:
+    """All scored weeks together, segment by segment: the forecasts in use and the simple models, most units first."""
+    rows = (ForecastScore.objects.filter(segment_kind=segment_kind, horizon=horizon).order_by()
+            .values("segment", "model", "is_champion").annotate(
+                actual=Sum("actual_units"), missed=Sum("absolute_error"), off=Sum("error")))
+    return _grouped(rows, "segment")
+
+
+def horizon_accuracy() -> list[dict[str, Any]]:
+    """All scored weeks together by how far ahead they were forecast."""
+    rows = (ForecastScore.objects.filter(segment_kind="all").order_by().values("horizon", "model", "is_champion")
+            .annotate(actual=Sum("actual_units"), missed=Sum("absolute_error"), off=Sum("error")))
+    return sorted(_grouped(rows, "horizon"), key=lambda row: str(row["name"]))
+
+
+def _grouped(rows: Iterable[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    groups: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        group = groups.setdefault(row[key], {"name": row[key], "units": 0.0, "wape": None, "bias": None, "rivals": {}})
+        wape, bias = ((row[name] / row["actual"] if row["actual"] else None) for name in ("missed", "off"))
+        if row["is_champion"]:
+            group |= {"units": row["actual"], "wape": wape, "bias": bias}
+        elif wape is not None:
+            group["rivals"][row["model"]] = wape
+    for group in groups.values():
+        best = min(group["rivals"], key=group["rivals"].get, default=None)
+        group |= {"rival": best, "rival_wape": group["rivals"].get(best),
+                  "is_better": bool(best and group["wape"] is not None and group["wape"] < group["rivals"][best])}
+    return sorted(groups.values(), key=lambda group: -group["units"])
+
+
+def calibration() -> list[dict[str, Any]]:
+    """How often sales of two weeks fell inside the bands, by model: weighed by series."""
+    rows = (ForecastScore.objects.filter(segment_kind="all", horizon="days_14", covered_80__isnull=False).order_by()
+            .values("model").annotate(n=Sum("series"), in_80=Sum(F("covered_80") * F("series")),
+                                      in_95=Sum(F("covered_95") * F("series")),
+                                      used=Max(Case(When(is_champion=True, then=Value(1)), default=Value(0)))))
+    return [{"model": row["model"], "points": [[0.8, row["in_80"] / row["n"]], [0.95, row["in_95"] / row["n"]]],
+             "is_champion": bool(row["used"])} for row in rows if row["n"]]
+
+
+OUTCOME_SUMS = {
+    "lines": Count("pk"), "demand_units": Sum("demand_units"), "served_units": Sum("served_units"),
+    "lost_units": Sum("lost_units"), "days_out": Sum("days_out"), "closing_units": Sum("closing_units"),
+    "days": Sum("recommendation__review_period_days"), "short": Count("pk", filter=Q(lost_units__gt=0)),
+    "over": Count("pk", filter=Q(closing_units__gt=4 * F("demand_units")) & Q(closing_units__gt=1)),
+    "followed_lines": Count("pk", filter=Q(followed=True)), "judged": Max("judged_through"),
+}
+
+
+def outcome_totals() -> list[dict[str, Any]]:
+    """What came of judged advice, real decisions and replayed plans apart."""
+    rows = Outcome.objects.order_by().values("recommendation__plan__is_replay").annotate(**OUTCOME_SUMS)
+    return [{"is_replay": row["recommendation__plan__is_replay"], **_outcome_rates(row)} for row in rows]
+
+
+def plan_outcomes(*, is_replay: bool) -> list[dict[str, Any]]:
+    """What came of judged advice, plan by plan, newest first."""
+    rows = (Outcome.objects.filter(recommendation__plan__is_replay=is_replay).order_by("-recommendation__plan__as_of")
+            .values("recommendation__plan_id", "recommendation__plan__as_of", "recommendation__plan__lines",
+                    "recommendation__plan__money", "recommendation__plan__status").annotate(**OUTCOME_SUMS))
+    return [{"plan": row["recommendation__plan_id"], "week": row["recommendation__plan__as_of"].isoformat(),
+             "ordered_lines": row["recommendation__plan__lines"], "money": float(row["recommendation__plan__money"]),
+             "status": row["recommendation__plan__status"], **_outcome_rates(row)} for row in rows[:WEEKS_SHOWN]]
+
+
+def _outcome_rates(row: dict[str, Any]) -> dict[str, Any]:
+    demand, days = row["demand_units"] or 0.0, row["days"] or 0.0
+    return {
+        "lines": row["lines"], "demand_units": demand, "served_units": row["served_units"] or 0.0,
+        "lost_units": row["lost_units"] or 0.0, "closing_units": row["closing_units"] or 0.0,
+        "fill_rate": (row["served_units"] or 0.0) / demand if demand else None,
+        "days_out_share": (row["days_out"] or 0) / days if days else None, "short_lines": row["short"],
+        "over_lines": row["over"], "followed_lines": row["followed_lines"],
+        "judged_through": row["judged"].isoformat() if row["judged"] else None}
+
+
+def forecast_value_added() -> dict[str, Any]:
+    """What changing the advice was worth in money, with its 95 % interval; nothing is told under 20 changes."""
+    found = Outcome.objects.filter(override_gain__isnull=False).aggregate(
+        n=Count("pk"), mean=Avg(Cast("override_gain", FloatField())),
+        spread=StdDev(Cast("override_gain", FloatField()), sample=True),
+        helped=Count("pk", filter=Q(override_gain__gt=0)))
+    n = found["n"]
+    if n < FEWEST_OVERRIDES:
+        return {"n": n, "is_told": False, "needed": FEWEST_OVERRIDES}
+    reach = _student_975(n - 1) * (found["spread"] or 0.0) * math.sqrt(n)
+    gain = found["mean"] * n
+    return {"n": n, "is_told": True, "gain": gain, "low": gain - reach, "high": gain + reach, "helped": found["helped"]}
+
+
+def _student_975(freedom: int) -> float:
+    """The 97.5 % point of Student's t by Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5)."""
+    z = 1.959964
+    return (z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+            + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from apps.forecasting.engine.grid import Grid
 
 DEMAND = "demand"  # what the registry's versions predict
+CATEGORY_LEVELS = 2  # of the path: finer kinds have too few items to learn from, or to compare models on
 LEAD_SPREADS = 2.0  # a delivery may be late by this many standard deviations and still lie within the forecast
 
 
@@ -51,13 +53,13 @@ class History:
 
     def grid(self) -> Grid:
         """28 days and then weeks, as far as the longest lead time and review period ask for, up to 26 weeks."""
-        from apps.forecasting.engine.grid import Grid  # noqa: PLC0415 - NumPy stays out of the web process
+        from apps.forecasting.engine.grid import Grid
 
         return Grid.covering(self.protection_days)
 
     def panel(self, grid: Grid | None = None) -> Panel:
         """All planned series side by side, known through the day before `as_of`."""
-        from apps.forecasting.engine.base import Panel  # noqa: PLC0415
+        from apps.forecasting.engine.base import Panel
 
         return Panel.from_frames(self.history, self.static, self.covariates, known_ahead=self.known_ahead,
                                  cutoff=self.known_through, grid=grid or self.grid(), country=self.country)
@@ -65,7 +67,7 @@ class History:
 
 def known_history(as_of: dt.date) -> History:
     """Read everything that a forecast on the morning of `as_of` may use, of the tenant in scope."""
-    import numpy as np  # noqa: PLC0415 - NumPy stays out of the web process
+    import numpy as np
 
     frames = sales.demand_frame(as_of)
     terms = catalog.terms_frame()
@@ -73,12 +75,31 @@ def known_history(as_of: dt.date) -> History:
     terms = terms[terms["item_id"].isin(planned)]
     first_on, _last_on = sales.history_range()
     covered = terms["lead_time_days"] + LEAD_SPREADS * terms["lead_time_spread_days"] + terms["review_period_days"]
+    kinds = frames.static["category"].astype(str).str.split(" > ").str[:CATEGORY_LEVELS].str.join(" > ")
     return History(
-        as_of=as_of, history=frames.history, static=frames.static, covariates=frames.covariates,
+        as_of=as_of, history=frames.history, static=frames.static.assign(category=kinds), covariates=frames.covariates,
         known_ahead=tuple(frames.known_ahead), country=tenant_by_id(current_tenant_id()).country or None,
         protection_days=int(np.ceil(covered.max())) if len(covered) else 0,
         active_items=catalog.items().filter(status="active").count(),
         has_sales=first_on is not None and first_on < as_of)
+
+
+def data_fingerprint(panel: Panel) -> str:
+    """A digest of everything a model is shown: the same data gives the same, one changed sale another."""
+    import numpy as np
+
+    from apps.forecasting.engine import frames
+
+    digest = hashlib.sha256()
+    for array in (panel.ids, panel.dates.astype(np.int64), panel.y, panel.available):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for name in sorted(panel.covariates):
+        digest.update(name.encode() + np.ascontiguousarray(panel.covariates[name]).tobytes())
+    for column in (*frames.STATIC_LABELS, frames.PRICE):
+        values = panel.prices() if column == frames.PRICE else panel.labels(column)
+        digest.update(column.encode() + values.tobytes())
+    digest.update(repr((sorted(panel.known_ahead), panel.country)).encode())
+    return digest.hexdigest()
 
 
 def runs(*, is_replay: bool = False) -> QuerySet[ForecastRun]:
@@ -125,7 +146,7 @@ class DemandPaths:
 
     def rows(self, unique_ids: Sequence[str]) -> NDArray[Any]:
         """The rows of some series, -1 for one that was not forecast."""
-        import numpy as np  # noqa: PLC0415 - stays out of the web process
+        import numpy as np
 
         return np.array([self.row_of.get(str(name), -1) for name in unique_ids], dtype=np.int64)
 
@@ -137,11 +158,11 @@ class DemandPaths:
 
 def demand_paths(run: ForecastRun, item_id: int | None = None) -> DemandPaths:
     """The sample paths of a saved run: of all series, or of one item's alone."""
-    import numpy as np  # noqa: PLC0415 - stays out of the web process
+    import numpy as np
 
-    from apps.forecasting.adapters import binary_copy  # noqa: PLC0415
-    from apps.forecasting.engine.forecast import Forecast  # noqa: PLC0415
-    from apps.forecasting.engine.grid import Grid  # noqa: PLC0415
+    from apps.forecasting.adapters import binary_copy
+    from apps.forecasting.engine.forecast import Forecast
+    from apps.forecasting.engine.grid import Grid
 
     grid = Grid(days=run.days, weeks=run.weeks)
     layout = {"item_id": ("bigint", 0), "location_id": ("bigint", 0), "mean": ("float8[]", grid.n_steps),
@@ -242,7 +263,7 @@ def newest_series() -> QuerySet[SeriesForecast]:
 
 def model_in_use(as_of: dt.date | None = None) -> str:
     """The name of the engine's model that forecasts are made with: the champion's, else the newest forecast's."""
-    from apps.forecasting.engine.models import FALLBACK  # noqa: PLC0415 - NumPy stays out of the web process
+    from apps.forecasting.engine.models import FALLBACK
 
     champion = registry.champion(DEMAND)
     if champion is not None:

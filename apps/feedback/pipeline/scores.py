@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from apps.forecasting.engine import models
@@ -52,32 +54,24 @@ def due_horizons(days_known: int) -> list[str]:
     return [name for name, (_, end) in HORIZONS.items() if end <= days_known]
 
 
-def sums(panel: Panel, first: int, days: int) -> Floats:
-    """Units sold in `days` days from the panel's column `first` on [n]; NaN where the item was not wholly available."""
-    window = slice(first, first + days)
-    known = (panel.available[:, window] == 1).all(axis=1)
-    return np.where(known, panel.sales[:, window].sum(axis=1, dtype=np.float64), np.nan)
-
-
-def rows(forecast: Forecast, now: Panel, segments: Segments, horizons: list[str]) -> list[dict[str, Any]]:
+def rows(forecast: Forecast, sold: Floats, segments: Segments, horizons: list[str]) -> list[dict[str, Any]]:
     """Scores of one forecast: a row for each horizon and segment, all but run, model and date of ForecastScore.
 
-    now: what has happened since, with the forecast's series in the forecast's order. A series whose item could not be
-    bought throughout the horizon is left out: what it would have sold is not known.
+    sold: units on each day from the day after the forecast's cutoff on [n, days], in the forecast's order; NaN where
+    unknown. A series with an unknown day in a horizon is left out there: what it would have sold is not known.
     """
-    first = int((forecast.cutoff - now.dates[0]).astype(np.int64)) + 1
     daily = forecast.daily_mean
     found = []
     for horizon in horizons:
         start, end = HORIZONS[horizon]
         mean = daily[:, start:end].sum(axis=1, dtype=np.float64)
-        actual = sums(now, first + start, end - start)
+        actual = sold[:, start:end].sum(axis=1)
         variance = forecast.variance_of(mean)
         seen = np.nan_to_num(actual)
         loss = pinball(seen, negative_binomial_quantiles(mean, variance, LEVELS))
         figures = {
-            "actual_units": actual, "absolute_error": np.abs(mean - actual), "error": mean - actual,
-            "squared_error": (mean - actual) ** 2, "pinball": loss,
+            "actual_units": seen, "absolute_error": np.abs(mean - seen), "error": mean - seen,
+            "squared_error": (mean - seen) ** 2, "pinball": loss,
             "covered_80": inside_band(seen, mean, variance, 0.8), "covered_95": inside_band(seen, mean, variance, 0.95)}
         found += [{"horizon": horizon, **row} for row in by_segment(figures, segments, np.isfinite(actual))]
     return found
@@ -104,6 +98,18 @@ def rival_forecasts(then: Panel) -> dict[str, Forecast]:
     return {name: models.make(name).fit(then).predict(grid) for name in models.RIVALS}
 
 
-def wape(row: Mapping[str, float]) -> float | None:
-    """Absolute errors as a share of what was sold; None where nothing was."""
-    return row["absolute_error"] / row["actual_units"] if row["actual_units"] > 0 else None
+def sold_matrix(unique_ids: NDArray[np.str_], units: pd.DataFrame, since: dt.date, until: dt.date,
+                unknown: list[dt.date]) -> Floats:
+    """What series sold on each day from `since` to before `until` [n, days]; NaN on the days in `unknown`.
+
+    units: item_id, location_id, date, units (`sales.selectors.units_frame`); a day without a row is a day without sale.
+    """
+    names = units["item_id"].astype(str) + "/" + units["location_id"].astype(str)
+    place = pd.Index(unique_ids.astype(object)).get_indexer(pd.Index(names.astype(object)))
+    column = ((pd.to_datetime(units["date"]) - pd.Timestamp(since)).dt.days).to_numpy()
+    days = (until - since).days
+    here = (place >= 0) & (column >= 0) & (column < days)
+    sold = np.zeros((len(unique_ids), days))
+    sold[place[here], column[here]] = units["units"].to_numpy(dtype=np.float64)[here]
+    sold[:, [(day - since).days for day in unknown if since <= day < until]] = np.nan
+    return sold

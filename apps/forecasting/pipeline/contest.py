@@ -18,7 +18,7 @@ from apps.forecasting.engine.backtest import BacktestResult, ablation, backtest,
 from apps.forecasting.engine.base import Forecaster, Panel
 from apps.forecasting.engine.selection import FEWEST_CUTOFFS, Verdict, choose_champion
 from apps.forecasting.pipeline import report
-from apps.forecasting.pipeline.night import data_fingerprint, require_sales
+from apps.forecasting.pipeline.night import require_sales
 from apps.forecasting.selectors import History
 from apps.jobs.running import GiveUp, Part, Running
 from apps.registry import selectors as registry
@@ -157,7 +157,7 @@ def save(running: Running, contest: Contest) -> dict[str, Any]:
     verdict, as_of = contest.verdict, contest.known.as_of
     told = report.build(contest.result, verdict, contest.panel, contest.ablation, contest.watch.seconds)
     items = report.items(contest.result, verdict)
-    fingerprint = data_fingerprint(contest.panel)
+    fingerprint = selectors.data_fingerprint(contest.panel)
     with tenant_context(running.tenant_id):
         running.hold()
         versions = {
@@ -210,5 +210,5 @@ def backtest_lstm_tenant(running: Running) -> dict[str, Any]:
         services.challenge(reason=_("Trained, and scored at one origin: too few to be promoted by the rule."),
                            version=services.register_model(
                                model=model, metrics=row["metrics"],
-                               lineage=lineage(model, known, data_fingerprint(panel), running.job_id)))
+                               lineage=lineage(model, known, selectors.data_fingerprint(panel), running.job_id)))
     return {"backtest": contest.pk, "metrics": row["metrics"], "seconds": watch.seconds}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import time
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from apps.alerts import services as alerts
 from apps.forecasting import selectors, services
-from apps.forecasting.engine import frames, models
+from apps.forecasting.engine import models
 from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
 from apps.forecasting.engine.base import ArtifactError, Forecast, Grid, Panel
 from apps.forecasting.engine.frames import NotEnoughHistory
@@ -39,7 +38,7 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     require_sales(known)
     grid = known.grid()
     panel = known.panel(grid)
-    fingerprint = data_fingerprint(panel)
+    fingerprint = selectors.data_fingerprint(panel)
     if panel.n_series:
         forecast, note, used = forecast_panel(panel, grid, version, files, running)
     else:
@@ -127,17 +126,3 @@ def nothing(known: History, grid: Grid) -> Forecast:
 def items_of(panel: Panel) -> int:
     """How many items the panel's series are of."""
     return len(np.unique(np.char.partition(panel.ids, "/")[:, 0])) if panel.n_series else 0
-
-
-def data_fingerprint(panel: Panel) -> str:
-    """A digest of everything a model is shown: the same data gives the same, one changed sale another."""
-    digest = hashlib.sha256()
-    for array in (panel.ids, panel.dates.astype(np.int64), panel.y, panel.available):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    for name in sorted(panel.covariates):
-        digest.update(name.encode() + np.ascontiguousarray(panel.covariates[name]).tobytes())
-    for column in (*frames.STATIC_LABELS, frames.PRICE):
-        values = panel.prices() if column == frames.PRICE else panel.labels(column)
-        digest.update(column.encode() + values.tobytes())
-    digest.update(repr((sorted(panel.known_ahead), panel.country)).encode())
-    return digest.hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,6 +34,14 @@ def forecast_of(panel: Panel, cutoff_column: int, mean: float) -> Forecast:
                     day_dispersion=np.zeros(n, dtype=np.float32), weekday_profile=np.ones(7, dtype=np.float32))
 
 
+def after(now: Panel, cutoff_column: int) -> np.ndarray:
+    return np.where(now.available == 1, now.sales, np.nan)[:, cutoff_column + 1:].astype(float)
+
+
+def wape(row: dict[str, float]) -> float:
+    return row["absolute_error"] / row["actual_units"]
+
+
 def pick(rows: list[dict[str, object]], horizon: str, kind: str, segment: str) -> dict[str, float]:
     [row] = [row for row in rows if (row["horizon"], row["segment_kind"], row["segment"]) == (horizon, kind, segment)]
     return row  # type: ignore[return-value]
@@ -42,20 +52,20 @@ def test_errors_are_those_of_sums_counted_from_the_day_after_the_cutoff() -> Non
     units[:, 10:17] = [[1], [2], [4]]  # the week after column 9
     units[:, 17:] = 3
     now = panel_of(units)
-    rows = scores.rows(forecast_of(now, 9, 2.0), now, scores.Segments.of(now), ["week_1", "week_2"])
+    rows = scores.rows(forecast_of(now, 9, 2.0), after(now, 9), scores.Segments.of(now), ["week_1", "week_2"])
     first = pick(rows, "week_1", "all", "all")
     assert first["actual_units"] == pytest.approx(7 + 14 + 28)
     assert first["absolute_error"] == pytest.approx(7 + 0 + 14)
     assert first["error"] == pytest.approx(7 - 14)
     assert first["squared_error"] == pytest.approx(49 + 196)
-    assert scores.wape(first) == pytest.approx(21 / 49)
+    assert wape(first) == pytest.approx(21 / 49)
     assert pick(rows, "week_2", "all", "all")["error"] == pytest.approx(-3 * 7)
 
 
 def test_segments_add_up_to_all() -> None:
     drawn = np.random.default_rng(5)
     now = panel_of(drawn.poisson(2.0, (3, 60)).astype(float))
-    rows = scores.rows(forecast_of(now, 20, 1.7), now, scores.Segments.of(now), scores.due_horizons(28))
+    rows = scores.rows(forecast_of(now, 20, 1.7), after(now, 20), scores.Segments.of(now), scores.due_horizons(28))
     for horizon in scores.HORIZONS:
         everything = pick(rows, horizon, "all", "all")
         for kind in ("category", "abc"):
@@ -70,7 +80,7 @@ def test_what_could_not_be_bought_is_not_held_against_a_forecast() -> None:
     available = np.ones_like(units)
     available[1, 12] = 0  # one day of the first week
     now = panel_of(units, available)
-    rows = scores.rows(forecast_of(now, 9, 5.0), now, scores.Segments.of(now), ["week_1", "week_2"])
+    rows = scores.rows(forecast_of(now, 9, 5.0), after(now, 9), scores.Segments.of(now), ["week_1", "week_2"])
     assert pick(rows, "week_1", "all", "all")["series"] == 1
     assert pick(rows, "week_2", "all", "all")["series"] == 2
 
@@ -82,8 +92,8 @@ def test_bands_of_a_true_forecast_cover_as_often_as_they_say() -> None:
     ids = np.array([f"{i:05d}/1" for i in range(n)])
     now = Panel(ids=ids, dates=np.datetime64("2017-01-02") + np.arange(30), y=units.astype(np.float32),
                 available=np.ones_like(units, dtype=np.float32), static=pd.DataFrame({"unique_id": ids}))
-    rows = scores.rows(forecast_of(now, 9, 3.0), now, scores.Segments({"all": np.full(n, "all")}), ["days_14"])
-    [row] = rows
+    everyone = scores.Segments({"all": np.full(n, "all")})
+    [row] = scores.rows(forecast_of(now, 9, 3.0), after(now, 9), everyone, ["days_14"])
     assert row["covered_80"] == pytest.approx(0.80, abs=0.02)
     assert row["covered_95"] == pytest.approx(0.95, abs=0.01)
 
@@ -109,3 +119,12 @@ def test_rivals_know_nothing_after_their_cutoff() -> None:
     again = panel_of(poisoned).upto(panel_of(units).dates[99])
     for name, forecast in scores.rival_forecasts(then).items():
         np.testing.assert_array_equal(forecast.mean, scores.rival_forecasts(again)[name].mean)
+
+
+def test_sales_stand_on_their_days_and_unknown_days_are_not_zeros() -> None:
+    day = dt.date(2017, 12, 4)
+    units = pd.DataFrame({"item_id": [7, 7, 9, 8], "location_id": [1, 1, 1, 1], "units": [2.0, 3.0, 5.0, 1.0],
+                          "date": [day, day + dt.timedelta(days=2), day + dt.timedelta(days=1), day]})
+    sold = scores.sold_matrix(np.array(["9/1", "7/1", "6/1"]), units, day, day + dt.timedelta(days=4),
+                              [day + dt.timedelta(days=3), day + dt.timedelta(days=30)])
+    np.testing.assert_array_equal(sold, [[0, 5, 0, np.nan], [2, 0, 3, np.nan], [0, 0, 0, np.nan]])

@@ -1,0 +1,191 @@
+"""One evening's verdict: forecasts against what happened, decisions against outcomes, overrides against the model."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from django.utils.translation import gettext as _
+
+from apps.alerts import services as alerts
+from apps.catalog import selectors as catalog
+from apps.feedback import selectors, services
+from apps.feedback.pipeline import scores, words
+from apps.feedback.pipeline.replay import save_scores
+from apps.feedback.pipeline.world import stock_outcomes
+from apps.forecasting import selectors as forecasting
+from apps.forecasting import services as forecasts
+from apps.inventory import selectors as inventory
+from apps.jobs.running import Running
+from apps.optimization import selectors as optimization
+from apps.sales import selectors as sales
+from apps.tenants.scope import current_tenant_id, tenant_context
+from apps.tenants.selectors import tenant_by_id
+
+if TYPE_CHECKING:
+    from apps.forecasting.models import ForecastRun
+
+LOOK_BACK_DAYS = scores.SCORED_DAYS + 7
+DECISION_DAYS = 150  # how long a decision waits for its outcome: the longest lead time and review period
+STOCK_DAYS_BEFORE = 60  # before the first decision, to know what stood on the shelf then
+DRIFT_CODE = "accuracy.drift"
+DRIFT_WEEKS = 2
+
+
+def judge_tenant(running: Running) -> dict[str, Any]:
+    """Judge what has come due by the day asked for; judged again, it says the same."""
+    started = time.perf_counter()
+    as_of = dt.date.fromisoformat(running.input["as_of"])
+    scored = score_due_runs(running, as_of)
+    running.progress(0.8, _("Judging what came of decisions"))
+    judged = judge_decisions(running, as_of)
+    running.progress(0.95, _("Putting the verdict into words"))
+    with tenant_context(running.tenant_id):
+        running.hold()
+        drift = look_for_drift(as_of)
+        report = {"scored": scored, "judged": judged, "drift": drift, "accuracy": selectors.weekly_accuracy(as_of),
+                  "outcomes": selectors.outcome_totals(), "overrides": selectors.forecast_value_added()}
+        report["words"] = words.of_report(report)
+        judgement = services.save_judgement(as_of=as_of, report=report, seconds=time.perf_counter() - started)
+    return {"judgement": judgement.pk, "runs_scored": scored, "decisions_judged": judged, "drift": drift["state"],
+            "words": report["words"]}
+
+
+def due_runs(as_of: dt.date) -> list[tuple[ForecastRun, list[str]]]:
+    """The newest forecast of each recent day with the horizons that have wholly happened since and are not scored."""
+    recent = forecasting.runs().filter(as_of__gte=as_of - dt.timedelta(days=LOOK_BACK_DAYS), as_of__lt=as_of,
+                                       series__gt=0)
+    newest: dict[dt.date, ForecastRun] = {}
+    for run in recent:
+        newest.setdefault(run.as_of, run)
+    done = selectors.scored_horizons([run.pk for run in newest.values()])
+    found = []
+    for run in newest.values():
+        due = [name for name in scores.due_horizons((as_of - run.as_of).days) if (run.pk, name) not in done]
+        if due:
+            found.append((run, due))
+    return found
+
+
+def score_due_runs(running: Running, as_of: dt.date) -> int:
+    """Score each forecast of which a further week has happened, beside the simple models; how many that were."""
+    with tenant_context(running.tenant_id):
+        due = due_runs(as_of)
+        units = sales.units_frame(as_of - dt.timedelta(days=LOOK_BACK_DAYS), as_of) if due else None
+        unknown = sales.gap_days(as_of)
+    for place, (run, horizons) in enumerate(due):
+        running.progress(0.05 + 0.75 * place / len(due), _("Scoring the forecast of %(day)s") % {"day": run.as_of})
+        with tenant_context(running.tenant_id):
+            known = forecasting.known_history(run.as_of)
+            paths = forecasting.demand_paths(run)
+        panel = known.panel()
+        if not panel.n_series or units is None:
+            continue
+        until = min(as_of, run.as_of + dt.timedelta(days=scores.SCORED_DAYS))
+        sold = scores.sold_matrix(panel.ids, units, run.as_of, until, unknown)
+        save_scores(running, paths, panel, horizons, sold, until - dt.timedelta(days=1))
+    return len(due)
+
+
+def judge_decisions(running: Running, as_of: dt.date) -> int:
+    """Judge the decisions whose time is over: what was asked for, served and lost, and what an edit was worth."""
+    with tenant_context(running.tenant_id):
+        lines = decided_lines(as_of)
+        if lines.empty:
+            return 0
+        first = lines["planned_on"].min() - dt.timedelta(days=STOCK_DAYS_BEFORE)
+        moved = inventory.stock_days_frame(first, as_of - dt.timedelta(days=1))
+        rate = catalog.planning_defaults().holding_cost_rate
+    wanted, served, closing, rows = stock_matrices(lines, moved, first, as_of)
+    planned = np.array([(day - first).days for day in lines["planned_on"]], dtype=np.int64)
+    found = stock_outcomes(lines, rows, planned, wanted, served, closing)
+    found["judged_through"] = [first + dt.timedelta(days=int(end)) for end in found.pop("end")]
+    found["override_gain"] = override_gain(found, rate)
+    judged = 0
+    for plan_id, part in found.groupby("plan_id"):
+        with tenant_context(running.tenant_id):
+            running.hold()
+            judged += services.save_outcomes(plan_id=int(plan_id), outcomes=part)
+    return judged
+
+
+def decided_lines(as_of: dt.date) -> pd.DataFrame:
+    """Decisions without an outcome yet, with what was advised and what was decided, a row each."""
+    found = optimization.decisions_between(as_of - dt.timedelta(days=DECISION_DAYS), as_of)
+    line = "recommendation__"
+    rows = found.exclude(recommendation_id__in=selectors.judged_recommendations()).values_list(
+        "kind", "quantity", f"{line}plan_id", f"{line}plan__as_of", f"{line}item_id", f"{line}location_id",
+        f"{line}quantity", f"{line}lead_time_days", f"{line}review_period_days", f"{line}unit_cost", f"{line}price")
+    frame = pd.DataFrame(list(rows), columns=[
+        "kind", "decided_quantity", "plan_id", "planned_on", "item_id", "location_id", "quantity", "lead_time_days",
+        "review_period_days", "unit_cost", "price"])
+    frame["followed"] = (frame["kind"] == "approved") & (frame["decided_quantity"] == frame["quantity"])
+    for name in ("unit_cost", "price", "decided_quantity"):
+        frame[name] = frame[name].astype(np.float64)
+    frame.loc[frame["kind"] == "dismissed", "decided_quantity"] = 0.0
+    return frame
+
+
+def stock_matrices(lines: pd.DataFrame, moved: pd.DataFrame, first: dt.date,
+                   until: dt.date) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Wanted, served and closing units of the decided items by day [n, days], and each line's row in them.
+
+    Between movements stock stands still; before the first one it is not known (NaN).
+    """
+    keys = lines["item_id"].astype(str) + "/" + lines["location_id"].astype(str)
+    ids = pd.Index(sorted(set(keys)))
+    days = (until - first).days
+    place = ids.get_indexer(pd.Index(moved["item_id"].astype(str) + "/" + moved["location_id"].astype(str)))
+    column = (pd.to_datetime(moved["date"]) - pd.Timestamp(first)).dt.days.to_numpy()
+    here = (place >= 0) & (column >= 0) & (column < days)
+    cells = place[here], column[here]
+    wanted, served, closing = np.zeros((len(ids), days)), np.zeros((len(ids), days)), np.full((len(ids), days), np.nan)
+    wanted[cells], served[cells] = moved["wanted"].to_numpy()[here], moved["sold"].to_numpy()[here]
+    closing[cells] = moved["closing"].to_numpy()[here]
+    last_known = np.where(np.isnan(closing), -1, np.arange(days)[None, :])
+    np.maximum.accumulate(last_known, axis=1, out=last_known)
+    still = np.take_along_axis(closing, np.maximum(last_known, 0), axis=1)
+    return wanted, served, np.where(last_known >= 0, still, np.nan), ids.get_indexer(pd.Index(keys))
+
+
+def override_gain(lines: pd.DataFrame, holding_cost_rate: float) -> pd.Series:
+    """Money that deciding otherwise than advised made or cost, by line; NaN where the advice was followed.
+
+    The time that the line decided about is lived again with the advised quantity: more units first serve what was
+    lost, then are left over; fewer are missing from what was left over first, then from what was served. A lost unit
+    costs its margin, one left over its holding for that time.
+    """
+    more = lines["quantity"].astype(float) - lines["decided_quantity"]
+    saved = np.minimum(np.maximum(more, 0), lines["lost_units"])
+    missing = np.minimum(np.maximum(-more, 0), np.maximum(lines["closing_units"], 0))
+    newly_lost = np.minimum(np.maximum(-more, 0) - missing, lines["served_units"])
+    margin = np.maximum(lines["price"] - lines["unit_cost"], 0)
+    holding = lines["unit_cost"] * holding_cost_rate / 365 * lines["review_period_days"]
+    left_over = np.maximum(more, 0) - saved - missing
+    gain = margin * (newly_lost - saved) + holding * left_over
+    return gain.where(~lines["followed"]).round(2)
+
+
+def look_for_drift(as_of: dt.date) -> dict[str, Any]:
+    """Whether the champion's first weeks were worse than its own contest lets expect, two weeks running.
+
+    If so: an alert, and a new contest, unless one was held since the first of those weeks.
+    """
+    contest = forecasting.latest_backtest(as_of)
+    usual = contest.report.get("usual_week") if contest else None
+    if contest is None or usual is None:
+        return {"state": "unknown", "why": _("No contest has measured what is usual yet.")}
+    weeks = selectors.champion_weeks(contest.champion, as_of, DRIFT_WEEKS)
+    told = {"usual": usual, "weeks": weeks, "model": contest.champion}
+    if len(weeks) < DRIFT_WEEKS or any(week["wape"] <= usual["high"] for week in weeks):
+        alerts.resolve_of(code=DRIFT_CODE)
+        return {"state": "usual" if weeks else "unknown", **told}
+    reason = words.of_drift(told)
+    alerts.raise_alert(code=DRIFT_CODE, severity="warning", title=_("Forecasts are less accurate than usual"),
+                       reason=reason, link="/accuracy/")
+    if contest.as_of <= dt.date.fromisoformat(weeks[-1]["week"]):
+        forecasts.request_backtest(tenant=tenant_by_id(current_tenant_id()), reason=reason)
+    return {"state": "worse", **told}

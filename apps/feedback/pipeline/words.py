@@ -1,0 +1,66 @@
+"""Verdicts in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def of_report(report: dict[str, Any]) -> list[str]:
+    """A day's verdict, a sentence for each thing worth saying."""
+    return [*of_accuracy(report["accuracy"]), *of_outcomes(report["outcomes"]), *of_overrides(report["overrides"]),
+            *([of_drift(report["drift"])] if report["drift"]["state"] == "worse" else [])]
+
+
+def of_accuracy(weeks: list[dict[str, Any]]) -> list[str]:
+    if not weeks:
+        return [_("No forecast is a week old yet: there is nothing to score.")]
+    newest = weeks[0]
+    said = [_("The week from %(day)s: forecasts missed by %(missed)s of what was sold; the best simple model, "
+              "%(rival)s, by %(rivals)s.") % {
+                  "day": newest["week"], "missed": percent(newest["wape"]), "rival": newest["rival"],
+                  "rivals": percent(newest["rival_wape"])}]
+    behind = [week for week in weeks if week["rival_wape"] is not None and week["wape"] is not None
+              and week["wape"] >= week["rival_wape"]]
+    if behind:
+        said.append(ngettext("In %(n)d of %(all)d weeks a simple model did as well or better.",
+                             "In %(n)d of %(all)d weeks a simple model did as well or better.", len(behind))
+                    % {"n": len(behind), "all": len(weeks)})
+    bias = newest["bias"]
+    if bias is not None and abs(bias) >= 0.02:
+        way = _("high") if bias > 0 else _("low")
+        said.append(_("They were %(share)s too %(way)s in all.") % {"share": percent(abs(bias)), "way": way})
+    return said
+
+
+def of_outcomes(groups: list[dict[str, Any]]) -> list[str]:
+    return [
+        (_("Replayed advice: %(served)s of %(demand)d units asked for were served, on %(out)s of the days the shelf "
+           "was empty.") if group["is_replay"] else
+         _("Decisions: %(served)s of %(demand)d units asked for were served, on %(out)s of the days the shelf was "
+           "empty.")) % {"served": percent(group["fill_rate"]), "demand": round(group["demand_units"]),
+                         "out": percent(group["days_out_share"])}
+        for group in groups if group["lines"]]
+
+
+def of_overrides(found: dict[str, Any]) -> list[str]:
+    if not found["is_told"]:
+        return []
+    if found["low"] > 0:
+        return [_("Changing the advice helped: %(n)d changes made %(gain).0f.") % found]
+    if found["high"] < 0:
+        return [_("Changing the advice cost money: %(n)d changes lost %(loss).0f.") % {**found, "loss": -found["gain"]}]
+    return [_("%(n)d changes of the advice: whether they helped cannot be told yet.") % found]
+
+
+def of_drift(found: dict[str, Any]) -> str:
+    missed = _(" and ").join(percent(week["wape"]) for week in found["weeks"])
+    return _("%(model)s missed by %(missed)s in the last two weeks; its own contest lets expect at most %(high)s. The "
+             "models are compared anew.") % {"model": found["model"], "missed": missed,
+                                             "high": percent(found["usual"]["high"])}

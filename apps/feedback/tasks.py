@@ -1,0 +1,12 @@
+"""The kinds of job that the judges carry out."""
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.jobs.kinds import Kind, declare
+
+declare(Kind("feedback.judge", title=_("Judge forecasts and decisions"),
+             handler="apps.feedback.pipeline:judge_tenant", queue="heavy"))
+declare(Kind("feedback.replay", title=_("Make earlier weekly plans again"),
+             handler="apps.feedback.pipeline:replay_tenant", queue="heavy"))
+declare(Kind("feedback.proof", title=_("Prove the advice in money"),
+             handler="apps.feedback.pipeline:prove_tenant", queue="heavy"))
