@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from apps.catalog.api import ItemViewSet, LocationViewSet, SupplierViewSet
 from apps.forecasting.api import ForecastViewSet
+from apps.ingestion.api import ImportViewSet, SaleLineViewSet, StockCountViewSet
 from apps.inventory.api import OrderViewSet, StockLevelViewSet
 from apps.jobs.api import JobViewSet
 from apps.optimization.api import RecommendationViewSet
@@ -15,6 +16,9 @@ router.register("items", ItemViewSet, "item")
 router.register("locations", LocationViewSet, "location")
 router.register("suppliers", SupplierViewSet, "supplier")
 router.register("stock-levels", StockLevelViewSet, "stock-level")
+router.register("stock-counts", StockCountViewSet, "stock-count")
+router.register("sale-lines", SaleLineViewSet, "sale-line")
+router.register("imports", ImportViewSet, "import")
 router.register("forecasts", ForecastViewSet, "forecast")
 router.register("recommendations", RecommendationViewSet, "recommendation")
 router.register("purchase-orders", OrderViewSet, "purchase-order")

@@ -48,11 +48,14 @@ class ImportFile(TenantModel):
     error = models.TextField(blank=True)
     job_id = models.BigIntegerField(null=True)
     uploaded_by = models.CharField(_("by"), max_length=160, blank=True)
+    idempotency_key = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(_("came in"), default=timezone.now)
     applied_at = models.DateTimeField(_("applied"), null=True)
     seconds = models.FloatField(null=True)
 
     class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "idempotency_key"], name="ingestion_file_key_once",
+                                               condition=~models.Q(idempotency_key=""))]
         indexes = [models.Index(fields=["tenant", "-id"], name="ingestion_file_recent"),
                    models.Index(fields=["tenant", "sha256"], name="ingestion_file_sha")]
 

@@ -119,9 +119,19 @@ class TenantViewSet(viewsets.GenericViewSet[Any]):
         """The tenant's rows of this resource; a subclass says which."""
         raise ImproperlyConfigured(f"{type(self).__name__} does not say which rows it shows.")
 
+    @property
+    def is_described(self) -> bool:
+        """The OpenAPI document is being made, in nobody's scope."""
+        return bool(getattr(self, "swagger_fake_view", False))
+
+    @staticmethod
+    def nobodys(model: Any) -> QuerySet[Any]:
+        found: QuerySet[Any] = model._default_manager.none()
+        return found
+
     def get_queryset(self) -> QuerySet[Any]:
-        if getattr(self, "swagger_fake_view", False):  # the document is made in nobody's scope
-            return self.get_serializer_class().Meta.model._default_manager.none()  # type: ignore[attr-defined, no-any-return]
+        if self.is_described:
+            return self.nobodys(self.get_serializer_class().Meta.model)  # type: ignore[attr-defined]
         return self.rows()
 
     @property
@@ -170,3 +180,10 @@ class Conflict(exceptions.APIException):
 
     status_code = HTTPStatus.CONFLICT
     default_code = "conflict"
+
+
+class Unprocessable(exceptions.APIException):
+    """What was sent is well formed and cannot be taken."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+    default_code = "unprocessable"

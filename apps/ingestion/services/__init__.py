@@ -1,7 +1,33 @@
-"""What brings data in: files, connections, deliveries."""
+"""What brings data in: files, connected shops, deliveries."""
 
 from apps.ingestion.adapters.dialects import FileRefused
+from apps.ingestion.adapters.shopify import NotUnderstood
 from apps.ingestion.services.applying import apply_file
+from apps.ingestion.services.batches import KeyReused, receive_batch
+from apps.ingestion.services.connections import (
+    apply_delivery,
+    connect_shopify,
+    disconnect,
+    record_delivery,
+    reject_delivery,
+    signed_by,
+)
 from apps.ingestion.services.files import change_kind, confirm_file, note_state, store_file
 
-__all__ = ["FileRefused", "apply_file", "change_kind", "confirm_file", "note_state", "store_file"]
+__all__ = [
+    "FileRefused",
+    "KeyReused",
+    "NotUnderstood",
+    "apply_delivery",
+    "apply_file",
+    "change_kind",
+    "confirm_file",
+    "connect_shopify",
+    "disconnect",
+    "note_state",
+    "receive_batch",
+    "record_delivery",
+    "reject_delivery",
+    "signed_by",
+    "store_file",
+]

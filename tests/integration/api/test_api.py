@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from apps.catalog.models import Item
+from apps.ingestion.services import apply_file
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.jobs.models import Job, JobRecord
 from apps.tenants.models import ApiKey, Permission, Tenant
@@ -22,7 +23,7 @@ from tests.servers import TestServers
 
 pytestmark = pytest.mark.django_db
 
-RESOURCES = [prefix for prefix, _, _ in router.registry]
+RESOURCES = [prefix for prefix, viewset, _ in router.registry if hasattr(viewset, "list")]
 
 
 class Program:
@@ -175,3 +176,45 @@ def test_a_list_asks_the_database_the_same_however_many_rows_there_are(
         resource: str, program: Program, tenant: Tenant, django_assert_max_num_queries: Callable[..., Any]) -> None:
     with django_assert_max_num_queries(15):
         assert program.get(f"{resource}/").status_code == 200
+
+
+class TestBulk:
+    ROWS = [{"order_id": "A1", "sku": "soap", "title": "Soap", "occurred_at": "2017-12-01T10:00:00-05:00",
+             "quantity": 2, "shelf_price": "3.50", "customer": "jane@example.test"},
+            {"order_id": "A1", "sku": "rope", "title": "Rope", "occurred_at": "2017-12-01T10:00:00-05:00",
+             "quantity": "two", "shelf_price": "9"}]
+
+    def send(self, program: Program, rows: Any, key: str = "batch-1") -> Any:
+        return program.client.post("/api/v1/sale-lines/", {"rows": rows}, content_type="application/json",
+                                   headers={"Idempotency-Key": key})
+
+    def test_a_batch_is_accepted_whole_read_by_a_job_and_every_row_accounted_for(
+            self, program: Program, tenant: Tenant) -> None:
+        accepted = self.send(program, self.ROWS)
+        assert accepted.status_code == 202
+        with tenant_context(tenant.pk):
+            apply_file(file_id=accepted.json()["id"])
+        told = program.client.get(accepted["Location"]).json()
+        assert (told["rows_read"], told["rows_applied"], told["rows_rejected"]) == (2, 1, 1)
+        assert [(issue["row_number"], issue["column"], issue["value"]) for issue in told["issues"]] == [
+            (3, "quantity", "two")]
+        [line] = program.get("sale-lines/").json()["results"]
+        assert (line["order_id"], line["quantity"]) == ("A1", "2.000")
+        assert "jane" not in str(program.get("sale-lines/").content)
+
+    def test_the_same_key_answers_as_the_first_time_and_another_body_under_it_is_refused(
+            self, program: Program) -> None:
+        first, second = self.send(program, self.ROWS), self.send(program, self.ROWS)
+        assert second.status_code == 202
+        assert second.json()["id"] == first.json()["id"]
+        assert self.send(program, self.ROWS[:1]).status_code == 422
+        assert self.send(program, self.ROWS, key="batch-2").json()["id"] != first.json()["id"]
+
+    @pytest.mark.parametrize("rows", [None, [], "x", [1], [{"colour": "red"}]])
+    def test_what_is_no_batch_says_what_is_wanted(self, program: Program, rows: Any) -> None:
+        refused = self.send(program, rows)
+        assert refused.status_code == 400
+        assert refused.json()["errors"]
+
+    def test_a_key_without_the_permission_brings_nothing_in(self, tenant: Tenant) -> None:
+        assert self.send(Program(tenant, Permission.READ), self.ROWS).status_code == 403
