@@ -25,6 +25,7 @@ CLOSED_SHARE = 0.8  # a weekday that had no sale on so many of its last days is 
 CLOSED_WEEKS = 8
 PROMOTION_KINDS = ("mailer", "display", "price_cut", "other")
 _COLUMN_OF_KIND = {"mailer": "mailer", "display": "display", "price": "price_cut", "other": "other"}
+_EPOCH = dt.date(1970, 1, 1).toordinal()
 
 
 def sale_lines() -> QuerySet[SaleLine]:
@@ -61,13 +62,18 @@ class Span:
 
 def history_span() -> Span:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT min(date), max(date), count(*), count(DISTINCT item_id), count(*) FILTER (WHERE units < 0) "
-                       "FROM sales_dailydemand WHERE tenant_id = %s", [current_tenant_id()])
+        cursor.execute("SELECT min(date), max(date), count(*), count(DISTINCT item_id), "
+                       "count(*) FILTER (WHERE units < 0) FROM sales_dailydemand WHERE tenant_id = %s",
+                       [current_tenant_id()])
         return Span(*cursor.fetchone())
 
 
-def gap_days(until: dt.date | None = None) -> list[dt.date]:
-    """Days between the first and the last on which the whole shop sold nothing: unknown, or closed; never a zero."""
+def gap_days(as_of: dt.date | None = None) -> list[dt.date]:
+    """Days on which the whole shop sold nothing: unknown, or closed; never a zero.
+
+    They lie between the first and the last day with sales, or reach through the day before `as_of`: sales that have
+    not come in yet are unknown too.
+    """
     first, last = history_range()
     if first is None or last is None:
         return []
@@ -76,7 +82,7 @@ def gap_days(until: dt.date | None = None) -> list[dt.date]:
             "SELECT day::date FROM generate_series(%(first)s::timestamp, %(last)s::timestamp, interval '1 day') day "
             "WHERE NOT EXISTS (SELECT FROM sales_dailydemand known WHERE known.tenant_id = %(tenant)s "
             "AND known.date = day::date) ORDER BY day",
-            {"first": first, "last": min(last, until) if until else last, "tenant": current_tenant_id()})
+            {"first": first, "last": as_of - dt.timedelta(days=1) if as_of else last, "tenant": current_tenant_id()})
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -269,8 +275,9 @@ def _history(sold: Any, ids: NDArray[Any], static: pd.DataFrame, as_of: dt.date)
     units = sold["units"].to_numpy()
     available = np.ones(len(place))
     gaps = gap_days(as_of)
-    closed = closed_weekdays(gaps, gaps[-1]) if gaps else set()
-    unknown = np.array([gap for gap in gaps if gap.weekday() not in closed and gap < as_of], dtype="datetime64[D]")
+    last = dt.date.fromordinal(_EPOCH + int(sold["day"].to_numpy().max())) if len(sold) else as_of
+    closed = closed_weekdays([gap for gap in gaps if gap <= last], last)
+    unknown = np.array([gap for gap in gaps if gap.weekday() not in closed], dtype="datetime64[D]")
     if len(unknown) and len(ids):
         start = static["start"].to_numpy().astype("datetime64[D]")
         series, which = np.nonzero(unknown[None, :] >= start[:, None])
@@ -292,7 +299,7 @@ def _covariates(sold: Any, promotions: Any, ids: NDArray[Any],
     kinds = promotions["kind"].to_numpy(zero_copy_only=False)
     starts, ends = promotions["starts"].to_numpy(), promotions["ends"].to_numpy()
     ahead = promotions["ahead"].to_numpy() == 1
-    cutoff = (as_of - dt.date(1970, 1, 1)).days
+    cutoff = as_of.toordinal() - _EPOCH
     known_ahead: list[str] = []
     spread: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
     for kind, column in _COLUMN_OF_KIND.items():
