@@ -137,6 +137,7 @@ _WRITE_DAYS = """
 INSERT INTO sales_dailydemand AS day (tenant_id, item_id, location_id, date, units, orders, revenue, shelf_value,
                                       discount)
 SELECT %(tenant)s, item_id, location_id, date, units, orders, revenue, shelf_value, discount FROM sales_derived
+ORDER BY item_id, location_id, date
 ON CONFLICT (tenant_id, item_id, location_id, date) DO UPDATE SET
     units = excluded.units, orders = excluded.orders, revenue = excluded.revenue,
     shelf_value = excluded.shelf_value, discount = excluded.discount
@@ -171,6 +172,10 @@ SELECT item_id, location_id, date, units FROM sales_derived derived WHERE NOT EX
     AND day.location_id = derived.location_id AND day.date = derived.date AND day.units = derived.units)
 """
 
+_ALL_CHANGED = """
+CREATE TEMP TABLE sales_changed ON COMMIT DROP AS SELECT item_id, location_id, date, units FROM sales_derived
+"""
+
 
 def _derive_days(*, is_whole: bool) -> int:
     """Bring the days in step with the ledger, and stock in step with the days; how many days changed."""
@@ -179,11 +184,14 @@ def _derive_days(*, is_whole: bool) -> int:
     with joined_in_sets(is_whole), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_DERIVE).format(source=_ALL_LINES if is_whole else _TOUCHED_LINES), given)
         cursor.execute("ANALYZE sales_derived")
-        cursor.execute(_CHANGED, given)
+        cursor.execute("SELECT EXISTS (SELECT FROM sales_dailydemand WHERE tenant_id = %(tenant)s)", given)
+        has_days = cursor.fetchone()[0]
+        cursor.execute(_CHANGED if has_days else _ALL_CHANGED, given)
         cursor.execute(_WRITE_DAYS, given)
-        written = cursor.rowcount
-        cursor.execute(_DROP_ALL_OTHERS if is_whole else _DROP_TOUCHED, given)
-        written += cursor.rowcount
+        written = int(cursor.rowcount)
+        if has_days:
+            cursor.execute(_DROP_ALL_OTHERS if is_whole else _DROP_TOUCHED, given)
+            written += cursor.rowcount
         cursor.execute("ANALYZE sales_changed")
         inventory.post_sales(table="sales_changed")
         cursor.execute("DROP TABLE sales_derived, sales_changed")
@@ -227,14 +235,18 @@ def record_lines(*, rows: str, keeps_versions: bool = True) -> Recorded:
             if keeps_versions:
                 cursor.execute(_WITNESS, given)
         if made or corrected:
-            cursor.execute(sql.SQL(_TOUCHED).format(rows=table), given)
-            touched = cursor.rowcount
-            if corrected:
-                cursor.execute(_TOUCHED_BY_CORRECTIONS, given)
-            cursor.execute("ANALYZE sales_touched")
             cursor.execute("SELECT count(*) FROM sales_dailydemand WHERE tenant_id = %(tenant)s", given)
-            _derive_days(is_whole=touched >= REBUILD_SHARE * int(cursor.fetchone()[0]))
-            cursor.execute("DROP TABLE sales_touched")
+            days = int(cursor.fetchone()[0])
+            if days:
+                cursor.execute(sql.SQL(_TOUCHED).format(rows=table), given)
+                touched = cursor.rowcount
+                if corrected:
+                    cursor.execute(_TOUCHED_BY_CORRECTIONS, given)
+                cursor.execute("ANALYZE sales_touched")
+                _derive_days(is_whole=touched >= REBUILD_SHARE * days)
+                cursor.execute("DROP TABLE sales_touched")
+            else:
+                _derive_days(is_whole=True)
         cursor.execute("DROP TABLE IF EXISTS sales_compared")
     return Recorded(made=made, corrected=corrected, unchanged=total - made - corrected)
 
@@ -249,13 +261,15 @@ class Stated:
 
 
 _PROMOTIONS = """
+WITH written (is_new) AS (
 INSERT INTO sales_promotion AS known (tenant_id, item_id, location_id, kind, starts_on, ends_on, share, is_known_ahead)
 SELECT %(tenant)s, item_id, location_id, kind, starts_on, ends_on, share, is_known_ahead FROM {rows}
 ON CONFLICT (tenant_id, item_id, location_id, kind, starts_on) DO UPDATE SET
     ends_on = excluded.ends_on, share = excluded.share, is_known_ahead = excluded.is_known_ahead
 WHERE (excluded.ends_on, excluded.share, excluded.is_known_ahead)
       IS DISTINCT FROM (known.ends_on, known.share, known.is_known_ahead)
-RETURNING known.xmax = 0
+RETURNING known.xmax = 0)
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written
 """
 
 
@@ -269,8 +283,6 @@ def upsert_promotions(*, rows: str) -> Stated:
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("SELECT count(*) FROM {rows}").format(rows=table))
         total = int(cursor.fetchone()[0])
-        cursor.execute(sql.SQL("WITH written (is_new) AS (" + _PROMOTIONS + ") SELECT count(*) FILTER (WHERE is_new), "
-                               "count(*) FILTER (WHERE NOT is_new) FROM written").format(rows=table),
-                       {"tenant": current_tenant_id()})
+        cursor.execute(sql.SQL(_PROMOTIONS).format(rows=table), {"tenant": current_tenant_id()})
         made, changed = cursor.fetchone()
     return Stated(made=made, changed=changed, unchanged=total - made - changed)

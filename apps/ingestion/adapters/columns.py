@@ -112,7 +112,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _SKU, _LOCATION,
         _column("on_hand", gettext_lazy("On hand"), "on hand|stock|quantity|qty|inventory|stock on hand|"
                 "inventory quantity|variant inventory qty|available|stock quantity|bestand|lagerbestand|menge|anzahl|"
-                "stock disponible|quantité|quantité en stock|existencias|cantidad|inventario|库存|数量|现有库存|库存数量",
+                "stock disponible|quantité|quantité en stock|existencias|cantidad|inventario|库存|数量|"
+                "现有库存|库存数量",
                 "number", required=True),
         _column("counted_at", gettext_lazy("Counted"), "counted at|date|count date|as of|stichtag|datum|zähldatum|"
                 "date d'inventaire|date|fecha|fecha de recuento|盘点时间|日期|盘点日期", "moment"),
@@ -139,7 +140,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
                 "minimum order|mindestbestellwert|minimum de commande|franco|pedido mínimo|valor mínimo|最低订货额|"
                 "起订金额", "number"),
         _column("review_period_days", gettext_lazy("Ordered every, days"), "review period days|review period|"
-                "order cycle|order every|bestellrhythmus|fréquence de commande|frecuencia de pedido|订货周期", "number"),
+                "order cycle|order every|bestellrhythmus|fréquence de commande|frecuencia de pedido|订货周期",
+                "number"),
         _CURRENCY,
     ),
     "promotions": (

@@ -17,14 +17,18 @@ from apps.ingestion.adapters.orders import EARLIEST, MOST_MONEY, Judged, Verdict
 from apps.ingestion.adapters.values import dates, flags, mask, moments, numbers, texts
 
 _ITEM_STATUS = {
-    "active": ("active", "aktiv", "actif", "activo", "enabled", "published", "publish", "1", "true", "yes", "在售", "上架"),
+    "active": ("active", "aktiv", "actif", "activo", "enabled", "published", "publish", "1", "true", "yes",
+               "在售", "上架"),
     "paused": ("paused", "draft", "private", "0", "false", "no", "unpublished", "inactive", "inaktiv", "暂停", "下架"),
-    "discontinued": ("discontinued", "archived", "deleted", "-1", "ausgelaufen", "abandonné", "descatalogado", "停产", "停售"),
+    "discontinued": ("discontinued", "archived", "deleted", "-1", "ausgelaufen", "abandonné", "descatalogado",
+                     "停产", "停售"),
 }
 _PROMOTION_KIND = {
-    "mailer": ("mailer", "flyer", "leaflet", "circular", "newsletter", "prospekt", "catalogue", "folleto", "传单", "海报"),
+    "mailer": ("mailer", "flyer", "leaflet", "circular", "newsletter", "prospekt", "catalogue", "folleto", "传单",
+               "海报"),
     "display": ("display", "endcap", "end cap", "feature", "aufsteller", "tête de gondole", "陈列", "堆头"),
-    "price": ("price", "discount", "sale", "markdown", "rabatt", "preis", "remise", "descuento", "降价", "折扣", "特价"),
+    "price": ("price", "discount", "sale", "markdown", "rabatt", "preis", "remise", "descuento", "降价", "折扣",
+              "特价"),
 }
 _NOT_A_VARIANT = ("variable", "grouped", "external")
 

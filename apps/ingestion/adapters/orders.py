@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from apps.ingestion.adapters.batches import Batch
+from apps.ingestion.adapters.people import pseudonym
 from apps.ingestion.adapters.values import Mask, mask, moments, numbers, texts
 
-_CANCELLED = ("cancelled", "canceled", "cancel", "voided", "void", "failed", "trash", "draft", "checkout-draft", "pending",
-              "pending payment", "pending-payment", "abandoned", "expired", "unpaid", "wc-cancelled", "wc-failed",
-              "wc-pending", "storniert", "abgebrochen", "annulé", "annulée", "anulado", "cancelado", "cancelada",
+_CANCELLED = ("cancelled", "canceled", "cancel", "voided", "void", "failed", "trash", "draft", "checkout-draft",
+              "pending", "pending payment", "pending-payment", "abandoned", "expired", "unpaid",
+              "wc-cancelled", "wc-failed", "wc-pending", "storniert", "abgebrochen", "annulé",
+              "annulée", "anulado", "cancelado", "cancelada",
               "已取消", "取消", "已关闭", "交易关闭", "未付款", "待付款")
 _RETURNED = ("refunded", "refund", "returned", "return", "wc-refunded", "erstattet", "retourniert", "retoure",
              "rücksendung", "remboursé", "remboursée", "retourné", "retour", "reembolsado", "devuelto", "devolución",
@@ -106,7 +106,7 @@ class OrderReader:
         self._carried: dict[str, Any] = {}
         self._pseudonyms: dict[str, str] = {}
 
-    def read(self, batch: Batch) -> Judged:
+    def read(self, batch: Batch) -> Judged:  # noqa: PLR0915 - one rule after another, in their order
         columns = {name: texts(batch.column(position)) for name, position in self.positions.items()}
         nothing = pa.nulls(len(batch), pa.string())
         if self.settings.first_of_group:
@@ -179,9 +179,14 @@ class OrderReader:
             "customer": pc.fill_null(self._pseudonym(columns.get("customer", nothing)), ""), "currency": currency,
             "void": pa.array(void, pa.string()), "status": columns.get("status", nothing),
         }
+        issues = verdicts.issues(batch.row_numbers)
+        stopped = pa.array(np.flatnonzero(~good))
+        issues["order_id"] = order_id.take(stopped)
+        # Where a line has no id of its own, its place among lines of its item counts the stopped ones too.
+        issues["line_ref"] = pc.if_else(pc.is_null(line_id), pc.binary_join_element_wise(sku, "1", "#"),
+                                        pa.scalar(None, pa.string())).take(stopped)
         return Judged(
-            good={name: values.take(chosen) for name, values in lines.items()},
-            issues=verdicts.issues(batch.row_numbers),
+            good={name: values.take(chosen) for name, values in lines.items()}, issues=issues,
             flagged={"returned": int((good & (quantity < 0)).sum()), "free": int((good & is_free & ~is_void).sum()),
                      "other_currency": int((good & is_foreign & ~is_void).sum())})
 
@@ -241,11 +246,6 @@ class OrderReader:
             if value not in known:
                 known[value] = pseudonym(key, value)
         return pc.take(pa.array([known[value] for value in keys], pa.string()), encoded.indices)
-
-
-def pseudonym(key: bytes, customer: str) -> str:
-    """Whom a shop means by a customer, without saying who: 24 characters of an HMAC under the tenant's own key."""
-    return hmac.digest(key, customer.strip().lower().encode(), hashlib.sha256).hex()[:24]
 
 
 def blank_rows(batch: Batch) -> Mask:

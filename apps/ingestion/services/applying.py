@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.utils import timezone
@@ -73,14 +71,10 @@ class Reading:
         return timezone.now() + dt.timedelta(days=1)
 
 
-def pseudonym_key(tenant_id: int) -> bytes:
-    """The tenant's own key for pseudonyms: without the application's secret nobody can make one."""
-    return hashlib.sha256(f"customer pseudonyms of tenant {tenant_id}:{settings.SECRET_KEY}".encode()).digest()
-
-
 _ISSUES = """
 CREATE TEMP TABLE ingestion_refused (row_number int NOT NULL, rule text NOT NULL, col text NOT NULL DEFAULT '',
-                                     value text NOT NULL DEFAULT '', raw jsonb) ON COMMIT DROP
+                                     value text NOT NULL DEFAULT '', raw jsonb, order_id text, line_ref text)
+    ON COMMIT DROP
 """
 
 
@@ -91,7 +85,7 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
     Rows read = applied + already known + set aside + rejected. FileRefused says why a file as a whole cannot be read.
     `hold` is called before the end, by a job that must not be followed by another while it writes.
     """
-    from apps.ingestion.services.kinds import read_kind  # noqa: PLC0415 - the web process loads no Arrow
+    from apps.ingestion.services.kinds import read_kind  # noqa: PLC0415 - the web process loads no numeric library
 
     started = time.perf_counter()
     file: ImportFile = ImportFile.objects.select_for_update().get(pk=file_id)
@@ -125,7 +119,7 @@ def batches(reading: Reading) -> Iterator[Batch]:
     """The file's rows, batch by batch; rows that do not fit the header are refused on the way."""
     import json  # noqa: PLC0415
 
-    import pyarrow as pa  # noqa: PLC0415 - the web process loads no Arrow
+    import pyarrow as pa  # noqa: PLC0415
 
     from apps.ingestion.adapters.batches import Misfit, read_batches  # noqa: PLC0415
 
@@ -161,7 +155,8 @@ def refuse(reading: Reading, batch: Batch, issues: dict[str, pa.Array]) -> None:
         places = np.searchsorted(batch.row_numbers, issues["row_number"].to_numpy())
         raw = _as_json(batch, pa.array(places))
         copy_in("ingestion_refused", {"row_number": issues["row_number"], "rule": issues["rule"],
-                                      "col": issues["column"], "value": _cut(issues["value"]), "raw": raw})
+                                      "col": issues["column"], "value": _cut(issues["value"]), "raw": raw,
+                                      **{name: issues[name] for name in ("order_id", "line_ref") if name in issues}})
 
 
 def _cut(values: pa.StringArray) -> pa.StringArray:
@@ -235,7 +230,7 @@ def write_issues(reading: Reading) -> dict[str, int]:
             INSERT INTO ingestion_rowissue (tenant_id, file_id, row_number, outcome, rule, "column", value, raw)
             SELECT %(tenant)s, %(file)s, row_number,
                    CASE WHEN rule = ANY(%(rejected)s) THEN 'rejected' ELSE 'set_aside' END, rule, col, value,
-                   coalesce(raw, '[]'::jsonb)
+                   jsonb_build_object('cells', coalesce(raw, '[]'::jsonb), 'line_id', coalesce(line_ref, ''))
             FROM ingestion_refused ORDER BY row_number""", given)
         cursor.execute("SELECT rule, count(*) FROM ingestion_refused GROUP BY rule")
         return {str(code): int(count) for code, count in cursor.fetchall()}

@@ -76,8 +76,9 @@ def store_file(*, kind: str | None, name: str, source: IO[bytes], channel: str =
 
 
 def _unclear(dialect: Dialect) -> str:
-    raise FileRefused(_("It is not clear what this file holds: say whether it is order lines, items, stock, suppliers or "
-                        "promotions. Its columns are: %(header)s.") % {"header": ", ".join(dialect.header)[:600]})
+    raise FileRefused(_("It is not clear what this file holds: say whether it is order lines, items, stock, "
+                        "suppliers or promotions. Its columns are: %(header)s.")
+                      % {"header": ", ".join(dialect.header)[:600]})
 
 
 def _look(file: ImportFile, dialect: Dialect, head: bytes) -> None:

@@ -15,7 +15,8 @@ from apps.catalog.services import upsert_items, upsert_terms
 from apps.ingestion.adapters import columns, facts
 from apps.ingestion.adapters.orders import Known, OrderReader, Settings
 from apps.ingestion.models import ImportFile
-from apps.ingestion.services.applying import Places, Reading, batches, copy_in, pseudonym_key, refuse, stop_rows
+from apps.ingestion.services.applying import Places, Reading, batches, copy_in, refuse, stop_rows
+from apps.ingestion.services.staging import FIND_ITEMS, NEW_ITEMS, STAGED_LINES, pseudonym_key, run
 from apps.inventory.services import set_counts
 from apps.sales.services import record_lines, upsert_promotions
 from apps.tenants.scope import current_tenant_id
@@ -27,15 +28,8 @@ def read_kind(reading: Reading) -> None:
      "promotions": read_promotions}[reading.file.kind](reading)
 
 
-def run(statement: str, given: dict[str, Any] | None = None) -> int:
-    """One statement; how many rows it touched."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, given or {})
-        return int(cursor.rowcount)
-
-
 def known_items(reading: Reading) -> Known:
-    names = catalog.item_names(reading.file.channel)
+    names = catalog.item_names(reading.file.channel, is_judged=reading.file.kind == "orders")
     return Known(names=pa.array([name for name, _id, _rule in names], pa.string()),
                  ids=pa.array([item_id for _name, item_id, _rule in names], pa.int64()),
                  rules=pa.array([rule for _name, _id, rule in names], pa.string()))
@@ -57,27 +51,29 @@ def first_came_at(reading: Reading) -> Any:
 
 # --- Order lines --------------------------------------------------------------------------------------------------
 
-_LINES = """
-CREATE TEMP TABLE ingestion_lines (
-    row_number int NOT NULL, channel_id bigint NOT NULL, external_line_id text NOT NULL, has_line_id boolean NOT NULL,
-    order_id text NOT NULL, sku text NOT NULL, title text, item_id bigint, location_id bigint NOT NULL, customer text,
-    quantity numeric(14, 3) NOT NULL, shelf_price numeric(14, 4), paid_price numeric(14, 4), discount numeric(14, 4),
-    promotion text, currency text NOT NULL, occurred_at timestamptz NOT NULL, version_at timestamptz, void text,
-    status text, source text
-) ON COMMIT DROP
-"""
 
-# Lines without an id of their own are told apart by their place among the order's lines of the same item.
+# Lines without an id of their own are told apart by their place among the order's lines of the same item. Stopped
+# lines count too, so that a mended one keeps its place.
 _COUNT_SAME = """
-UPDATE ingestion_lines line SET external_line_id = rtrim(line.external_line_id, '1') || place.n
-FROM (SELECT row_number, row_number() OVER (PARTITION BY channel_id, external_line_id ORDER BY row_number) AS n
-      FROM ingestion_lines WHERE NOT has_line_id AND (channel_id, external_line_id) IN (
-          SELECT channel_id, external_line_id FROM ingestion_lines WHERE NOT has_line_id GROUP BY 1, 2
-          HAVING count(*) > 1)) place
-WHERE line.row_number = place.row_number AND place.n > 1
+CREATE TEMP TABLE ingestion_places ON COMMIT DROP AS
+WITH named AS (
+    SELECT row_number, order_id, sku || '#1' AS line_ref FROM ingestion_lines WHERE NOT has_line_id
+    UNION ALL SELECT row_number, order_id, line_ref FROM ingestion_refused WHERE line_ref IS NOT NULL
+), many AS (SELECT order_id, line_ref FROM named GROUP BY 1, 2 HAVING count(*) > 1)
+SELECT * FROM (SELECT row_number, row_number() OVER (PARTITION BY order_id, line_ref ORDER BY row_number) AS n
+               FROM named JOIN many USING (order_id, line_ref)) placed WHERE n > 1
+"""
+_PLACE_LINES = """
+UPDATE ingestion_lines line SET external_line_id = left(line.external_line_id, -1) || place.n
+FROM ingestion_places place WHERE place.row_number = line.row_number
+"""
+_PLACE_REFUSED = """
+UPDATE ingestion_refused refused SET line_ref = left(refused.line_ref, -1) || place.n
+FROM ingestion_places place WHERE place.row_number = refused.row_number
 """
 
 _SAME_LINE = """
+CREATE TEMP TABLE ingestion_same ON COMMIT DROP AS
 SELECT row_number, external_line_id, first_value((quantity, paid_price, shelf_price, discount, sku, location_id,
     occurred_at, order_id, currency, customer)) OVER same = (quantity, paid_price, shelf_price, discount, sku,
     location_id, occurred_at, order_id, currency, customer) AS is_same, row_number() OVER same AS n
@@ -92,21 +88,6 @@ SELECT row_number, status FROM ingestion_lines line WHERE void = %(rule)s AND NO
     AND known.external_line_id = line.external_line_id)
 """
 
-_NEW_ITEMS = """
-CREATE TEMP TABLE ingestion_new_items ON COMMIT DROP AS
-SELECT sku AS value, sku, (array_agg(title ORDER BY row_number) FILTER (WHERE title IS NOT NULL))[1] AS title,
-       NULL::text AS category, NULL::text AS brand, NULL::text AS unit_of_measure, NULL::numeric AS unit_cost,
-       (array_agg(shelf_price ORDER BY occurred_at DESC, row_number) FILTER (WHERE shelf_price IS NOT NULL))[1]
-           AS price,
-       NULL::text AS status
-FROM ingestion_lines WHERE item_id IS NULL GROUP BY sku
-"""
-
-_FIND_ITEMS = """
-UPDATE {table} line SET item_id = known.item_id FROM catalog_externalid known
-WHERE line.item_id IS NULL AND known.tenant_id = %(tenant)s AND known.channel_id = %(channel)s AND known.kind = 'item'
-  AND known.value = line.sku
-"""
 
 # What an item usually sells in one line, for items with a line that might be in another unit or out of the ordinary.
 _USUAL = """
@@ -154,7 +135,7 @@ def order_settings(reading: Reading) -> Settings:
 
 def read_orders(reading: Reading) -> None:
     file = reading.file
-    run(_LINES)
+    run(STAGED_LINES)
     reader = OrderReader(reading.positions, order_settings(reading), known_items(reading))
     places = Places(reading)
     version = pa.scalar(first_came_at(reading), pa.timestamp("us", "UTC"))
@@ -197,21 +178,26 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
     """What only a look at all lines shows: the same line twice, new items, quantities in other units."""
     run("ANALYZE ingestion_lines")
     has_line_ids = "line_id" in reading.file.mapping
-    reading.flagged["repeated_line"] += run(_COUNT_SAME)
+    if run(_COUNT_SAME):
+        reading.flagged["repeated_line"] += run(_PLACE_LINES)
+        run(_PLACE_REFUSED)
+    run("DROP TABLE ingestion_places")
     if has_line_ids:
-        twice = f"SELECT row_number, external_line_id FROM ({_SAME_LINE}) same WHERE n > 1 AND "  # noqa: S608
+        run(_SAME_LINE)
+        twice = "SELECT row_number, external_line_id FROM ingestion_same WHERE n > 1 AND "
         stopped = stop_rows("repeated", "line_id", twice + "is_same")
         stopped += stop_rows("twice", "line_id", twice + "NOT is_same")
+        run("DROP TABLE ingestion_same")
         if stopped:
             run(_DROP_STOPPED)
     voided = sum(stop_rows(rule, "status", _UNKNOWN_VOID, {**tenant, "rule": rule})
                  for rule in ("cancelled", "refunded"))
     if voided:
         run(_DROP_STOPPED)
-    made = run(_NEW_ITEMS)
+    made = run(NEW_ITEMS)
     if made:
         upsert_items(channel=reading.file.channel, rows="ingestion_new_items", origin=origin(reading))
-        reading.flagged["new_item"] += run(_FIND_ITEMS.format(table="ingestion_lines"),
+        reading.flagged["new_item"] += run(FIND_ITEMS.format(table="ingestion_lines"),
                                            {**tenant, "channel": reading.file.channel_id})
     run("DROP TABLE ingestion_new_items")
     run(_USUAL, tenant)
@@ -240,10 +226,11 @@ _KEYS = {"items": "sku", "stock": "sku, coalesce(location, '')", "suppliers": "s
 _STAGE = "CREATE TEMP TABLE ingestion_rows (row_number int NOT NULL, item_id bigint, {columns}) ON COMMIT DROP"
 
 _SAME_ROW = """
-SELECT row_number, {value} AS value, n, first_value(said) OVER same = said AS is_same FROM (
-    SELECT *, (to_jsonb(staged) - 'row_number')::text AS said, row_number() OVER (PARTITION BY {keys} ORDER BY row_number)
-    AS n, count(*) OVER (PARTITION BY {keys}) AS times FROM ingestion_rows staged) staged
-WHERE times > 1 WINDOW same AS (PARTITION BY {keys} ORDER BY row_number)
+CREATE TEMP TABLE ingestion_same ON COMMIT DROP AS
+SELECT row_number, {value} AS value, row_number() OVER same AS n,
+       first_value(to_jsonb(staged) - 'row_number') OVER same = to_jsonb(staged) - 'row_number' AS is_same
+FROM ingestion_rows staged WHERE ({keys}) IN (SELECT {keys} FROM ingestion_rows GROUP BY {keys} HAVING count(*) > 1)
+WINDOW same AS (PARTITION BY {keys} ORDER BY row_number)
 """
 
 
@@ -255,13 +242,13 @@ def stage(reading: Reading) -> int:
         kind=kind, numbers=reading.file.options["numbers"], dates=reading.file.options["dates"],
         zone=reading.tenant.time_zone, latest=reading.latest(), format=reading.file.dialect.get("format", "")))
     places = Places(reading) if kind in ("stock", "promotions") else None
-    known = known_items(reading)
+    known = known_items(reading) if kind != "items" else None
     for batch in batches(reading):
         judged = reader.read(batch)
         refuse(reading, batch, judged.issues)
         rows = judged.good
         if len(rows["row_number"]):
-            if kind != "items":
+            if known is not None:
                 rows["item_id"] = known.ids.take(pc.index_in(rows["sku"], value_set=known.names))
             if places is not None:
                 ids = places.location_ids(rows["location"])
@@ -273,9 +260,10 @@ def stage(reading: Reading) -> int:
     reading.on_progress(0.5, _("Looking at the rows as a whole"))
     run("ANALYZE ingestion_rows")
     keys = _KEYS[kind]
-    twice = _SAME_ROW.format(value="supplier" if kind == "suppliers" else "sku", keys=keys)
-    twice = f"SELECT row_number, value FROM ({twice}) same WHERE n > 1 AND "  # noqa: S608
+    run(_SAME_ROW.format(value="supplier" if kind == "suppliers" else "sku", keys=keys))
+    twice = "SELECT row_number, value FROM ingestion_same WHERE n > 1 AND "
     stopped = stop_rows("repeated", "", twice + "is_same") + stop_rows("twice", "", twice + "NOT is_same")
+    run("DROP TABLE ingestion_same")
     if stopped:
         run(_DROP_STOPPED.replace("ingestion_lines", "ingestion_rows"))
     if kind != "items":
@@ -303,7 +291,7 @@ def _find_or_make(reading: Reading) -> None:
         FROM ingestion_rows WHERE item_id IS NULL AND sku IS NOT NULL""")
     if made:
         upsert_items(channel=reading.file.channel, rows="ingestion_new_items", origin=origin(reading))
-        reading.flagged["new_item"] += run(_FIND_ITEMS.format(table="ingestion_rows"), given)
+        reading.flagged["new_item"] += run(FIND_ITEMS.format(table="ingestion_rows"), given)
     run("DROP TABLE ingestion_new_items")
 
 
@@ -325,7 +313,8 @@ def read_stock(reading: Reading) -> None:
                %(origin)s::text AS origin
         FROM ingestion_rows GROUP BY item_id, location_id""",
                  {"came": first_came_at(reading), "origin": origin(reading)})
-    fresh = set_counts(table="ingestion_counts")
+    with catalog.joined_in_sets():
+        fresh = set_counts(table="ingestion_counts")
     reading.known = levels - fresh
     reading.applied = rows - reading.known
     run("DROP TABLE ingestion_rows, ingestion_counts")

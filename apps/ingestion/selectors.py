@@ -1,0 +1,204 @@
+"""What came in and what became of it: files, deliveries, the rows that did not pass, the health of the data."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.models import Count, QuerySet, Sum
+
+from apps.ingestion.adapters.columns import COLUMNS, EXTRA, Column
+from apps.ingestion.adapters.dialects import HEAD_BYTES, Dialect, records
+from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE, Rule, rule
+from apps.ingestion.models import Connection, Delivery, ImportFile, RowIssue
+from apps.tenants.scope import current_tenant_id
+
+REASON_COLUMNS = ("import row", "import problem", "import column", "import value", "import remedy")
+
+
+def files() -> QuerySet[ImportFile]:
+    """Files as they came, newest first."""
+    return ImportFile.objects.select_related("channel").order_by("-id")
+
+
+def file_by_id(file_id: int) -> ImportFile | None:
+    found: ImportFile | None = files().filter(pk=file_id).first()
+    return found
+
+
+def waiting_files() -> int:
+    """How many files wait for someone to say what their columns mean."""
+    return int(ImportFile.objects.filter(state=ImportFile.State.STORED).count())
+
+
+def connections() -> QuerySet[Connection]:
+    return Connection.objects.select_related("channel").order_by("-is_active", "name")
+
+
+def deliveries() -> QuerySet[Delivery]:
+    """Deliveries without their bodies, newest first."""
+    return Delivery.objects.defer("body").select_related("connection").order_by("-id")
+
+
+# --- One file -----------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class RuleCount:
+    """How many rows a rule found, beside its words."""
+
+    rule: Rule
+    count: int
+
+
+def rule_counts(rules: dict[str, dict[str, int]], outcome: str) -> list[RuleCount]:
+    """The rules of one outcome, the most frequent first."""
+    counts = rules.get(outcome, {})
+    return [RuleCount(rule(code), count) for code, count in sorted(counts.items(), key=lambda pair: -pair[1])]
+
+
+def issues_of(file: ImportFile, *, rule_code: str = "") -> QuerySet[RowIssue]:
+    """The rows of a file that did not pass, in the order of the file."""
+    issues = RowIssue.objects.filter(file=file).order_by("row_number")
+    return issues.filter(rule=rule_code) if rule_code else issues
+
+
+def sample_rows(file: ImportFile, *, limit: int = 5) -> list[list[str]]:
+    """The first rows of a file, as it stands in storage."""
+    if not file.dialect.get("header"):
+        return []
+    dialect = Dialect.from_json(file.dialect)
+    with default_storage.open(file.path, "rb") as stored:
+        text = stored.read(HEAD_BYTES).decode(dialect.encoding, errors="replace").lstrip("\ufeff")
+    for _line in range(dialect.skip_lines):
+        text = text.partition("\n")[2]
+    return list(records(text, dialect.delimiter, limit=limit + 1))[1:]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A canonical column, what it is mapped to, and what the file's first rows hold there."""
+
+    column: Column
+    chosen: str
+    samples: list[str]
+
+
+def column_choices(file: ImportFile) -> list[Choice]:
+    """Every canonical column of the file's kind beside the column of the file that it means."""
+    header = list(file.dialect.get("header", ()))
+    rows = sample_rows(file)
+    choices = []
+    for column in COLUMNS[file.kind]:
+        chosen = file.mapping.get(column.name, "")
+        place = header.index(chosen) if chosen in header else -1
+        found = [row[place] for row in rows if 0 <= place < len(row) and row[place].strip()]
+        choices.append(Choice(column, chosen, [value[:60] for value in found[:3]]))
+    return choices
+
+
+def extra_mapping(file: ImportFile) -> dict[str, str]:
+    """What a shop system's own export maps besides the canonical columns."""
+    return {name: column for name, column in file.mapping.items() if name in EXTRA}
+
+
+def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]:
+    """The rows of a file that did not pass, as a CSV file that can be mended and sent again.
+
+    Its first columns say what is wrong; an import leaves them out. Order lines without an id of their own are given
+    one, so that a mended line is the line it was.
+    """
+    header = list(file.dialect.get("header", ()))
+    names_lines = file.kind == ImportFile.Kind.ORDERS and "line_id" not in file.mapping
+    yield b"\xef\xbb\xbf" + _csv_line([*REASON_COLUMNS, *(["line_id"] if names_lines else []), *header])
+    delimiter = file.dialect.get("delimiter", ",")
+    issues = issues_of(file).filter(outcome=outcome)
+    for issue in issues.iterator(chunk_size=2000):
+        found = rule(issue.rule)
+        cells = list(issue.raw.get("cells", ()))
+        if issue.rule == "columns" and len(cells) == 1:
+            cells = next(csv.reader(io.StringIO(cells[0]), delimiter=delimiter), [])
+        line = [issue.raw.get("line_id") or f"row {issue.row_number}"] if names_lines else []
+        yield _csv_line([str(issue.row_number), str(found.title), issue.column, issue.value, str(found.fix), *line,
+                         *cells])
+
+
+def _csv_line(cells: Iterable[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+# --- The whole ----------------------------------------------------------------------------------------------------
+
+@dataclass
+class Counts:
+    """Rows of files, by what became of them; read = applied + duplicate + set aside + rejected."""
+
+    rows_read: int = 0
+    applied: int = 0
+    duplicate: int = 0
+    set_aside: int = 0
+    rejected: int = 0
+    rules: dict[str, dict[str, int]] = field(default_factory=lambda: {REJECTED: {}, SET_ASIDE: {}, FLAGGED: {}})
+
+
+def counts_by_kind() -> dict[str, Counts]:
+    """What became of the rows of all files that were read, by kind; of the same bytes twice, the last reading."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            SELECT DISTINCT ON (sha256, kind) kind, rows_read, rows_applied, rows_duplicate, rows_set_aside,
+                   rows_rejected, rules FROM ingestion_importfile
+            WHERE tenant_id = %s AND state = 'applied' ORDER BY sha256, kind, (rows_applied > 0) DESC, id DESC""",
+                       [current_tenant_id()])
+        rows = cursor.fetchall()
+    totals: dict[str, Counts] = {}
+    for kind, *figures, rules in rows:
+        total = totals.setdefault(kind, Counts())
+        for name, figure in zip(("rows_read", "applied", "duplicate", "set_aside", "rejected"), figures, strict=True):
+            setattr(total, name, getattr(total, name) + figure)
+        for outcome, counts in _as_dict(rules).items():
+            for code, count in counts.items():
+                total.rules[outcome][code] = total.rules[outcome].get(code, 0) + count
+    return totals
+
+
+def _as_dict(value: Any) -> dict[str, dict[str, int]]:
+    import json  # noqa: PLC0415 - only where the driver gives text
+
+    return dict(json.loads(value)) if isinstance(value, str) else dict(value)
+
+
+@dataclass(frozen=True)
+class DeliveryCounts:
+    """Deliveries by what became of them; accepted = applied + duplicate + rejected + pending."""
+
+    accepted: int
+    applied: int
+    duplicate: int
+    rejected: int
+    pending: int
+
+
+def delivery_counts() -> DeliveryCounts:
+    by_state = {row["state"]: (row["count"], row["times"]) for row in
+                Delivery.objects.order_by().values("state").annotate(count=Count("id"), times=Sum("times_received"))}
+    accepted = sum(times for _count, times in by_state.values())
+    again = accepted - sum(count for count, _times in by_state.values())
+    applied, duplicate, rejected, pending = (by_state.get(state, (0, 0))[0] for state in (
+        Delivery.State.APPLIED, Delivery.State.DUPLICATE, Delivery.State.REJECTED, Delivery.State.PENDING))
+    return DeliveryCounts(accepted=accepted, applied=applied, duplicate=duplicate + again, rejected=rejected,
+                          pending=pending)
+
+
+def files_by_state() -> dict[str, int]:
+    return {row["state"]: row["count"]
+            for row in ImportFile.objects.order_by().values("state").annotate(count=Count("id"))}
+
+
+def kind_titles() -> dict[str, str]:
+    return {value: str(label) for value, label in ImportFile.Kind.choices}

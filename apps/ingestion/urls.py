@@ -1,0 +1,15 @@
+"""Where data comes in and is looked after."""
+
+from django.urls import path
+
+from apps.ingestion import views
+
+app_name = "ingestion"
+urlpatterns = [
+    path("", views.health, name="health"),
+    path("imports/", views.imports, name="imports"),
+    path("imports/<int:pk>/", views.file, name="file"),
+    path("imports/<int:pk>/rows/", views.rows, name="rows"),
+    path("connections/", views.connections, name="connections"),
+    path("connections/<int:pk>/disconnect/", views.disconnect, name="disconnect"),
+]

@@ -1,0 +1,163 @@
+"""Data: its health, the files that came in, and the shops that send by themselves."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.ingestion import selectors, services
+from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE, rule
+from apps.ingestion.forms import ConfirmForm, ShopifyForm, UploadForm
+from apps.ingestion.models import ImportFile
+from apps.jobs import selectors as jobs
+from apps.sales import selectors as sales
+from apps.tenants.access import ShopRequest, needs
+from apps.tenants.models import Permission
+
+PAGE = 30
+ISSUES = 50
+GAPS_SHOWN = 31
+
+
+def _found(pk: int) -> ImportFile:
+    file = selectors.file_by_id(pk)
+    if file is None:
+        raise Http404
+    return file
+
+
+@require_safe
+@needs(Permission.READ)
+def health(request: ShopRequest) -> HttpResponse:
+    """How whole the data is: what came in, what was left out and why, gaps, and what is assumed."""
+    today = request.tenant.today()
+    counts = selectors.counts_by_kind()
+    orders = counts.get(ImportFile.Kind.ORDERS) or selectors.Counts()
+    gaps = sales.gap_days(today)
+    span = sales.history_span()
+    closed = sales.closed_weekdays(gaps, gaps[-1]) if gaps else set()
+    unexplained = [day for day in gaps if day.weekday() not in closed]
+    titles = selectors.kind_titles()
+    return render(request, "ingestion/health.html", {
+        "orders": orders, "counts": [(titles[kind], figures) for kind, figures in sorted(counts.items())],
+        "set_aside": selectors.rule_counts(orders.rules, SET_ASIDE),
+        "rejected": selectors.rule_counts(orders.rules, REJECTED),
+        "flagged": selectors.rule_counts(orders.rules, FLAGGED),
+        "files": selectors.files_by_state(), "deliveries": selectors.delivery_counts(), "span": span,
+        "gaps": unexplained[-GAPS_SHOWN:], "gap_count": len(unexplained), "closed_count": len(gaps) - len(unexplained),
+        "assumptions": [(assumption_title(each.name), each) for each in sales.leading_assumptions(today)],
+    })
+
+
+def assumption_title(name: str) -> str:
+    """An assumed figure's name for people."""
+    return {
+        "lead_time_days": _("Lead time"), "lead_time_spread_days": _("Spread of the lead time"),
+        "review_period_days": _("How often is ordered"), "unit_cost": _("Unit cost, as a share of the price"),
+        "price": _("Price, from the unit cost"), "holding_cost_rate": _("Cost of holding stock"),
+    }[name]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Permission.READ, to_change=Permission.IMPORT)
+def imports(request: ShopRequest) -> HttpResponse:
+    """Files that came in, and the door for the next one."""
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        upload = form.cleaned_data["file"]
+        try:
+            file = services.store_file(kind=form.cleaned_data["kind"] or None, name=upload.name, source=upload,
+                                       uploaded_by=request.user.email)
+        except services.FileRefused as refused:
+            form.add_error("file", str(refused))
+        else:
+            return redirect("ingestion:file", file.pk)
+    page = Paginator(selectors.files(), PAGE).get_page(request.GET.get("page"))
+    return render(request, "ingestion/imports.html", {"form": form, "page": page},
+                  status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Permission.READ, to_change=Permission.IMPORT)
+def file(request: ShopRequest, pk: int) -> HttpResponse:
+    """One file: what its columns mean, how far its reading is, what became of its rows."""
+    found = _found(pk)
+    form = ConfirmForm(request.POST or None, file=found) if found.dialect.get("header") else None
+    if request.method == "POST":
+        if form is None:
+            messages.error(request, found.error)
+        elif request.POST.get("kind", found.kind) != found.kind and request.POST["kind"] in ImportFile.Kind.values:
+            services.change_kind(file=found, kind=request.POST["kind"])
+            return redirect("ingestion:file", pk)
+        elif form.is_valid():
+            try:
+                services.confirm_file(file=found, actor=request.user, mapping=form.mapping(), options=form.options())
+            except services.FileRefused as refused:
+                form.add_error(None, str(refused))
+            else:
+                return redirect("ingestion:file", pk)
+    rule_code = request.GET.get("rule", "")
+    issues = Paginator(selectors.issues_of(found, rule_code=rule_code), ISSUES).get_page(request.GET.get("page"))
+    choices = [(choice, form[f"column_{choice.column.name}"]) for choice in selectors.column_choices(found)] if (
+        form is not None) else []
+    rules = {outcome: selectors.rule_counts(found.rules, outcome) for outcome in (REJECTED, SET_ASIDE, FLAGGED)}
+    return render(request, "ingestion/file.html", {
+        "file": found, "form": form, "choices": choices, "issues": issues,
+        "shown": [(issue, rule(issue.rule)) for issue in issues],
+        "job": jobs.job_view(found.job_id) if found.job_id and found.state in ("queued", "applying") else None,
+        "rules": rules, "rule": rule_code,
+        "stopped_rules": [(each.rule.code, each.rule.title) for each in rules[REJECTED] + rules[SET_ASIDE]],
+        "is_open": found.state in (ImportFile.State.STORED, ImportFile.State.REFUSED) or (
+            form is not None and bool(form.errors)),
+    }, status=422 if form is not None and form.errors else 200)
+
+
+@require_safe
+@needs(Permission.READ)
+def rows(request: ShopRequest, pk: int) -> HttpResponseBase:
+    """The rows that were rejected, or set aside, as a file to mend and send again."""
+    found = _found(pk)
+    outcome = SET_ASIDE if request.GET.get("outcome") == SET_ASIDE else REJECTED
+    response = StreamingHttpResponse(selectors.issue_lines(found, outcome=outcome), content_type="text/csv")
+    name = found.name.rsplit(".", 1)[0].replace('"', "")
+    response["Content-Disposition"] = f'attachment; filename="{outcome.replace("_", "-")}-{name}.csv"'.encode(
+        "ascii", "replace").decode()
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Permission.READ, to_change=Permission.IMPORT)
+def connections(request: ShopRequest) -> HttpResponse:
+    """Shops that send their orders by themselves; a secret is shown once, on the page that made it."""
+    form = ShopifyForm(request.POST or None)
+    made, secret = None, ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            made, secret = services.connect_shopify(
+                name=form.cleaned_data["name"], shop_domain=form.cleaned_data["shop_domain"],
+                secret=form.cleaned_data["secret"], actor=request.user)
+            secret = "" if form.cleaned_data["secret"] else secret
+            form = ShopifyForm()
+        except services.FileRefused as refused:
+            form.add_error("shop_domain", str(refused))
+    page = Paginator(selectors.deliveries(), PAGE).get_page(request.GET.get("page"))
+    response = render(request, "ingestion/connections.html", {
+        "form": form, "made": made, "secret": secret, "page": page, "connections": selectors.connections(),
+        "address": request.build_absolute_uri(reverse("shopify-hook", args=[request.tenant.slug])),
+        "counts": selectors.delivery_counts()}, status=422 if form.errors else 200)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@needs(Permission.IMPORT)
+def disconnect(request: ShopRequest, pk: int) -> HttpResponse:
+    """Take no more deliveries from a shop."""
+    services.disconnect(connection_id=pk, actor=request.user)
+    messages.success(request, _("This shop's deliveries are refused from now on."))
+    return redirect("ingestion:connections")

@@ -1,0 +1,37 @@
+"""Deliveries of connected shops: the tenant from the path, the signature over the raw body, kept before the 200."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from apps.ingestion import services
+from apps.tenants.models import Tenant
+from apps.tenants.scope import tenant_context
+from apps.tenants.selectors import tenant_by_slug
+
+MOST_BYTES = 2 * 1024 * 1024  # an order with hundreds of lines has a tenth of it
+
+
+@csrf_exempt
+@require_POST
+def receive_shopify(request: HttpRequest, slug: str) -> HttpResponse:
+    """Take in one signed delivery of a Shopify shop."""
+    if (request.headers.get("Content-Length") or "0").isdigit() and int(
+            request.headers.get("Content-Length") or 0) > MOST_BYTES:
+        return HttpResponse(status=413)
+    body = request.read(MOST_BYTES + 1)
+    if len(body) > MOST_BYTES:
+        return HttpResponse(status=413)
+    tenant = tenant_by_slug(slug)
+    if tenant is None or tenant.status != Tenant.Status.ACTIVE:
+        return HttpResponse(status=404)
+    with tenant_context(tenant.pk):
+        source = services.signed_by(body=body, signature=request.headers.get("X-Shopify-Hmac-Sha256", ""),
+                                    shop_domain=request.headers.get("X-Shopify-Shop-Domain", "").lower())
+        if source is None:
+            return HttpResponse(status=401)
+        services.record_delivery(source=source, topic=request.headers.get("X-Shopify-Topic", ""),
+                                 delivery_id=request.headers.get("X-Shopify-Webhook-Id", ""), body=body)
+    return HttpResponse(status=200)
