@@ -4,6 +4,8 @@ from typing import Any
 
 NIGHT: tuple[str, ...] = ("sales.refresh", "feedback.judge", "forecasting.forecast", "optimization.plan",
                           "feedback.proof", "portal.refresh")
+# What a file that brought something new leads to, in a shop that is no demo.
+AFTER_IMPORT: tuple[str, ...] = ("sales.refresh", "forecasting.forecast", "optimization.plan", "portal.refresh")
 NIGHT_HOUR = 2  # by the tenant's own clock
 
 # A ring that waited longer than its own period says nothing that the next one does not say: it expires.

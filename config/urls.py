@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from apps.ingestion.webhooks import receive_shopify
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
@@ -12,6 +14,8 @@ urlpatterns = [
     path("", include("apps.optimization.urls")),
     path("", include("apps.inventory.urls")),
     path("", include("apps.alerts.urls")),
+    path("data/", include("apps.ingestion.urls")),
+    path("hooks/shopify/<slug:slug>/", receive_shopify, name="shopify-hook"),
     path("jobs/", include("apps.jobs.urls")),
     path("demo/", include("apps.demo.urls")),
 ]
