@@ -120,10 +120,8 @@ def own_file(path: Path, text: str, account: Account | None) -> Path:
 
 
 def free_port(wanted: int | None = None) -> int:
-    """The wanted port if nobody holds it on loopback, else one that is free now."""
-    for port in (wanted, 0):
-        if port is None:
-            continue
+    """The wanted port if nobody holds it on loopback, else one of the next few, else any that is free now."""
+    for port in (*(range(wanted, min(wanted + 10, 65536)) if wanted else ()), 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
