@@ -15,6 +15,7 @@ from apps.feedback.models import ForecastScore, Judgement, Outcome, Proof
 FEWEST_OVERRIDES = 20
 FIRST_WEEK = "week_1"
 WEEKS_SHOWN = 26
+OVERSTOCKED = 4  # times what was expected to be asked for until the next order
 
 
 def latest_proof(as_of: dt.date | None = None) -> Proof | None:
@@ -147,12 +148,14 @@ def calibration() -> list[dict[str, Any]]:
              "is_champion": bool(row["used"])} for row in rows if row["n"]]
 
 
+# Named unlike the fields: an aggregate hides a field of its name from the conditions beside it.
 OUTCOME_SUMS = {
-    "lines": Count("pk"), "demand_units": Sum("demand_units"), "served_units": Sum("served_units"),
-    "lost_units": Sum("lost_units"), "days_out": Sum("days_out"), "closing_units": Sum("closing_units"),
-    "days": Sum("recommendation__review_period_days"), "short": Count("pk", filter=Q(lost_units__gt=0)),
-    "over": Count("pk", filter=Q(closing_units__gt=4 * F("demand_units")) & Q(closing_units__gt=1)),
-    "followed_lines": Count("pk", filter=Q(followed=True)), "judged": Max("judged_through"),
+    "judged_lines": Count("pk"), "asked": Sum("demand_units"), "served": Sum("served_units"), "lost": Sum("lost_units"),
+    "out": Sum("days_out"), "left": Sum("closing_units"), "days": Sum("recommendation__review_period_days"),
+    "short": Count("pk", filter=Q(lost_units__gt=0)),
+    "over": Count("pk", filter=Q(closing_units__gt=OVERSTOCKED * F("recommendation__mean_demand"))
+                  & Q(closing_units__gt=1)),
+    "as_advised": Count("pk", filter=Q(followed=True)), "judged": Max("judged_through"),
 }
 
 
@@ -173,13 +176,13 @@ def plan_outcomes(*, is_replay: bool) -> list[dict[str, Any]]:
 
 
 def _outcome_rates(row: dict[str, Any]) -> dict[str, Any]:
-    demand, days = row["demand_units"] or 0.0, row["days"] or 0.0
+    asked, days = row["asked"] or 0.0, row["days"] or 0.0
     return {
-        "lines": row["lines"], "demand_units": demand, "served_units": row["served_units"] or 0.0,
-        "lost_units": row["lost_units"] or 0.0, "closing_units": row["closing_units"] or 0.0,
-        "fill_rate": (row["served_units"] or 0.0) / demand if demand else None,
-        "days_out_share": (row["days_out"] or 0) / days if days else None, "short_lines": row["short"],
-        "over_lines": row["over"], "followed_lines": row["followed_lines"],
+        "lines": row["judged_lines"], "demand_units": asked, "served_units": row["served"] or 0.0,
+        "lost_units": row["lost"] or 0.0, "closing_units": row["left"] or 0.0,
+        "fill_rate": (row["served"] or 0.0) / asked if asked else None,
+        "days_out_share": (row["out"] or 0) / days if days else None, "short_lines": row["short"],
+        "over_lines": row["over"], "followed_lines": row["as_advised"],
         "judged_through": row["judged"].isoformat() if row["judged"] else None}
 
 

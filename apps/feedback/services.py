@@ -69,6 +69,7 @@ def save_outcomes(*, plan_id: int, outcomes: pd.DataFrame) -> int:
 @transaction.atomic
 def save_judgement(*, as_of: dt.date, report: dict[str, Any], seconds: float) -> Judgement:
     """The verdict of a day; made again, it replaces the earlier one."""
+    judgement: Judgement
     judgement, _made = Judgement.objects.update_or_create(as_of=as_of, defaults={"report": report, "seconds": seconds})
     return judgement
 
@@ -77,6 +78,7 @@ def save_judgement(*, as_of: dt.date, report: dict[str, Any], seconds: float) ->
 def save_proof(*, as_of: dt.date, report: dict[str, Any], gain: Decimal, gain_low: Decimal, gain_high: Decimal,
                seconds: float) -> Proof:
     """The proof of a day; made again, it replaces the earlier one."""
+    proof: Proof
     proof, _made = Proof.objects.update_or_create(
         as_of=as_of, defaults={"report": report, "gain": gain, "gain_low": gain_low, "gain_high": gain_high,
                                "seconds": seconds})

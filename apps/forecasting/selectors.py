@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from apps.catalog import selectors as catalog
 from apps.forecasting.models import Backtest, ForecastRun, ItemBacktest, SeriesForecast
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 DEMAND = "demand"  # what the registry's versions predict
 CATEGORY_LEVELS = 2  # of the path: finer kinds have too few items to learn from, or to compare models on
+MODEL_TITLES = {
+    "seasonal_naive": _("last week again"), "weekday_mean": _("four-week weekday mean"),
+    "eight_week_mean": _("eight-week mean"), "tsb": _("TSB"), "lightgbm": _("LightGBM"), "keras_lstm": _("LSTM"),
+}
 LEAD_SPREADS = 2.0  # a delivery may be late by this many standard deviations and still lie within the forecast
 
 
@@ -102,6 +107,11 @@ def data_fingerprint(panel: Panel) -> str:
     return digest.hexdigest()
 
 
+def model_title(name: str | None) -> str:
+    """What people call a model of the engine."""
+    return str(MODEL_TITLES.get(name or "", name or ""))
+
+
 def runs(*, is_replay: bool = False) -> QuerySet[ForecastRun]:
     """Complete forecasts, newest first."""
     return ForecastRun.objects.filter(is_complete=True, is_replay=is_replay).order_by("-as_of", "-pk")
@@ -171,7 +181,8 @@ def demand_paths(run: ForecastRun, item_id: int | None = None) -> DemandPaths:
                  "WHERE tenant_id = %s AND run_id = %s AND (%s::bigint IS NULL OR item_id = %s) "
                  "ORDER BY item_id, location_id) TO STDOUT (FORMAT BINARY)")
     with (connection.cursor() as cursor,
-          cursor.copy(statement, [current_tenant_id(), run.pk, item_id, item_id]) as copy):
+          # the psycopg cursor itself: Django's wrapper that logs queries takes no parameters here
+          cursor.cursor.copy(statement, [current_tenant_id(), run.pk, item_id, item_id]) as copy):
         found = binary_copy.from_bytes(b"".join(bytes(block) for block in copy), layout)
     unique_ids = np.char.add(np.char.add(found["item_id"].astype(str), "/"), found["location_id"].astype(str))
     forecast = Forecast(

@@ -50,7 +50,7 @@ def save_forecast(*, forecast: Forecast, made: Made) -> ForecastRun:
 
     A later forecast of the same day stands beside the earlier one, which keeps what plans were made from.
     """
-    from apps.forecasting.adapters import binary_copy  # noqa: PLC0415 - NumPy stays out of the web process
+    from apps.forecasting.adapters import binary_copy
 
     run: ForecastRun = ForecastRun.objects.create(
         as_of=made.as_of, version=made.version, model=forecast.model, days=forecast.grid.days,
@@ -77,7 +77,7 @@ def save_forecast(*, forecast: Forecast, made: Made) -> ForecastRun:
 
 def split_ids(unique_ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The item and location ids in series' ids, `item/location`."""
-    import numpy as np  # noqa: PLC0415 - stays out of the web process
+    import numpy as np
 
     parts = np.char.partition(unique_ids.astype(str), "/")
     return parts[:, 0].astype(np.int64), parts[:, 2].astype(np.int64)
@@ -98,7 +98,7 @@ class ItemScores:
 def save_backtest(*, as_of: dt.date, champion: str, report: dict[str, Any], verdict: dict[str, Any], seconds: float,
                   items: ItemScores, job_id: int | None = None) -> Backtest:
     """Save a contest, its verdict, and how champion and best baseline did item by item."""
-    from apps.forecasting.adapters import binary_copy  # noqa: PLC0415 - NumPy stays out of the web process
+    from apps.forecasting.adapters import binary_copy
 
     backtest: Backtest = Backtest.objects.create(as_of=as_of, champion=champion, report=report, verdict=verdict,
                                        seconds=seconds, series=len(items.unique_ids), job_id=job_id)
@@ -124,7 +124,7 @@ def _insert_copied(content: bytes, table: str, parent: str, parent_id: int, colu
         cursor.execute(f"CREATE TEMPORARY TABLE copied ({layout}) ON COMMIT DROP")
         with cursor.copy(f"COPY copied ({names}) FROM STDIN (FORMAT BINARY)") as copy:
             copy.write(content)
-        statement = f'INSERT INTO {table} (tenant_id, {parent}, {names}) SELECT %s, %s, {values} FROM copied'  # noqa: S608
+        statement = f'INSERT INTO {table} (tenant_id, {parent}, {names}) SELECT %s, %s, {values} FROM copied'
         cursor.execute(statement, [current_tenant_id(), parent_id])
         cursor.execute("DROP TABLE copied")
 

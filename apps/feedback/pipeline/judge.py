@@ -14,7 +14,6 @@ from apps.alerts import services as alerts
 from apps.catalog import selectors as catalog
 from apps.feedback import selectors, services
 from apps.feedback.pipeline import scores, words
-from apps.feedback.pipeline.replay import save_scores
 from apps.feedback.pipeline.world import stock_outcomes
 from apps.forecasting import selectors as forecasting
 from apps.forecasting import services as forecasts
@@ -26,7 +25,11 @@ from apps.tenants.scope import current_tenant_id, tenant_context
 from apps.tenants.selectors import tenant_by_id
 
 if TYPE_CHECKING:
+    from apps.feedback.models import Judgement
+    from apps.forecasting.engine.base import Panel
+    from apps.forecasting.engine.forecast import Forecast
     from apps.forecasting.models import ForecastRun
+    from apps.forecasting.selectors import DemandPaths
 
 LOOK_BACK_DAYS = scores.SCORED_DAYS + 7
 DECISION_DAYS = 150  # how long a decision waits for its outcome: the longest lead time and review period
@@ -45,13 +48,22 @@ def judge_tenant(running: Running) -> dict[str, Any]:
     running.progress(0.95, _("Putting the verdict into words"))
     with tenant_context(running.tenant_id):
         running.hold()
-        drift = look_for_drift(as_of)
-        report = {"scored": scored, "judged": judged, "drift": drift, "accuracy": selectors.weekly_accuracy(as_of),
-                  "outcomes": selectors.outcome_totals(), "overrides": selectors.forecast_value_added()}
-        report["words"] = words.of_report(report)
-        judgement = services.save_judgement(as_of=as_of, report=report, seconds=time.perf_counter() - started)
-    return {"judgement": judgement.pk, "runs_scored": scored, "decisions_judged": judged, "drift": drift["state"],
-            "words": report["words"]}
+        judgement = write_verdict(as_of, started)
+    report = judgement.report
+    return {"judgement": judgement.pk, "runs_scored": scored, "decisions_judged": judged,
+            "drift": report["drift"]["state"], "words": report["words"]}
+
+
+def write_verdict(as_of: dt.date, started: float) -> Judgement:
+    """Put everything that has been judged into one report, with its words: what the page shows."""
+    report = {
+        "drift": look_for_drift(as_of), "weeks": selectors.weekly_accuracy(as_of),
+        "by_category": selectors.segment_accuracy("category"), "by_abc": selectors.segment_accuracy("abc"),
+        "by_horizon": selectors.horizon_accuracy(), "calibration": selectors.calibration(),
+        "outcomes": selectors.outcome_totals(), "plans": selectors.plan_outcomes(is_replay=False),
+        "replayed_plans": selectors.plan_outcomes(is_replay=True), "overrides": selectors.forecast_value_added()}
+    report["words"] = words.of_report(report)
+    return services.save_judgement(as_of=as_of, report=report, seconds=time.perf_counter() - started)
 
 
 def due_runs(as_of: dt.date) -> list[tuple[ForecastRun, list[str]]]:
@@ -90,6 +102,23 @@ def score_due_runs(running: Running, as_of: dt.date) -> int:
     return len(due)
 
 
+def save_scores(running: Running, paths: DemandPaths, panel: Panel, horizons: list[str], sold: np.ndarray,
+                scored_through: dt.date) -> None:
+    """Score a run beside its rivals, over the series that both the run and the panel of its day hold.
+
+    sold: [series of the panel, days from the planning day on].
+    """
+    rows = paths.rows(panel.ids.tolist())
+    here = np.flatnonzero(rows >= 0)
+    known = panel.take(here)
+    segments = scores.Segments.of(known)
+    told: dict[str, Forecast] = {**scores.rival_forecasts(known), paths.run.model: paths.forecast.take(rows[here])}
+    found = {model: scores.rows(forecast, sold[here], segments, horizons) for model, forecast in told.items()}
+    with tenant_context(running.tenant_id):
+        running.hold()
+        services.save_scores(run_id=paths.run.pk, champion=paths.run.model, found=found, scored_through=scored_through)
+
+
 def judge_decisions(running: Running, as_of: dt.date) -> int:
     """Judge the decisions whose time is over: what was asked for, served and lost, and what an edit was worth."""
     with tenant_context(running.tenant_id):
@@ -105,10 +134,10 @@ def judge_decisions(running: Running, as_of: dt.date) -> int:
     found["judged_through"] = [first + dt.timedelta(days=int(end)) for end in found.pop("end")]
     found["override_gain"] = override_gain(found, rate)
     judged = 0
-    for plan_id, part in found.groupby("plan_id"):
+    for plan_id in sorted(set(found["plan_id"].tolist())):
         with tenant_context(running.tenant_id):
             running.hold()
-            judged += services.save_outcomes(plan_id=int(plan_id), outcomes=part)
+            judged += services.save_outcomes(plan_id=plan_id, outcomes=found[found["plan_id"] == plan_id])
     return judged
 
 
@@ -151,7 +180,7 @@ def stock_matrices(lines: pd.DataFrame, moved: pd.DataFrame, first: dt.date,
     return wanted, served, np.where(last_known >= 0, still, np.nan), ids.get_indexer(pd.Index(keys))
 
 
-def override_gain(lines: pd.DataFrame, holding_cost_rate: float) -> pd.Series:
+def override_gain(lines: pd.DataFrame, holding_cost_rate: float) -> pd.Series[float]:
     """Money that deciding otherwise than advised made or cost, by line; NaN where the advice was followed.
 
     The time that the line decided about is lived again with the advised quantity: more units first serve what was
@@ -165,7 +194,7 @@ def override_gain(lines: pd.DataFrame, holding_cost_rate: float) -> pd.Series:
     margin = np.maximum(lines["price"] - lines["unit_cost"], 0)
     holding = lines["unit_cost"] * holding_cost_rate / 365 * lines["review_period_days"]
     left_over = np.maximum(more, 0) - saved - missing
-    gain = margin * (newly_lost - saved) + holding * left_over
+    gain: pd.Series[float] = margin * (newly_lost - saved) + holding * left_over
     return gain.where(~lines["followed"]).round(2)
 
 

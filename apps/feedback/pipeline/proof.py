@@ -20,7 +20,7 @@ from apps.forecasting import selectors as forecasting
 from apps.forecasting.engine import models
 from apps.forecasting.engine.base import Forecaster, Grid, Panel
 from apps.forecasting.engine.grid import WEEK
-from apps.jobs.running import GiveUp, Running
+from apps.jobs.running import Running
 from apps.optimization.engine.demand import Demand, DrawnDemand
 from apps.optimization.engine.simulate import (
     Difference,
@@ -54,10 +54,10 @@ def prove_tenant(running: Running) -> dict[str, Any]:
         terms = catalog.terms_frame()
         model = forecasting.model_in_use()
     panel = known.panel()
-    require_weeks(panel, WEEKS + HISTORY_WEEKS)
     shop = shop_of(panel, terms)
-    if not len(shop.items):
-        raise GiveUp(_("No planned item has both a cost and a price: without them nothing can be said in money."))
+    missing = what_is_missing(panel, shop, WEEKS + HISTORY_WEEKS)
+    if missing:  # a night goes on without a proof
+        return {"proof": None, "note": missing}
     report, found = prove(shop, model, known.grid(), running.part(0.05, 0.95))
     with tenant_context(running.tenant_id):
         running.hold()
@@ -66,13 +66,16 @@ def prove_tenant(running: Running) -> dict[str, Any]:
     return {"proof": proof.pk, "gain": found.money, "low": found.low, "high": found.high, "seconds": proof.seconds}
 
 
-def require_weeks(panel: Panel, weeks: int) -> None:
-    """Stop with a plain sentence where there is too little to replay."""
+def what_is_missing(panel: Panel, shop: Shop, weeks: int) -> str:
+    """Why nothing can be replayed, in a plain sentence; empty where it can."""
     if not panel.n_series:
-        raise GiveUp(_("No item sells often enough to be planned: there is nothing to replay."))
+        return _("No item sells often enough to be planned: there is nothing to replay.")
     if panel.n_days < weeks * WEEK:
-        raise GiveUp(_("A replay needs %(needed)d weeks of sales and there are %(there)d.")
-                     % {"needed": weeks, "there": panel.n_days // WEEK})
+        return _("A replay needs %(needed)d weeks of sales and there are %(there)d.") % {
+            "needed": weeks, "there": panel.n_days // WEEK}
+    if not len(shop.items):
+        return _("No planned item has both a cost and a price: without them nothing can be said in money.")
+    return ""
 
 
 def money(amount: float) -> Decimal:
@@ -138,6 +141,16 @@ def as_lived(panel: Panel, first: int, view: View) -> Panel:
     return replace(known, y=y, available=available)
 
 
+def break_even(gain: float, sides: dict[str, dict[str, Any]]) -> float | None:
+    """The share of its cost that closing stock must be worth for the two sides to come out even.
+
+    None where that share does not lie between nothing and all of it: then the verdict does not turn on it.
+    """
+    more = sides["ours"]["closing_value"] - sides["rule"]["closing_value"]
+    share = 1 - gain / more if more else -1.0
+    return round(share, 4) if 0 <= share <= 1 else None
+
+
 def account(shop: Shop, ours: Replay, theirs: Replay, found: Difference, model: str, first: int) -> dict[str, Any]:
     """The report of a proof: both sides' totals and weeks, what differs, and the verdict in a sentence."""
     days = ours.weeks * WEEK
@@ -155,6 +168,7 @@ def account(shop: Shop, ours: Replay, theirs: Replay, found: Difference, model: 
         **sides, "weeks": ours.weeks, "starts_on": str(starts_on), "ends_on": str(shop.panel.cutoff),
         "week_starts": [str(starts_on + np.timedelta64(week * WEEK, "D")) for week in range(ours.weeks)],
         "items": len(shop.items), "left_out": shop.left_out, "model": model, "paths": PATHS,
+        "break_even_share": break_even(found.money, sides),
         "gain": found.money, "low": found.low, "high": found.high, "level": found.level,
         "verdict": "ours" if found.low > 0 else "rule" if found.high < 0 else "unclear",
         "assumptions": [

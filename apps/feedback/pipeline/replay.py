@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 from apps.catalog import selectors as catalog
 from apps.feedback import services
 from apps.feedback.pipeline import scores
+from apps.feedback.pipeline.judge import save_scores, write_verdict
 from apps.feedback.pipeline.shop import shop_of, uneven_stock
 from apps.feedback.pipeline.world import World
 from apps.forecasting import selectors as forecasting
 from apps.forecasting import services as forecasts
 from apps.forecasting.engine import models
 from apps.forecasting.engine.base import Forecaster, Panel
-from apps.forecasting.engine.forecast import Forecast
 from apps.forecasting.selectors import DemandPaths, History
 from apps.jobs.running import Part, Running
 from apps.optimization import services as optimization
@@ -72,6 +72,9 @@ def replay_tenant(running: Running) -> dict[str, Any]:
              for place, monday in enumerate(mondays)]
     running.progress(len(mondays) / (len(mondays) + 1), _("Judging what came of the plans"))
     judged = save_outcomes(replay)
+    with tenant_context(running.tenant_id):
+        running.hold()
+        write_verdict(as_of, started)
     return {"weeks": len(weeks), "model": replay.model, "lines_judged": judged, "by_week": weeks,
             "seconds": round(time.perf_counter() - started, 1)}
 
@@ -144,23 +147,6 @@ def score_week(replay: Replay, paths: DemandPaths, panel: Panel) -> None:
     save_scores(replay.running, paths, panel, horizons,
                 replay.sold(panel.ids, monday, monday + dt.timedelta(days=scores.SCORED_DAYS)),
                 min(replay.as_of, monday + dt.timedelta(days=scores.SCORED_DAYS)) - dt.timedelta(days=1))
-
-
-def save_scores(running: Running, paths: DemandPaths, panel: Panel, horizons: list[str], sold: np.ndarray,
-                scored_through: dt.date) -> None:
-    """Score a run beside its rivals, over the series that both the run and the panel of its day hold.
-
-    sold: [series of the panel, days from the planning day on].
-    """
-    rows = paths.rows(panel.ids.tolist())
-    here = np.flatnonzero(rows >= 0)
-    known = panel.take(here)
-    segments = scores.Segments.of(known)
-    told: dict[str, Forecast] = {**scores.rival_forecasts(known), paths.run.model: paths.forecast.take(rows[here])}
-    found = {model: scores.rows(forecast, sold[here], segments, horizons) for model, forecast in told.items()}
-    with tenant_context(running.tenant_id):
-        running.hold()
-        services.save_scores(run_id=paths.run.pk, champion=paths.run.model, found=found, scored_through=scored_through)
 
 
 def join(replay: Replay, panel: Panel) -> None:

@@ -65,11 +65,13 @@ def shop_of(panel: Panel, terms: pd.DataFrame) -> Shop:
 def steady_stock(shop: Shop, known: Panel) -> Ints:
     """What lasts each item for its lead time and review period at the pace of the last eight weeks, rounded up."""
     days = shop.items["lead_time_days"].to_numpy() + shop.items["review_period_days"].to_numpy()
-    return np.ceil(mean_rate(known, PROFILE_WEEKS * WEEK) * days).astype(np.int64)
+    steady: Ints = np.ceil(mean_rate(known, PROFILE_WEEKS * WEEK) * days).astype(np.int64)
+    return steady
 
 
 def uneven_stock(shop: Shop, known: Panel) -> Ints:
     """The steady stock, but some items open short of it and some with far too much: chosen by their ids alone."""
     drawn: NDArray[Any] = pd.util.hash_array(shop.items["unique_id"].to_numpy(dtype=object)) % np.uint64(1000)
     cover = np.select([drawn < 1000 * LOW_SHARE, drawn >= 1000 * (1 - HIGH_SHARE)], [LOW_COVER, HIGH_COVER], 1.0)
-    return np.ceil(steady_stock(shop, known) * cover).astype(np.int64)
+    uneven: Ints = np.ceil(steady_stock(shop, known) * cover).astype(np.int64)
+    return uneven

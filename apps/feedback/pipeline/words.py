@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+
+from apps.forecasting.selectors import model_title
 
 
 def percent(share: float | None) -> str:
@@ -14,7 +18,7 @@ def percent(share: float | None) -> str:
 
 def of_report(report: dict[str, Any]) -> list[str]:
     """A day's verdict, a sentence for each thing worth saying."""
-    return [*of_accuracy(report["accuracy"]), *of_outcomes(report["outcomes"]), *of_overrides(report["overrides"]),
+    return [*of_accuracy(report["weeks"]), *of_outcomes(report["outcomes"]), *of_overrides(report["overrides"]),
             *([of_drift(report["drift"])] if report["drift"]["state"] == "worse" else [])]
 
 
@@ -24,8 +28,8 @@ def of_accuracy(weeks: list[dict[str, Any]]) -> list[str]:
     newest = weeks[0]
     said = [_("The week from %(day)s: forecasts missed by %(missed)s of what was sold; the best simple model, "
               "%(rival)s, by %(rivals)s.") % {
-                  "day": newest["week"], "missed": percent(newest["wape"]), "rival": newest["rival"],
-                  "rivals": percent(newest["rival_wape"])}]
+                  "day": date_format(dt.date.fromisoformat(newest["week"])), "missed": percent(newest["wape"]),
+                  "rival": model_title(newest["rival"]), "rivals": percent(newest["rival_wape"])}]
     behind = [week for week in weeks if week["rival_wape"] is not None and week["wape"] is not None
               and week["wape"] >= week["rival_wape"]]
     if behind:
@@ -61,6 +65,6 @@ def of_overrides(found: dict[str, Any]) -> list[str]:
 
 def of_drift(found: dict[str, Any]) -> str:
     missed = _(" and ").join(percent(week["wape"]) for week in found["weeks"])
-    return _("%(model)s missed by %(missed)s in the last two weeks; its own contest lets expect at most %(high)s. The "
-             "models are compared anew.") % {"model": found["model"], "missed": missed,
+    return _("The %(model)s missed by %(missed)s in the last two weeks; its own contest lets expect at most %(high)s. "
+             "The models are compared anew.") % {"model": model_title(found["model"]), "missed": missed,
                                              "high": percent(found["usual"]["high"])}

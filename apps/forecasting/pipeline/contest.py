@@ -99,7 +99,7 @@ def too_short(running: Running, panel: Panel, as_of: dt.date, watch: Stopwatch) 
     """Save that there was too little history to compare anything, and what stands in until then."""
     reason = _("%(days)d days of sales are too few to compare models; six weeks are needed. Until then the eight-week "
                "mean forecasts, with wide bands.") % {"days": panel.n_days}
-    verdict = {"champion": models.FALLBACK, "outcome": "nothing_scored", "reason": reason, "trials": [],
+    verdict: dict[str, Any] = {"champion": models.FALLBACK, "outcome": "nothing_scored", "reason": reason, "trials": [],
                "best_baseline": models.FALLBACK, "chosen_on": [], "published_on": None}
     with tenant_context(running.tenant_id):
         running.hold()
@@ -179,7 +179,7 @@ def save(running: Running, contest: Contest) -> dict[str, Any]:
 
 def lineage(model: Forecaster, known: History, fingerprint: str, job_id: int | None) -> Lineage:
     """Where a fitted model comes from."""
-    parameters = getattr(model, "parameters", dict)()
+    parameters: dict[str, Any] = getattr(model, "parameters", dict)()
     return Lineage(trained_through=known.known_through, data_fingerprint=fingerprint, parameters=parameters,
                    code_version=source_hash(Path(engine.__file__).parent), seed=int(parameters.get("seed", 0)),
                    job_id=job_id)

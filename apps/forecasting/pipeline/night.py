@@ -111,7 +111,7 @@ def best_cheap(panel: Panel) -> tuple[str, str]:
     losses = backtest(panel, makers, cutoffs).table("scaled_pinball").mean(axis=1)
     best = min(losses.index, key=lambda name: (losses[name], models.model_class(name).complexity))
     return str(best), _("No model has won a contest yet: %(name)s did best of the simple ones over the last weeks.") % {
-        "name": best}
+        "name": selectors.model_title(str(best))}
 
 
 def nothing(known: History, grid: Grid) -> Forecast:
