@@ -38,7 +38,7 @@ def clean(name: str, value: Any) -> Any:
 
 def add_tenant(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The tenant in scope, where there is one."""
-    from apps.tenants.scope import tenant_in_scope  # noqa: PLC0415  # settings load before the apps do
+    from apps.tenants.scope import tenant_in_scope  # settings load before the apps do
 
     tenant_id = tenant_in_scope()
     if tenant_id is not None:

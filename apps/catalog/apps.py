@@ -11,7 +11,7 @@ class CatalogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.catalog.services import furnish_tenant  # noqa: PLC0415 - models are loaded only now
-        from apps.tenants.services import on_tenant_made  # noqa: PLC0415
+        from apps.catalog.services import furnish_tenant
+        from apps.tenants.services import on_tenant_made
 
         on_tenant_made(furnish_tenant)

@@ -188,8 +188,8 @@ def terms_frame(item_ids: Sequence[int] | None = None) -> pd.DataFrame:
     `unit_cost` and `price` are NaN where neither is known. `assumed` is a list of the names that come from the
     defaults; `is_simulated` says that a figure among them was made up for a demo.
     """
-    import numpy as np  # noqa: PLC0415 - the web process loads no numeric library
-    import pandas as pd  # noqa: PLC0415
+    import numpy as np
+    import pandas as pd
 
     chosen = "" if item_ids is None else " AND item.id = ANY(%(items)s)"
     with joined_in_sets(item_ids is None), connection.cursor() as cursor:

@@ -168,7 +168,7 @@ def counts_by_kind() -> dict[str, Counts]:
 
 
 def _as_dict(value: Any) -> dict[str, dict[str, int]]:
-    import json  # noqa: PLC0415 - only where the driver gives text
+    import json
 
     return dict(json.loads(value)) if isinstance(value, str) else dict(value)
 

@@ -132,7 +132,7 @@ def _promotion(facts: dict[str, Any]) -> Promotion:
 
 def _paths(run: ForecastRun, item_id: int, as_of: dt.date) -> NDArray[Any] | None:
     """Sample paths of the item over all its locations, from `as_of` on [paths, days]; None when they are used up."""
-    import numpy as np  # noqa: PLC0415 - only this page draws paths
+    import numpy as np
 
     drawn = demand_paths(run, item_id)
     late = (as_of - run.as_of).days
@@ -146,7 +146,7 @@ def _paths(run: ForecastRun, item_id: int, as_of: dt.date) -> NDArray[Any] | Non
 def _sales_chart(days: Sequence[tuple[dt.date, float]], paths: NDArray[Any] | None, as_of: dt.date, is_weekly: bool,
                  promotions: Sequence[Promotion]) -> dict[str, Any] | None:
     """What was sold and what is expected, by day or by whole weeks that end with the day before `as_of`."""
-    import numpy as np  # noqa: PLC0415 - only this page draws paths
+    import numpy as np
 
     width = 7 if is_weekly else 1
     known = list(days)[len(days) % width:]
@@ -195,7 +195,7 @@ def _promotion_spans(promotions: Sequence[Promotion], x: Sequence[str], width: i
 def _projection(on_hand: float | None, coming: Sequence[PurchaseOrderLine], paths: NDArray[Any] | None,
                 as_of: dt.date, advice: Sequence[Recommendation]) -> dict[str, Any] | None:
     """Stock at the close of each day along the sample paths, with what is on its way and with the advice."""
-    import numpy as np  # noqa: PLC0415 - only this page draws paths
+    import numpy as np
 
     if on_hand is None or paths is None:
         return None
