@@ -45,6 +45,7 @@ def furnish_tenant(tenant: Tenant) -> None:
 def make_channel(*, slug: str, name: str = "", kind: str = Channel.Kind.FILE) -> Channel:
     """The channel of a short name, made if it is new."""
     short = slugify(slug, allow_unicode=True)[:60] or "file"
+    channel: Channel
     channel, _made = Channel.objects.get_or_create(slug=short, tenant_id=current_tenant_id(),
                                                    defaults={"name": (name or slug)[:120], "kind": kind})
     return channel
@@ -70,6 +71,7 @@ def make_locations(*, channel: Channel, names: Iterable[str]) -> dict[str, int]:
 @transaction.atomic
 def main_location() -> Location:
     """The location where sales and stock stand when nobody names one."""
+    location: Location
     location, _made = Location.objects.get_or_create(code=MAIN_LOCATION, tenant_id=current_tenant_id(),
                                                      defaults={"name": _("Main")})
     return location
@@ -78,6 +80,7 @@ def main_location() -> Location:
 @transaction.atomic
 def unnamed_supplier() -> Supplier:
     """Who an item is bought from while nobody is named: its orders have to stand somewhere."""
+    supplier: Supplier
     supplier, _made = Supplier.objects.get_or_create(name=_("Supplier not named"), tenant_id=current_tenant_id())
     return supplier
 
@@ -142,7 +145,7 @@ def upsert_items(*, channel: Channel, rows: str, origin: str = Origin.GIVEN) -> 
     and changes nothing. A value new to the channel is first looked for among the skus: a sku that only one item has
     means that item.
     """
-    given = {"tenant": current_tenant_id(), "channel": channel.pk, "origin": str(origin), "now": timezone.now()}
+    given: dict[str, Any] = {"tenant": current_tenant_id(), "channel": channel.pk, "origin": str(origin), "now": timezone.now()}
     table = sql.Identifier(rows)
     with joined_in_sets(), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_LINK).format(rows=table), given)
@@ -235,7 +238,7 @@ def upsert_terms(*, rows: str, origin: str = Origin.GIVEN) -> Upserted:
     minimum_order_value, review_period_days, currency; what is NULL was not said and changes nothing. A row without an
     item speaks for all that its supplier sells. A row counts as changed where it or its supplier changed.
     """
-    given = {"tenant": current_tenant_id(), "origin": str(origin)}
+    given: dict[str, Any] = {"tenant": current_tenant_id(), "origin": str(origin)}
     table = sql.Identifier(rows)
     with joined_in_sets(), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_SUPPLIERS).format(rows=table))
@@ -266,6 +269,7 @@ def change_defaults(*, actor: User | None, **fields: Any) -> PlanningDefaults:
     unknown = set(fields) - set(EDITABLE_DEFAULTS)
     if unknown:
         raise TypeError(f"No planning default is called {', '.join(sorted(unknown))}.")
+    defaults: PlanningDefaults
     defaults, _made = PlanningDefaults.objects.select_for_update().get_or_create(tenant_id=current_tenant_id())
     before = {name: str(getattr(defaults, name)) for name in fields}
     for name, value in fields.items():
@@ -286,6 +290,7 @@ def change_term(*, item: Item, supplier: Supplier, actor: User | None, **fields:
     unknown = set(fields) - set(EDITABLE_TERMS)
     if unknown:
         raise TypeError(f"No supply term is called {', '.join(sorted(unknown))}.")
+    term: SupplyTerm
     term, made = SupplyTerm.objects.select_for_update().get_or_create(
         tenant_id=current_tenant_id(), item=item, supplier=supplier,
         defaults={"is_preferred": not SupplyTerm.objects.filter(item=item, is_preferred=True).exists()})

@@ -30,8 +30,8 @@ class ConfirmForm(forms.Form):
     dates = forms.ChoiceField(label=_("Dates such as 03/04/2025 mean"), choices=[
         ("mdy", _("March 4: the month first")), ("dmy", _("3 April: the day first"))])
 
-    def __init__(self, *args: Any, file: ImportFile, **kwargs: Any) -> None:
-        super().__init__(*args, initial=file.options, **kwargs)
+    def __init__(self, data: Any = None, *, file: ImportFile) -> None:
+        super().__init__(data, initial=file.options)
         self.file = file
         names = list(dict.fromkeys(name for name in file.dialect.get("header", ()) if name))
         self.fields["kind"] = forms.ChoiceField(label=_("What it holds"), choices=ImportFile.Kind.choices,

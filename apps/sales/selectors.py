@@ -217,7 +217,7 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
     shop's whole history, where that is shorter). `weeks` limits the history; `known_at` leaves out what the ledger
     learned later. Days on which the whole shop sold nothing have `available` 0, unless it is regularly closed then.
     """
-    import pandas as pd  # noqa: PLC0415 - the web process loads no numeric library
+    import pandas as pd
 
     tenant = tenant_by_id(current_tenant_id())
     first, _last = history_range()
@@ -250,11 +250,11 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
 
 def _columns(query: str, given: dict[str, Any]) -> Any:
     """A query's result as an Arrow table, by COPY: ten times as fast as rows."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.csv as pa_csv  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
 
     sink = pa.BufferOutputStream()
-    with connection.cursor() as cursor, cursor.copy(  # type: ignore[attr-defined]
+    with connection.cursor() as cursor, cursor.copy(
             f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)", given) as copy:
         for block in copy:
             sink.write(block)
@@ -267,10 +267,10 @@ def _columns(query: str, given: dict[str, Any]) -> Any:
 
 
 def _history(sold: Any, ids: NDArray[Any], static: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
-    import numpy as np  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415
+    import numpy as np
+    import pandas as pd
 
-    place = sold["place"].to_numpy()
+    place: Any = sold["place"].to_numpy()
     day = sold["day"].to_numpy().astype("datetime64[D]")
     units = sold["units"].to_numpy()
     available = np.ones(len(place))
@@ -284,15 +284,15 @@ def _history(sold: Any, ids: NDArray[Any], static: pd.DataFrame, as_of: dt.date)
         place, day = np.concatenate([place, series]), np.concatenate([day, unknown[which]])
         units, available = np.concatenate([units, np.zeros(len(series))]), np.concatenate(
             [available, np.zeros(len(series))])
-    return pd.DataFrame({"unique_id": pd.Categorical.from_codes(place, ids), "ds": day.astype("datetime64[ns]"),
+    return pd.DataFrame({"unique_id": pd.Categorical.from_codes(place, pd.Index(ids)), "ds": day.astype("datetime64[ns]"),
                          "y": units, "available": available})
 
 
 def _covariates(sold: Any, promotions: Any, ids: NDArray[Any],
                 as_of: dt.date) -> tuple[pd.DataFrame, list[str]]:
     """Prices of the days that sold beside the promotions of each day, the largest share where several overlap."""
-    import numpy as np  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415
+    import numpy as np
+    import pandas as pd
 
     width = np.int64(1 << 20)
     keys = [sold["place"].to_numpy() * width + sold["day"].to_numpy()]
@@ -316,7 +316,7 @@ def _covariates(sold: Any, promotions: Any, ids: NDArray[Any],
                           promotions["share"].to_numpy()[chosen][rows])
         keys.append(spread[column][0])
     index = np.unique(np.concatenate(keys))
-    columns: dict[str, Any] = {"unique_id": pd.Categorical.from_codes(index // width, ids),
+    columns: dict[str, Any] = {"unique_id": pd.Categorical.from_codes(index // width, pd.Index(ids)),
                                "ds": (index % width).astype("datetime64[D]").astype("datetime64[ns]")}
     for column, (key, share) in spread.items():
         values = np.zeros(len(index))
@@ -338,7 +338,7 @@ WHERE tenant_id = %(tenant)s AND date >= %(since)s AND date < %(as_of)s ORDER BY
 
 def units_frame(since: dt.date, as_of: dt.date) -> pd.DataFrame:
     """What was sold from a day on and before `as_of`, of every item: item_id, location_id, date, units."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     with connection.cursor() as cursor:
         cursor.execute(_UNITS, {"tenant": current_tenant_id(), "since": since, "as_of": as_of})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -180,7 +181,7 @@ CREATE TEMP TABLE sales_changed ON COMMIT DROP AS SELECT item_id, location_id, d
 def _derive_days(*, is_whole: bool) -> int:
     """Bring the days in step with the ledger, and stock in step with the days; how many days changed."""
     tenant = tenant_by_id(current_tenant_id())
-    given = {"tenant": tenant.pk, "zone": tenant.time_zone}
+    given: dict[str, Any] = {"tenant": tenant.pk, "zone": tenant.time_zone}
     with joined_in_sets(is_whole), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_DERIVE).format(source=_ALL_LINES if is_whole else _TOUCHED_LINES), given)
         cursor.execute("ANALYZE sales_derived")
@@ -217,7 +218,7 @@ def record_lines(*, rows: str, keeps_versions: bool = True) -> Recorded:
     says the same leaves a witness; leave it out where versions are only moments of arrival.
     """
     tenant = tenant_by_id(current_tenant_id())
-    given = {"tenant": tenant.pk, "now": timezone.now(), "zone": tenant.time_zone}
+    given: dict[str, Any] = {"tenant": tenant.pk, "now": timezone.now(), "zone": tenant.time_zone}
     table = sql.Identifier(rows)
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, given)

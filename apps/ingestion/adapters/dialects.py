@@ -107,7 +107,7 @@ def sniff(head: bytes, encoding: str) -> Dialect:
     text = decoder.decode(head).lstrip("\ufeff")
     skip = 0
     named = re.match(r'"?sep=(.)"?\r?\n', text)
-    candidates = DELIMITERS
+    candidates: tuple[str, ...] = DELIMITERS
     if named:
         candidates, skip, text = (named[1],), 1, text[named.end():]
     blank = re.match(r"(?:[ \t]*\r?\n)+", text)

@@ -80,7 +80,8 @@ class Verdicts:
 
     @property
     def good(self) -> Mask:
-        return self.code == 0
+        passed: Mask = self.code == 0
+        return passed
 
     def issues(self, row_numbers: Any) -> dict[str, pa.Array]:
         """row_number, rule, column, value of every stopped row."""
@@ -164,7 +165,8 @@ class OrderReader:
         quantity = np.where(is_void, 0.0, quantity)
         is_foreign = mask(pc.not_equal(currency, settings.currency))
         is_free = (shelf == 0) | (paid == 0)
-        void = np.where(is_cancelled, "cancelled", np.where(is_refunded, "refunded", None))
+        void = np.full(len(batch), None, dtype=object)
+        void[is_refunded], void[is_cancelled] = "refunded", "cancelled"
         shelf = np.where(is_foreign | (shelf == 0), np.nan, shelf)
         paid = np.where(is_foreign, np.nan, paid)
         discount = np.where(is_foreign | is_void, 0, discount)

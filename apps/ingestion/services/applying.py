@@ -85,7 +85,7 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
     Rows read = applied + already known + set aside + rejected. FileRefused says why a file as a whole cannot be read.
     `hold` is called before the end, by a job that must not be followed by another while it writes.
     """
-    from apps.ingestion.services.kinds import read_kind  # noqa: PLC0415 - the web process loads no numeric library
+    from apps.ingestion.services.kinds import read_kind
 
     started = time.perf_counter()
     file: ImportFile = ImportFile.objects.select_for_update().get(pk=file_id)
@@ -117,11 +117,11 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
 
 def batches(reading: Reading) -> Iterator[Batch]:
     """The file's rows, batch by batch; rows that do not fit the header are refused on the way."""
-    import json  # noqa: PLC0415
+    import json
 
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
-    from apps.ingestion.adapters.batches import Misfit, read_batches  # noqa: PLC0415
+    from apps.ingestion.adapters.batches import Misfit, read_batches
 
     misfits: list[Misfit] = []
     total = max(reading.file.size, 1)
@@ -141,15 +141,15 @@ def batches(reading: Reading) -> Iterator[Batch]:
 
 
 def _reading_note(read: int, total: int) -> str:
-    from django.utils.translation import gettext as _  # noqa: PLC0415
+    from django.utils.translation import gettext as _
 
     return _("Reading: %(read).0f of %(total).0f MB") % {"read": read / 1e6, "total": total / 1e6}
 
 
 def refuse(reading: Reading, batch: Batch, issues: dict[str, pa.Array]) -> None:
     """Keep the rows of a batch that did not pass, as they stand in the file."""
-    import numpy as np  # noqa: PLC0415
-    import pyarrow as pa  # noqa: PLC0415
+    import numpy as np
+    import pyarrow as pa
 
     if len(issues["row_number"]):
         places = np.searchsorted(batch.row_numbers, issues["row_number"].to_numpy())
@@ -160,15 +160,15 @@ def refuse(reading: Reading, batch: Batch, issues: dict[str, pa.Array]) -> None:
 
 
 def _cut(values: pa.StringArray) -> pa.StringArray:
-    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow.compute as pc
 
     return pc.utf8_slice_codeunits(values, 0, 500)
 
 
 def _as_json(batch: Batch, places: pa.Array) -> pa.StringArray:
     """Rows as JSON lists of their columns' texts, made column by column."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     quoted = []
     for column in batch.columns:
@@ -184,26 +184,26 @@ def _as_json(batch: Batch, places: pa.Array) -> pa.StringArray:
 
 def copy_in(table: str, values: dict[str, pa.Array]) -> None:
     """Columns into a temp table, by COPY."""
-    from apps.ingestion.adapters.batches import to_csv  # noqa: PLC0415
+    from apps.ingestion.adapters.batches import to_csv
 
     statement = sql.SQL("COPY {table} ({columns}) FROM STDIN (FORMAT csv)").format(
         table=sql.Identifier(table), columns=sql.SQL(", ").join(map(sql.Identifier, values)))
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(to_csv(values))
 
 
 def add_raw(reading: Reading) -> None:
     """Read the file once more for the rows that only a look at the whole showed to be wrong."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
-    from apps.ingestion.adapters.batches import Misfit, read_batches  # noqa: PLC0415
+    from apps.ingestion.adapters.batches import Misfit, read_batches
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT row_number FROM ingestion_refused WHERE raw IS NULL ORDER BY row_number")
         wanted = [row[0] for row in cursor.fetchall()]
         if not wanted:
             return
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         numbers = np.asarray(wanted)
         cursor.execute("CREATE TEMP TABLE ingestion_raw (row_number int, raw jsonb) ON COMMIT DROP")
@@ -223,7 +223,7 @@ def write_issues(reading: Reading) -> dict[str, int]:
     """Keep every row that did not pass, in place of those of an earlier reading; how many each rule stopped."""
     add_raw(reading)
     rejected = [code for code in _codes() if rule(code).outcome == REJECTED]
-    given = {"tenant": current_tenant_id(), "file": reading.file.pk, "rejected": rejected}
+    given: dict[str, Any] = {"tenant": current_tenant_id(), "file": reading.file.pk, "rejected": rejected}
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM ingestion_rowissue WHERE tenant_id = %(tenant)s AND file_id = %(file)s", given)
         cursor.execute("""
@@ -249,8 +249,8 @@ def stop_rows(rule_code: str, column: str, found: str, params: dict[str, Any] | 
                                "SELECT row_number, {rule}, {column}, coalesce(left(value, 500), '') FROM ({found}) "
                                "found (row_number, value)").format(
             rule=sql.Literal(rule_code), column=sql.Literal(column),
-            found=sql.SQL(found)), params or {})  # type: ignore[arg-type]
-        return cursor.rowcount
+            found=sql.SQL(found)), params or {})
+        return int(cursor.rowcount)
 
 
 class Places:
@@ -275,8 +275,8 @@ class Places:
 
     def location_ids(self, names: pa.StringArray) -> pa.Int64Array:
         """The location of each row; the main one where none is named, and the one that all are folded into."""
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.compute as pc  # noqa: PLC0415
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
         if self.folded_id is not None:
             return pa.repeat(pa.scalar(self.folded_id, pa.int64()), len(names))
@@ -289,8 +289,8 @@ class Places:
 
     def channel_ids(self, names: pa.StringArray) -> pa.Int64Array:
         """The sales channel of each row; the file's own where none is named."""
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.compute as pc  # noqa: PLC0415
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
         encoded = pc.utf8_slice_codeunits(names, 0, 60).dictionary_encode(null_encoding="encode")
         keys = encoded.dictionary.to_pylist()
