@@ -50,11 +50,11 @@ def driver_words(driver: str) -> str:
 
 
 @register.filter
-def whole_days(value: float | None) -> str:
+def whole_days(value: float | str | None) -> str:
     """Days of cover: whole, and above a year only that."""
-    if value is None:
+    if value in (None, ""):
         return unknown()
-    return _("over a year") if value > OVER_A_YEAR_DAYS else days(round(value))
+    return _("over a year") if float(value) > OVER_A_YEAR_DAYS else days(round(float(value)))
 
 
 @register.simple_tag

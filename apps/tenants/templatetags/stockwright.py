@@ -50,19 +50,19 @@ def money_text(value: Number, currency: str, decimals: int) -> str:
 @register.filter
 def money(value: Number | None, currency: str = "USD") -> str:
     """An exact amount: $1,234.50."""
-    return unknown() if value is None else money_text(value, currency, 0 if currency in WITHOUT_CENTS else 2)
+    return unknown() if value in (None, "") else money_text(value, currency, 0 if currency in WITHOUT_CENTS else 2)
 
 
 @register.filter
 def money_round(value: Number | None, currency: str = "USD") -> str:
     """An amount without cents, for sums and headlines: $1,235."""
-    return unknown() if value is None else money_text(value, currency, 0)
+    return unknown() if value in (None, "") else money_text(value, currency, 0)
 
 
 @register.filter
 def money_short(value: Number | None, currency: str = "USD") -> str:
     """An amount to remember: $1.2k, $3.4M."""
-    if value is None:
+    if value in (None, ""):
         return unknown()
     for limit, suffix in ((1_000_000, pgettext("million", "M")), (10_000, pgettext("thousand", "k"))):
         if abs(float(value)) >= limit:
@@ -74,7 +74,7 @@ def money_short(value: Number | None, currency: str = "USD") -> str:
 @register.filter
 def units(value: Number | None) -> str:
     """A quantity: whole from ten up, one decimal below where it has one."""
-    if value is None:
+    if value in (None, ""):
         return unknown()
     is_whole = abs(float(value)) >= 10 or float(value) == round(float(value))
     return number(value, 0 if is_whole else 1)
@@ -83,7 +83,7 @@ def units(value: Number | None) -> str:
 @register.filter
 def days(value: Number | None) -> str:
     """A length of time: 1 day, 12 days, 2.5 days."""
-    if value is None:
+    if value in (None, ""):
         return unknown()
     return ngettext("%(n)s day", "%(n)s days", 1 if value == 1 else 2) % {"n": units(value)}
 
@@ -91,19 +91,19 @@ def days(value: Number | None) -> str:
 @register.filter
 def share(value: Number | None, decimals: int = 0) -> str:
     """A part of one as a percentage: 0.453 is 45%."""
-    return unknown() if value is None else _("%(n)s%%") % {"n": number(float(value) * 100, int(decimals))}
+    return unknown() if value in (None, "") else _("%(n)s%%") % {"n": number(float(value) * 100, int(decimals))}
 
 
 @register.filter
 def decimals(value: Number | None, places: int = 2) -> str:
     """A plain number with a fixed count of decimals."""
-    return unknown() if value is None else number(value, int(places))
+    return unknown() if value in (None, "") else number(value, int(places))
 
 
 @register.filter
 def sign(value: str | Number | None) -> str:
     """Puts a plus before what is above zero; takes a number or an amount already formatted."""
-    if value is None:
+    if value in (None, ""):
         return unknown()
     if isinstance(value, str):
         is_above = not value.startswith((MINUS, "–", "<")) and any(digit in value for digit in "123456789")
@@ -148,11 +148,11 @@ def moment(value: dt.datetime | str | None) -> str:
 
 
 @register.filter
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | str | None) -> str:
     """How long something took: 4 s, 2 min 5 s, 1 h 12 min."""
-    if seconds is None:
+    if seconds in (None, ""):
         return unknown()
-    whole = round(seconds)
+    whole = round(float(seconds))
     if whole < 60:
         return _("%(s)d s") % {"s": whole}
     if whole < 3600:

@@ -1,0 +1,241 @@
+"""Today, Items, one item and the planning rules: what is there is shown, what is not is said, nobody sees another's."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.alerts.models import Alert
+from apps.catalog.models import PlanningDefaults, Supplier
+from apps.feedback.models import Proof
+from apps.jobs.models import Job
+from apps.jobs.running import Running
+from apps.jobs.services import enqueue
+from apps.optimization.models import Recommendation
+from apps.portal.models import ItemSummary
+from apps.portal.pipeline import refresh_tenant
+from apps.portal.selectors.items import SORTS
+from apps.sales.models import Promotion
+from apps.tenants.models import AuditEntry
+from apps.tenants.scope import tenant_context
+from tests.integration.inventory.people import page, signed_in
+from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+from tests.integration.portal.stocked_shops import DAY, make_stocked_shop, refreshed, sell
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return make_stocked_shop(6)
+
+
+def data_of(text: str, chart: str) -> dict[str, Any]:
+    """The data of a chart, as the page hands it to its script."""
+    found = re.search(rf'<script id="{chart}-data" type="application/json">(.*?)</script>', text, re.S)
+    assert found, f"no chart {chart}"
+    return dict(json.loads(found[1]))
+
+
+# --- Today --------------------------------------------------------------------------------------------------------
+
+def test_today_shows_the_ten_decisions_worth_most_by_supplier() -> None:
+    shop = make_stocked_shop(14)
+    with tenant_context(shop.tenant.pk):
+        for place, item in enumerate(shop.items):
+            Recommendation.objects.filter(item=item).update(net_gain=place)
+    text = page(signed_in(shop), "/")
+    shown = {int(found) for found in re.findall(r'href="/items/(\d+)/"', text)}
+    assert shown == {item.pk for item in shop.items[4:]}, "the ten of the greatest gain, and no other"
+    for supplier in shop.suppliers:
+        assert f'href="/replenish/?supplier={supplier.pk}"' in text
+
+
+def test_today_says_who_won_the_proof_and_when_nobody_did(shop: Shop) -> None:
+    client = signed_in(shop)
+    assert "It needs 13 weeks of sales" in page(client, "/")
+    for low, high, words in ((5, 20, "earned more than the simple rule"), (-20, -5, "for now, it wins"),
+                             (-5, 20, "do not tell the two apart")):
+        with tenant_context(shop.tenant.pk):
+            Proof.objects.update_or_create(as_of=MONDAY, defaults={
+                "gain": Decimal(low + high) / 2, "gain_low": low, "gain_high": high})
+        assert words in page(client, "/")
+
+
+def test_today_shows_alerts_jobs_and_how_far_round_the_loop_the_shop_is(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        Alert.objects.create(severity="critical", code="x", title="Accuracy left its range", reason="Two weeks.")
+        enqueue(kind_name="portal.refresh")
+    text = page(signed_in(shop), "/")
+    assert "Accuracy left its range" in text and "Lists and figures" in text
+    assert re.findall(r"loop-step loop-(\w+)", text) == ["done", "done", "done", "done", "missing", "missing"]
+
+
+def test_an_empty_shop_is_told_what_to_do_first() -> None:
+    shop = make_shop(0)
+    text = page(signed_in(shop, "planner"), "/")
+    assert "Bring in your order lines to begin" in text and 'href="/data/"' in text
+    assert "your role only looks" in page(signed_in(shop, "viewer"), "/")
+
+
+def test_while_data_loads_today_shows_how_far_it_is() -> None:
+    shop = make_shop(0)
+    with tenant_context(shop.tenant.pk):
+        job = enqueue(kind_name="portal.refresh")
+    text = page(signed_in(shop), "/")
+    assert "Bring in your order lines" not in text and f'hx-get="/jobs/{job.pk}/progress/"' in text
+
+
+def test_today_asks_no_more_when_the_plan_is_longer(shop: Shop) -> None:
+    page(signed_in(make_stocked_shop(60)), "/")
+
+
+# --- Items --------------------------------------------------------------------------------------------------------
+
+def titles(text: str) -> list[str]:
+    return re.findall(r'<th scope="row"><a href="/items/\d+/">(.*?)</a>', text)
+
+
+@pytest.mark.parametrize("sort", [*SORTS, *(f"-{name}" for name in SORTS)])
+def test_items_are_ordered_as_the_address_says_unknown_values_last(shop: Shop, sort: str) -> None:
+    column = SORTS[sort.removeprefix("-")]
+    with tenant_context(shop.tenant.pk):
+        if ItemSummary._meta.get_field(column).null:
+            ItemSummary.objects.filter(item=shop.items[0]).update(**{column: None})
+        known = {row.title: getattr(row, column) for row in ItemSummary.objects.all()}
+    shown = [known[title] for title in titles(page(signed_in(shop), f"/items/?sort={sort}"))]
+    values = sorted((value for value in shown if value is not None), reverse=sort.startswith("-"))
+    assert len(shown) == 6 and shown == [*values, *[None] * (6 - len(values))]
+
+
+def test_search_and_filters_narrow_and_are_kept_on_the_next_page(shop: Shop) -> None:
+    client = signed_in(shop)
+    assert titles(page(client, "/items/?q=item+3")) == ["Item 3"]
+    assert titles(page(client, "/items/?q=sku-4")) == ["Item 4"]
+    assert set(titles(page(client, "/items/?supplier=Birch+Foods"))) == {"Item 3", "Item 4", "Item 5"}
+    assert titles(page(client, "/items/?abc=C")) == [] and "No item fits" in page(client, "/items/?abc=C")
+    assert len(titles(page(client, "/items/?planning=planned&stock=advised&status=active"))) == 6
+    page(client, "/items/?sort=no_such_column&page=abc&stock=nonsense&supplier=y&department=x")
+
+
+def test_pages_hold_every_item_once() -> None:
+    shop = make_stocked_shop(120)
+    client = signed_in(shop)
+    seen = [title for number in (1, 2, 3) for title in titles(page(client, f"/items/?page={number}"))]
+    assert sorted(seen) == sorted(str(item) for item in shop.items)
+    assert 'href="?planning=planned&amp;page=2"' in page(client, "/items/?planning=planned")
+
+
+def test_the_list_comes_out_as_a_file_that_no_spreadsheet_takes_for_formulas(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        ItemSummary.objects.filter(item=shop.items[0]).update(title="=HYPERLINK(1)")
+    rows = list(csv.reader(io.StringIO(page(signed_in(shop), "/items/export/?sort=sku"))))
+    assert rows[0][:2] == ["sku", "title"] and [row[0] for row in rows[1:]] == [f"sku-{n}" for n in range(6)]
+    assert rows[1][1] == "'=HYPERLINK(1)"
+
+
+# --- One item -----------------------------------------------------------------------------------------------------
+
+def test_an_item_shows_its_past_its_forecast_its_stock_and_why_this_quantity(shop: Shop) -> None:
+    item = shop.items[0]
+    with tenant_context(shop.tenant.pk):
+        line = Recommendation.objects.get(item=item)
+        Promotion.objects.create(item=item, kind="mailer", starts_on=MONDAY - 9 * DAY, ends_on=MONDAY - 3 * DAY,
+                                 is_known_ahead=True)
+    text = page(signed_in(shop), f"/items/{item.pk}/")
+    sales, projection, why = data_of(text, "sales"), data_of(text, "projection"), data_of(text, "why-1")
+    assert sales["x"][0] == "2017-09-25" and (MONDAY - DAY).isoformat() in sales["x"]
+    lines = {one["name"]: one["values"] for one in sales["series"]}
+    assert set(lines["sold"][:70]) == {2.0} and lines["sold"][70:] == [None] * (len(lines["forecast"]) - 70)
+    wide, narrow = sales["bands"]
+    for n in range(70, len(lines["forecast"])):
+        assert wide["low"][n] <= narrow["low"][n] <= narrow["high"][n] <= wide["high"][n]
+    assert projection["series"][0]["values"][0] <= 2, "two on the shelf at the opening"
+    steps = why["steps"]
+    assert steps[-1]["value"] == line.quantity
+    assert sum(step["value"] for step in steps[:-1]) == line.quantity
+    assert "mailer" in text.lower() and "known ahead" in text
+
+
+def test_slow_items_are_charted_by_whole_weeks_that_end_yesterday() -> None:
+    shop = make_shop(1, demo_date=MONDAY)
+    with tenant_context(shop.tenant.pk):
+        for days_ago in (1, 7, 8, 30):
+            sell(shop, 0, days_ago, 1)
+    refreshed(shop)
+    sales = data_of(page(signed_in(shop), f"/items/{shop.items[0].pk}/"), "sales")
+    assert sales["x"] == [(MONDAY - days * DAY).isoformat() for days in (28, 21, 14, 7)]
+    assert sales["series"][0]["values"] == [0, 0, 1, 2]
+
+
+def test_an_item_without_sales_stock_or_summary_still_has_a_page() -> None:
+    shop = make_shop(1)
+    text = page(signed_in(shop), f"/items/{shop.items[0].pk}/")
+    assert "Not sold yet" in text and "never counted" in text
+
+
+def test_an_item_asks_no_more_with_a_longer_past(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        for days_ago in range(71, 300):
+            sell(shop, 0, days_ago, 2)
+    refreshed(shop)
+    page(signed_in(shop), f"/items/{shop.items[0].pk}/")
+
+
+def test_terms_that_nobody_said_are_marked(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        Supplier.objects.update(lead_time_days=None)
+    text = page(signed_in(shop), f"/items/{shop.items[0].pk}/")
+    assert text.count(">assumed</span>") == 2, "the lead time, and how often it is ordered"
+
+
+# --- Planning rules -----------------------------------------------------------------------------------------------
+
+def test_the_rules_are_changed_by_a_manager_and_the_change_is_written_down(shop: Shop) -> None:
+    sent = {"lead_time_days": 10, "lead_time_spread_days": 4, "review_period_days": 7, "cost_percent": 55,
+            "holding_percent": 25, "planned_units_per_week": 0.25, "cash_budget": "1000"}
+    assert signed_in(shop, "planner").post("/settings/planning/", sent).status_code == 403
+    assert signed_in(shop, "manager").post("/settings/planning/", sent).status_code == 302
+    with tenant_context(shop.tenant.pk):
+        found = PlanningDefaults.objects.get()
+        assert (found.lead_time_days, found.cost_share, found.cash_budget) == (10, 0.55, 1000)
+        assert found.holding_cost_rate == 0.25
+    assert AuditEntry.objects.filter(tenant=shop.tenant, action="defaults.changed").count() == 1
+
+
+def test_rules_that_make_no_sense_are_refused_and_stay_in_the_form(shop: Shop) -> None:
+    response = signed_in(shop, "manager").post("/settings/planning/", {"lead_time_days": -3, "cost_percent": 140})
+    text = response.content.decode()
+    assert response.status_code == 200 and 'value="-3"' in text and 'aria-invalid="true"' in text
+    with tenant_context(shop.tenant.pk):
+        assert PlanningDefaults.objects.get().lead_time_days == 14
+
+
+# --- Strangers ----------------------------------------------------------------------------------------------------
+
+def test_an_outsider_finds_nothing_and_a_stranger_is_sent_to_sign_in(shop: Shop) -> None:
+    outsider = signed_in(make_stocked_shop(2), "owner")
+    assert outsider.get(f"/items/{shop.items[0].pk}/").status_code == 404
+    text = page(outsider, "/items/")
+    assert not any(f'/items/{item.pk}/"' in text for item in shop.items)
+    assert f"/items/{shop.items[0].pk}/" not in page(outsider, "/")
+    assert len(page(outsider, "/items/export/").splitlines()) == 3
+    for path in ("/", "/items/", f"/items/{shop.items[0].pk}/", "/settings/planning/"):
+        response = Client().get(path)
+        assert response.status_code == 302 and response.headers["Location"].startswith("/accounts/login/?next=")
+
+
+def test_the_job_derives_the_lists_as_of_the_shops_own_day(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        ItemSummary.objects.all().delete()
+    job = Job.objects.create(tenant=shop.tenant, kind="portal.refresh", queue="light", state=Job.State.RUNNING,
+                             attempts=1)
+    result = refresh_tenant(Running(job_id=job.pk, tenant_id=shop.tenant.pk, kind=job.kind, attempt=1, input={}))
+    assert result == {"as_of": MONDAY.isoformat(), "items": 6, "changed": 6}

@@ -1,0 +1,168 @@
+"""The summary table says what the facts say: each column is reckoned again here, item by item, in plain Python."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from apps.catalog.models import PlanningDefaults, SupplyTerm
+from apps.forecasting.models import SeriesForecast
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
+from apps.optimization.models import Recommendation
+from apps.portal.models import ItemSummary
+from apps.portal.services import refresh_summaries
+from apps.sales.models import DailyDemand
+from apps.tenants.scope import tenant_context
+from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+from tests.integration.optimization.planned_shops import put_on_hand
+from tests.integration.portal.stocked_shops import DAY, make_stocked_shop, refreshed, sell
+
+pytestmark = pytest.mark.django_db
+
+
+def summary(shop: Shop, place: int) -> ItemSummary:
+    found: ItemSummary = ItemSummary.objects.get(item=shop.items[place])
+    return found
+
+
+def test_sales_are_counted_to_the_day_before_and_by_their_windows() -> None:
+    shop = make_shop(2)
+    with tenant_context(shop.tenant.pk):
+        for days_ago, units in ((0, 99), (1, 3), (28, 4), (29, 5), (182, 7), (183, 11)):
+            sell(shop, 0, days_ago, units)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        found = summary(shop, 0)
+        assert found.units_28d == 3 + 4
+        assert found.revenue_28d == (3 + 4) * 3
+        assert found.weekly_units == pytest.approx((3 + 4 + 5 + 7) / 26)
+        assert found.last_sold_on == MONDAY - DAY
+        assert summary(shop, 1).last_sold_on is None
+
+
+def test_a_young_shop_is_not_divided_by_weeks_it_did_not_have() -> None:
+    shop = make_shop(1)
+    with tenant_context(shop.tenant.pk):
+        for days_ago in range(1, 15):
+            sell(shop, 0, days_ago, 1)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).weekly_units == pytest.approx(7)
+
+
+def test_classes_hold_the_first_80_percent_of_the_money_then_the_next_15() -> None:
+    shop = make_shop(6)
+    revenues = [500, 290, 100, 60, 50, 0]
+    with tenant_context(shop.tenant.pk):
+        for place, revenue in enumerate(revenues[:5]):
+            sell(shop, place, 3, 1, revenue)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        above, expected = 0.0, []
+        for revenue in revenues:
+            part = above / sum(revenues)
+            expected.append("" if not revenue else "A" if part < 0.8 else "B" if part < 0.95 else "C")
+            above += revenue
+        assert [summary(shop, place).abc for place in range(6)] == expected == ["A", "A", "A", "B", "C", ""]
+
+
+def test_an_item_is_planned_when_it_is_forecast_on_request_when_not_and_unsold_before_its_first_sale() -> None:
+    shop = make_stocked_shop(4)
+    with tenant_context(shop.tenant.pk):
+        SeriesForecast.objects.filter(item__in=shop.items[2:]).delete()
+        DailyDemand.objects.filter(item=shop.items[3]).delete()
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert [summary(shop, place).planning for place in range(4)] == ["planned", "planned", "on_request", "unsold"]
+
+
+def test_before_any_forecast_the_rule_of_the_defaults_says_what_will_be_planned() -> None:
+    shop = make_shop(2)
+    with tenant_context(shop.tenant.pk):
+        PlanningDefaults.objects.create(tenant=shop.tenant, planned_units_per_week=1)
+        for days_ago in range(7, 78, 7):
+            sell(shop, 0, days_ago, 2)
+        sell(shop, 1, 70, 2)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert [summary(shop, place).planning for place in range(2)] == ["planned", "on_request"]
+
+
+@pytest.mark.parametrize(("term_cost", "item_cost", "expected", "origin"), [
+    (Decimal("1.25"), Decimal(2), Decimal("1.25"), "simulated"), (None, Decimal(2), Decimal(2), "given"),
+    (None, None, Decimal("1.80"), "assumed"),
+])
+def test_the_cost_is_the_suppliers_then_the_items_then_assumed(
+        term_cost: Decimal | None, item_cost: Decimal | None, expected: Decimal, origin: str) -> None:
+    shop = make_shop(1)
+    with tenant_context(shop.tenant.pk):
+        PlanningDefaults.objects.create(tenant=shop.tenant, cost_share=0.6)
+        shop.items[0].unit_cost = item_cost
+        shop.items[0].save()
+        SupplyTerm.objects.create(item=shop.items[0], supplier=shop.suppliers[0], unit_cost=term_cost,
+                                  origin="simulated")
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        found = summary(shop, 0)
+        assert (found.unit_cost, found.cost_origin, found.supplier_name) == (expected, origin, "Alder Foods")
+
+
+def test_stock_and_what_is_on_its_way_are_added_up_and_replays_and_what_has_come_left_out() -> None:
+    shop = make_shop(2)
+    with tenant_context(shop.tenant.pk):
+        put_on_hand(shop, shop.items[0], 17)
+        for number, (status, is_replay, received) in enumerate([("draft", False, 0), ("partly_received", False, 4),
+                                                                 ("received", False, 0), ("cancelled", False, 0),
+                                                                 ("sent", True, 0)]):
+            order = PurchaseOrder.objects.create(number=f"PO-{number}", supplier=shop.suppliers[0], currency="USD",
+                                                 location=shop.location, status=status, is_replay=is_replay)
+            PurchaseOrderLine.objects.create(order=order, item=shop.items[0], quantity=10, unit_cost=2,
+                                             received_quantity=received, expected_on=MONDAY)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert (summary(shop, 0).on_hand, summary(shop, 0).on_order) == (17, 10 + 6)
+        assert (summary(shop, 1).on_hand, summary(shop, 1).on_order) == (None, 0)
+
+
+def test_the_plans_own_figures_are_taken_and_only_open_advice_is_advised() -> None:
+    shop = make_stocked_shop(3)
+    with tenant_context(shop.tenant.pk):
+        Recommendation.objects.filter(item=shop.items[1]).update(state="approved")
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        for place, item in enumerate(shop.items):
+            line, found = Recommendation.objects.get(item=item), summary(shop, place)
+            is_open = line.state == "open"
+            assert found.days_of_cover == line.days_of_cover and found.stockout_on == line.stockout_on
+            assert found.recommended == (line.quantity if is_open else 0)
+            assert found.money_at_risk == pytest.approx(float(line.avoided_lost_sales) if is_open else 0)
+
+
+def test_a_second_refresh_of_the_same_facts_writes_nothing() -> None:
+    shop = make_stocked_shop(3)
+    assert (refreshed(shop).items, refreshed(shop).written) == (3, 0)
+    with tenant_context(shop.tenant.pk):
+        sell(shop, 1, 100, 5)
+    assert refreshed(shop).written == 3, "one item sold more, and all classes and weeks are reckoned by all"
+
+
+def test_another_shops_items_stay_as_they_are() -> None:
+    shop, other = make_stocked_shop(2), make_stocked_shop(2)
+    with tenant_context(other.tenant.pk):
+        before = list(ItemSummary.objects.order_by("pk").values())
+    with tenant_context(shop.tenant.pk):
+        sell(shop, 0, 90, 50)
+    assert refreshed(shop).items == 2
+    with tenant_context(other.tenant.pk):
+        assert list(ItemSummary.objects.order_by("pk").values()) == before
+
+
+def test_a_day_in_the_past_is_derived_as_it_was_known_then() -> None:
+    shop = make_shop(1)
+    with tenant_context(shop.tenant.pk):
+        sell(shop, 0, 1, 5)
+        sell(shop, 0, 8, 3)
+        refresh_summaries(as_of=MONDAY - dt.timedelta(days=7))
+        assert summary(shop, 0).units_28d == 3
