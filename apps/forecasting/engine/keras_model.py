@@ -311,7 +311,9 @@ class KerasLSTM(Forecaster):
     def _train(self, train: Windows, check: Windows, on_progress: OnProgress) -> Any:
         network = self._build()
         network.compile(
-            optimizer=keras.optimizers.Adam(self.learning_rate, clipnorm=1.0), loss=negative_binomial_loss
+            optimizer=keras.optimizers.Adam(self.learning_rate, clipnorm=1.0),
+            loss=negative_binomial_loss,
+            jit_compile=False,  # on a CPU, compiling costs more than it saves
         )
         network.fit(
             train.inputs(),
