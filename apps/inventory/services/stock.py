@@ -82,8 +82,13 @@ def set_counts(*, table: str, is_reported: bool = False) -> int:
         parameters = {**_scope(), "reported": is_reported}
         cursor.execute(_with(_MAKE_LEVELS, table), parameters)
         cursor.execute(_with(_LOCK_LEVELS, table), parameters)
+        # A tenant that the table's statistics do not know yet counts as one row, and one row is joined by loops: a first
+        # count of 7,477 items took 29 s so, and takes 1 s without.
+        cursor.execute("SET LOCAL enable_nestloop = off")
         cursor.execute(_with(_SET_COUNTS, table, counted_day="counted_at"), parameters)
-        return int(cursor.rowcount)
+        counted = int(cursor.rowcount)
+        cursor.execute("SET LOCAL enable_nestloop = on")
+        return counted
 
 
 # A level that was never counted starts with its first movement: what was sold before is not known to have been there.
