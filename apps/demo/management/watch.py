@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ class Watch:
     began: float = field(default_factory=time.monotonic)
     _told: dict[int, tuple[str, str]] = field(default_factory=dict)
     _told_at: dict[int, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        logging.getLogger("django_structlog").setLevel(logging.WARNING)  # each ring of a doorbell is no news here
 
     def tell(self, text: str) -> None:
         self.say(f"[{time.monotonic() - self.began:6.1f} s] {text}")

@@ -21,7 +21,7 @@ from apps.ingestion.models import ImportFile
 from apps.inventory import services as inventory
 from apps.inventory.models import StockLevel, StockMovement
 from apps.inventory.services import WantedLine
-from apps.jobs import worker
+from apps.jobs import services as jobs
 from apps.jobs.services import NotNow, enqueue, start_nights
 from apps.sales.models import SaleLine
 from apps.tenants.models import Role, Tenant, User
@@ -62,6 +62,11 @@ def let_in(tenant: Tenant, days: int = 1) -> None:
                 enqueue(kind_name="demo.advance", input={**following, "then": []})
 
 
+def result(tenant: Tenant) -> dict[str, Any]:
+    found: dict[str, Any] = last_record(tenant, "demo.advance").result or {}
+    return found
+
+
 def today(tenant: Tenant) -> dt.date:
     return Tenant.objects.get(pk=tenant.pk).today()
 
@@ -95,7 +100,7 @@ class TestADay:
         let_in(tenant, days=1)
         with tenant_context(tenant.pk):
             assert StockLevel.objects.get(item__sku=CAKE).on_hand == 6 - EACH_DAY[CAKE]
-        assert last_record(tenant, "demo.advance").result["deliveries"] == 1
+        assert result(tenant)["deliveries"] == 1
 
     def test_the_shop_stands_on_the_next_day_and_is_judged_by_this_one(self) -> None:
         tenant = loaded_shop()
@@ -118,7 +123,7 @@ class TestADay:
         Tenant.objects.filter(pk=tenant.pk).update(demo_date=dt.date(2017, 12, 25))
         let_in(tenant)
         assert today(tenant) == dt.date(2017, 12, 26)
-        assert last_record(tenant, "demo.advance").result["orders"]["rows"] == 0
+        assert result(tenant)["orders"]["rows"] == 0
 
     def test_displays_are_known_once_they_stand(self) -> None:
         tenant = loaded_shop()
@@ -136,7 +141,7 @@ class TestNeverTwice:
         "before anything was read": (pipeline, "bring_in", 1),
         "after the orders": (pipeline, "bring_in", 2),
         "before the day is closed": (services, "close_day", 1),
-        "after the day was closed": (worker.services, "finish", 1),
+        "after the day was closed": (jobs, "finish", 1),
     }
 
     @pytest.mark.parametrize("moment", DEATHS)
