@@ -239,6 +239,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    # Choices that several fields share, or whose field names say too little, named for the document.
+    "ENUM_NAME_OVERRIDES": {
+        "OriginEnum": "apps.catalog.models.Origin",
+        "FileKindEnum": "apps.ingestion.models.ImportFile.Kind",
+        "FileStateEnum": "apps.ingestion.models.ImportFile.State",
+        "JobStateEnum": "apps.jobs.models.Job.State",
+    },
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
