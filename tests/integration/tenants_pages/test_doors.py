@@ -1,0 +1,194 @@
+"""The doors: signing in and up, invitations, shops of one's own, and what a suspended shop shows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.core import mail
+from django.test import Client, override_settings
+
+from apps.catalog.models import PlanningDefaults
+from apps.tenants.models import Membership, Role, Tenant, User
+from apps.tenants.scope import tenant_context
+from apps.tenants.services import invite_person
+from tests.integration.inventory.people import page, signed_in
+from tests.integration.inventory.shops import make_shop
+from tests.rows import make_tenant_row, make_user
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "a very long password"
+NEW_SHOP = {"name": "Ann Hale", "email": "ann@example.test", "password1": PASSWORD, "password2": PASSWORD,
+            "shop_name": "Fern & Finch", "country": "DE", "currency": "EUR", "time_zone": "Europe/Berlin"}
+
+
+def test_signing_up_makes_a_person_and_their_shop_and_signs_them_in() -> None:
+    client = Client()
+    response = client.post("/accounts/signup/", NEW_SHOP)
+    assert response.status_code == 302, response.content.decode()
+    tenant, user = Tenant.objects.get(), User.objects.get()
+    assert (tenant.name, tenant.country, tenant.currency, tenant.time_zone) == ("Fern & Finch", "DE", "EUR",
+                                                                                "Europe/Berlin")
+    assert user.name == "Ann Hale" and user.check_password(PASSWORD)
+    assert Membership.objects.get(user=user, tenant=tenant).role == Role.OWNER
+    with tenant_context(tenant.pk):
+        assert PlanningDefaults.objects.count() == 1
+    assert "Fern &amp; Finch" in page(client, "/")
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("currency", "XXX"), ("time_zone", "Mars/Base"), ("country", "ZZ"), ("shop_name", ""), ("email", "ann"),
+    ("password2", "another long password"), ("name", ""),
+])
+def test_a_sign_up_that_lacks_something_makes_nothing_and_says_what(field: str, value: str) -> None:
+    response = Client().post("/accounts/signup/", {**NEW_SHOP, field: value})
+    assert response.status_code == 200 and "field-error" in response.content.decode()
+    assert not Tenant.objects.exists() and not User.objects.exists()
+
+
+def test_an_address_that_is_taken_makes_no_second_shop() -> None:
+    make_user("ann@example.test")
+    Client().post("/accounts/signup/", NEW_SHOP)
+    assert not Tenant.objects.exists() and User.objects.count() == 1
+
+
+@override_settings(ACCOUNT_EMAIL_VERIFICATION="mandatory")
+def test_where_addresses_are_verified_the_shop_waits_behind_the_mail() -> None:
+    client = Client()
+    response = client.post("/accounts/signup/", NEW_SHOP)
+    assert response.headers["Location"] == "/accounts/confirm-email/"
+    assert client.get("/").status_code == 302, "not in yet"
+    [sent] = mail.outbox
+    found = re.search(r"/accounts/confirm-email/[^/\s]+/", str(sent.body))
+    assert found is not None
+    assert client.get(found[0]).status_code == 200
+    client.post(found[0])
+    client.post("/accounts/login/", {"login": "ann@example.test", "password": PASSWORD})
+    assert "Fern &amp; Finch" in page(client, "/")
+
+
+def test_signing_in_and_out() -> None:
+    make_user("ann@example.test")
+    client = Client()
+    assert "This is a demo" not in page(client, "/accounts/login/")
+    assert client.post("/accounts/login/", {"login": "ann@example.test", "password": "wrong"}).status_code == 200
+    assert client.post("/accounts/login/", {"login": "ann@example.test",
+                                            "password": "a long password"}).status_code == 302
+    assert "You are not in a shop yet" in page(client, "/")
+    client.post("/accounts/logout/")
+    assert client.get("/").status_code == 302
+
+
+def test_where_a_demo_is_the_sign_in_page_says_where_its_figures_come_from() -> None:
+    make_tenant_row(demo_date="2017-12-04")
+    text = page(Client(), "/accounts/login/")
+    assert "2,469 US grocery households" in text and "no evidence for your shop" in text
+
+
+def test_the_other_pages_of_the_door_open() -> None:
+    for path in ("/accounts/signup/", "/accounts/password/reset/", "/accounts/password/reset/done/",
+                 "/accounts/confirm-email/", "/accounts/inactive/"):
+        assert "<h1>" in page(Client(), path)
+    client = signed_in(make_shop(0))
+    for path in ("/accounts/email/", "/accounts/password/change/", "/accounts/logout/", "/settings/profile/",
+                 "/shops/new/"):
+        assert "<h1>" in page(client, path)
+
+
+# --- Invitations --------------------------------------------------------------------------------------------------
+
+def invitation_for(email: str, role: str = Role.PLANNER) -> tuple[Tenant, str]:
+    shop = make_shop(0)
+    owner = make_user()
+    Membership.objects.create(tenant=shop.tenant, user=owner, role=Role.OWNER)
+    _invitation, token = invite_person(tenant=shop.tenant, email=email, role=role, actor=owner)
+    return shop.tenant, f"/invitations/{token}/"
+
+
+def test_somebody_new_signs_up_by_the_link_joins_that_shop_and_gets_none_of_their_own() -> None:
+    tenant, link = invitation_for("noor@example.test")
+    client = Client()
+    text = page(client, link)
+    found = re.search(r'href="(/accounts/signup/\?next=[^"]+)"', text)
+    assert found is not None
+    form = page(client, found[1])
+    assert 'name="shop_name"' not in form and 'value="noor@example.test"' in form
+    sent = {"name": "Noor", "email": "noor@example.test", "password1": PASSWORD, "password2": PASSWORD, "next": link}
+    with override_settings(ACCOUNT_EMAIL_VERIFICATION="mandatory"):  # the link was the proof of the address
+        response = client.post("/accounts/signup/", sent)
+    assert response.headers["Location"] == link
+    assert "Join the shop" in page(client, link)
+    assert client.post(link).headers["Location"] == "/"
+    assert Membership.objects.get(user__email="noor@example.test").tenant == tenant
+    assert Tenant.objects.count() == 1
+    assert "no longer open" in page(Client(), link, 410), "a link works once"
+
+
+def test_the_invitation_is_for_the_address_it_was_sent_to() -> None:
+    tenant, link = invitation_for("noor@example.test")
+    client = Client()
+    client.get(link)
+    sent = {"name": "Eve", "email": "eve@example.test", "password1": PASSWORD, "password2": PASSWORD}
+    assert "sent to another address" in client.post("/accounts/signup/", sent).content.decode()
+    eve = make_user("eve@example.test")
+    client.force_login(eve)
+    assert "You are signed in as eve@example.test" in page(client, link)
+    client.post(link)
+    assert not Membership.objects.filter(user=eve).exists()
+    assert not Membership.objects.filter(tenant=tenant, role=Role.PLANNER).exists()
+
+
+def test_somebody_known_joins_after_signing_in() -> None:
+    tenant, link = invitation_for("noor@example.test", Role.VIEWER)
+    noor = make_user("noor@example.test")
+    client = Client()
+    client.force_login(noor)
+    client.post(link)
+    assert Membership.objects.get(user=noor, tenant=tenant).role == Role.VIEWER
+    assert client.session["tenant_id"] == tenant.pk
+
+
+# --- Shops --------------------------------------------------------------------------------------------------------
+
+def test_somebody_without_a_shop_makes_one() -> None:
+    client = Client()
+    client.force_login(make_user())
+    response = client.post("/shops/new/", {key: NEW_SHOP[key] for key in ("shop_name", "country", "currency",
+                                                                          "time_zone")})
+    assert response.status_code == 302
+    assert Membership.objects.get().role == Role.OWNER and Tenant.objects.get().name == "Fern & Finch"
+
+
+def test_people_switch_between_their_own_shops_and_into_no_other() -> None:
+    first, second, strange = make_shop(0), make_shop(0), make_shop(0)
+    client = signed_in(first)
+    Membership.objects.create(tenant=second.tenant, user=User.objects.get(), role=Role.VIEWER)
+    assert f'value="{second.tenant.pk}"' in page(client, "/settings/")
+    client.post("/shops/switch/", {"tenant": second.tenant.pk})
+    assert f"<title>Settings · {second.tenant.name}" in page(client, "/settings/")
+    for wrong in (strange.tenant.pk, "", "x", 10 ** 30):
+        assert client.post("/shops/switch/", {"tenant": wrong}).status_code == 404
+    assert f"<title>Settings · {second.tenant.name}" in page(client, "/settings/")
+
+
+def test_a_suspended_shop_shows_only_that_and_lets_people_out() -> None:
+    shop = make_shop(2)
+    client = signed_in(shop, "owner")
+    Tenant.objects.update(status="suspended")
+    for path in ("/", "/items/", f"/items/{shop.items[0].pk}/", "/settings/"):
+        text = page(client, path, 403)
+        assert "This shop is suspended" in text and "sku-0" not in text
+    client.post("/accounts/logout/")
+    assert client.get("/").status_code == 302
+
+
+def test_pages_that_are_not_there_or_not_allowed_are_said_in_the_houses_words() -> None:
+    shop = make_shop(0)
+    viewer = signed_in(shop, "viewer")
+    assert "There is nothing here" in page(viewer, "/no/such/page/", 404)
+    assert "There is nothing here" in page(Client(), "/no/such/page/", 404)
+    response = viewer.post("/settings/people/invite/", {"email": "x@example.test", "role": "owner"})
+    assert response.status_code == 403 and "Your role in this shop does not allow this." in response.content.decode()
+    strict = Client(enforce_csrf_checks=True)
+    assert "The page was too old" in strict.post("/accounts/login/", {}).content.decode()
