@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -141,7 +142,14 @@ def finish(*, running: Running, result: dict[str, Any] | None) -> None:
         following = running.input.get("then", [])
         if following:
             enqueue(kind_name=following[0], input={**running.input, "then": following[1:]},
-                    dedupe_key=str(running.input.get("as_of", "")))
+                    dedupe_key=_key_in_chain(str(running.input.get("as_of", "")), following[1:]))
+
+
+def _key_in_chain(as_of: str, rest: list[str]) -> str:
+    """One step of a day for all who wait for the same rest: who waits for another must not lose it."""
+    if not as_of or not rest:
+        return as_of
+    return f"{as_of} {hashlib.sha256(' '.join(rest).encode()).hexdigest()[:16]}"
 
 
 def fail(*, running: Running, reason: str, trace: str = "", is_final: bool = False) -> Job.State:

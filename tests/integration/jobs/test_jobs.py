@@ -102,6 +102,15 @@ class TestAsking:
             (ECHO.name, "done"), (OTHER.name, "done")]
 
 
+    def test_a_chain_that_meets_the_same_step_waiting_alone_goes_on_all_the_same(self, tenant: Tenant) -> None:
+        day = dt.date(2017, 12, 4)
+        ask(tenant, OTHER.name, key=day.isoformat(), as_of=day.isoformat())
+        with tenant_context(tenant.pk):
+            services.start_chain(chain=(ECHO.name, OTHER.name, ECHO.name), as_of=day)
+        assert work_until_empty("light") == 4
+        assert sorted(Job.objects.values_list("kind", flat=True)) == sorted([ECHO.name, OTHER.name] * 2)
+
+
 class TestFailing:
     def test_a_failing_job_is_tried_again_then_fails_with_its_input_and_its_story(self, tenant: Tenant) -> None:
         job = ask(tenant, BROKEN.name, thing="gravity")
