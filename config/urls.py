@@ -12,6 +12,8 @@ urlpatterns = [
     path("", include("apps.portal.urls")),
     path("", include("apps.tenants.urls")),
     path("", include("apps.optimization.urls")),
+    path("", include("apps.forecasting.urls")),
+    path("", include("apps.feedback.urls")),
     path("", include("apps.inventory.urls")),
     path("", include("apps.alerts.urls")),
     path("data/", include("apps.ingestion.urls")),

@@ -5,16 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Avg, Case, Count, F, FloatField, Max, Q, QuerySet, StdDev, Sum, Value, When
 from django.db.models.functions import Cast
+from django.utils.translation import gettext
 
 from apps.feedback.models import ForecastScore, Judgement, Outcome, Proof
+from apps.forecasting.selectors import model_title
 
 FEWEST_OVERRIDES = 20
 FIRST_WEEK = "week_1"
 WEEKS_SHOWN = 26
+CATEGORIES_SHOWN = 14
 OVERSTOCKED = 4  # times what was expected to be asked for until the next order
 
 
@@ -205,3 +209,73 @@ def _student_975(freedom: int) -> float:
     z = 1.959964
     return (z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
             + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3))
+
+
+@dataclass(frozen=True)
+class AccuracyPage:
+    """What the accuracy page shows: the newest verdict, the proof, and their charts."""
+
+    judgement: Judgement | None
+    proof: Proof | None
+    charts: dict[str, dict[str, Any]]
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return self.judgement.report if self.judgement else {}
+
+    @property
+    def weeks_behind(self) -> list[dict[str, Any]]:
+        """The weeks in which a simple model did as well or better."""
+        return [week for week in self.report.get("weeks", []) if week["rival"] and not week["is_better"]]
+
+    @property
+    def outcomes(self) -> dict[str, Any] | None:
+        """The judged advice that counts most: real decisions, else replayed plans."""
+        groups = {group["is_replay"]: group for group in self.report.get("outcomes", [])}
+        return groups.get(False) or groups.get(True)
+
+
+def accuracy_page(currency: str) -> AccuracyPage:
+    """The newest verdict and proof: two queries, however much was judged."""
+    judgement, proof = latest_judgement(), latest_proof()
+    report = judgement.report if judgement else {}
+    charts = {}
+    if report.get("weeks"):
+        charts["weeks"] = _weeks_chart(report)
+        charts["categories"] = _beside_chart(report["by_category"][:CATEGORIES_SHOWN])
+    if report.get("calibration"):
+        charts["calibration"] = {
+            "series": [{"name": model_title(row["model"]), "points": row["points"]} for row in report["calibration"]],
+            "x_label": gettext("Share that a band should hold"), "y_label": gettext("Share that it held")}
+    if proof is not None:
+        charts["proof"] = {
+            "x": proof.report["week_starts"], "unit": f"money:{currency}", "x_label": gettext("Week from"),
+            "series": [{"name": gettext("This advice"), "values": proof.report["ours"]["by_week"]},
+                       {"name": gettext("30-day sales × lead time"), "values": proof.report["rule"]["by_week"],
+                        "tone": "muted"}]}
+    return AccuracyPage(judgement, proof, charts)
+
+
+def _weeks_chart(report: dict[str, Any]) -> dict[str, Any]:
+    weeks = list(reversed(report["weeks"]))
+    rivals = sorted({name for week in weeks for name in week["models"] if name != week["model"]})
+    chart: dict[str, Any] = {
+        "x": [week["week"] for week in weeks], "unit": "share", "x_label": gettext("Forecast of"),
+        "y_label": gettext("missed, share of units sold"),
+        "series": [{"name": gettext("Forecast in use"), "values": [week["wape"] for week in weeks]},
+                   *({"name": model_title(name), "style": "dashed", "tone": tone,
+                      "values": [week["models"].get(name, {}).get("wape") for week in weeks]}
+                     for name, tone in zip(rivals, ("azure", "warning", "purple", "muted"), strict=False))]}
+    usual = report["drift"].get("usual")
+    if usual:
+        chart["bands"] = [{"name": gettext("expected from its contest, 95 %"), "low": [usual["low"]] * len(weeks),
+                           "high": [usual["high"]] * len(weeks), "tone": "muted", "opacity": 0.15}]
+    return chart
+
+
+def _beside_chart(groups: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"x": [group["name"] or gettext("without a category") for group in groups], "unit": "share",
+            "horizontal": True,
+            "series": [{"name": gettext("Forecast in use"), "values": [group["wape"] for group in groups]},
+                       {"name": gettext("Best simple model"), "values": [group["rival_wape"] for group in groups],
+                        "tone": "muted"}]}

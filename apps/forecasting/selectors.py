@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.catalog import selectors as catalog
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from apps.forecasting.engine.base import Panel
     from apps.forecasting.engine.forecast import Forecast
     from apps.forecasting.engine.grid import Grid
+    from apps.registry.models import AliasChange
+    from apps.registry.selectors import ModelVersion
 
 DEMAND = "demand"  # what the registry's versions predict
 CATEGORY_LEVELS = 2  # of the path: finer kinds have too few items to learn from, or to compare models on
@@ -281,3 +284,86 @@ def model_in_use(as_of: dt.date | None = None) -> str:
         return champion.model
     run = latest_run(as_of)
     return run.model if run is not None and run.series else FALLBACK
+
+
+VERSIONS_SHOWN = 20
+CHANGES_SHOWN = 20
+CONTEST_CATEGORIES_SHOWN = 15
+
+
+@dataclass(frozen=True)
+class ModelsPage:
+    """What the models page shows."""
+
+    versions: list[ModelVersion]
+    champion: ModelVersion | None
+    challenger: ModelVersion | None
+    earlier: ModelVersion | None
+    changes: list[AliasChange]
+    contest: Backtest | None
+    charts: dict[str, dict[str, Any]]
+
+    @property
+    def leaderboard(self) -> list[dict[str, Any]]:
+        """The models of the last contest, the best first, by scaled pinball loss of two-week sums."""
+        rows = self.contest.report["models"] if self.contest else []
+        return sorted(rows, key=lambda row: row["metrics"]["scaled_pinball"])
+
+    @property
+    def published(self) -> list[dict[str, Any]]:
+        """Scores at the one cutoff that chose nothing, of the models that were scored there."""
+        day_told = self.contest.verdict["published_on"] if self.contest else None
+        return [{"name": row["name"], "is_champion": row["is_champion"], **row["by_cutoff"][day_told]}
+                for row in self.leaderboard if day_told in row["by_cutoff"]]
+
+    @property
+    def origins_behind(self) -> list[dict[str, Any]]:
+        """The origins at which the champion did not beat the best simple model, by its share missed."""
+        rows = self.contest.report["beside"] if self.contest else []
+        return [row for row in rows if row["metric"] == "sum_wape" and not row["is_better"]
+                and row["baseline"] != (self.contest.champion if self.contest else "")]
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether the champion is itself a simple model."""
+        return any(row["is_champion"] and row["is_baseline"] for row in self.leaderboard)
+
+
+def models_page() -> ModelsPage:
+    """The registry's versions and the last contest: a query for each kind of thing."""
+    aliases = registry.aliased_versions(DEMAND)
+    contest = latest_backtest()
+    return ModelsPage(
+        versions=list(registry.versions(DEMAND)[:VERSIONS_SHOWN]), champion=aliases.get("champion"),
+        challenger=aliases.get("challenger"), earlier=registry.earlier_version(DEMAND), contest=contest,
+        changes=list(registry.alias_changes(DEMAND)[:CHANGES_SHOWN]),
+        charts=_contest_charts(contest) if contest and contest.report["models"] else {})
+
+
+def _contest_charts(contest: Backtest) -> dict[str, dict[str, Any]]:
+    report = contest.report
+    names = [row["name"] for row in report["models"]]
+    categories = report["by_category"][:CONTEST_CATEGORIES_SHOWN]
+    weeks = sorted(report["by_week"], key=lambda row: int(row["segment"]))
+    charts = {
+        "cutoffs": {
+            "x": report["cutoffs"], "unit": "share", "x_label": gettext("As known on"),
+            "y_label": gettext("missed, share of units sold"),
+            "series": [{"name": model_title(row["name"]), "style": "solid" if row["is_champion"] else "dashed",
+                        "values": [row["by_cutoff"].get(day, {}).get("sum_wape") for day in report["cutoffs"]]}
+                       for row in report["models"]]},
+        "calibration": {
+            "series": [{"name": model_title(row["name"]), "points": row["calibration"]} for row in report["models"]],
+            "x_label": gettext("Share that a band should hold"), "y_label": gettext("Share that it held")},
+        "weeks": {
+            "x": [gettext("week %(n)s") % {"n": row["segment"]} for row in weeks], "unit": "share",
+            "x_label": gettext("Weeks ahead"),
+            "series": [{"name": model_title(name), "style": "line",
+                        "values": [row["values"].get(name) for row in weeks]} for name in names]},
+        "categories": {
+            "x": [row["segment"] or gettext("without a category") for row in categories], "unit": "share",
+            "horizontal": True,
+            "series": [{"name": model_title(name), "values": [row["values"].get(name) for row in categories]}
+                       for name in dict.fromkeys([contest.champion, contest.verdict["best_baseline"]])]},
+    }
+    return {name: chart for name, chart in charts.items() if chart.get("x", [1])}

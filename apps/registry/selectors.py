@@ -8,8 +8,8 @@ from apps.registry.adapters import artifacts
 from apps.registry.adapters.artifacts import ArtifactTampered
 from apps.registry.models import AliasChange, ModelAlias, ModelVersion
 
-__all__ = ["ArtifactTampered", "ModelVersion", "alias_changes", "aliased_version", "champion", "earlier_version",
-           "load_artifact", "version_by_id", "versions"]
+__all__ = ["ArtifactTampered", "ModelVersion", "alias_changes", "aliased_version", "aliased_versions", "champion",
+           "earlier_version", "load_artifact", "version_by_id", "versions"]
 
 
 def versions(name: str) -> QuerySet[ModelVersion]:
@@ -24,6 +24,12 @@ def version_by_id(version_id: int) -> ModelVersion | None:
 def aliased_version(name: str, alias: str) -> ModelVersion | None:
     pointer = ModelAlias.objects.filter(name=name, alias=alias).select_related("version").first()
     return pointer.version if pointer else None
+
+
+def aliased_versions(name: str) -> dict[str, ModelVersion]:
+    """The versions that the aliases point at, by alias."""
+    return {pointer.alias: pointer.version
+            for pointer in ModelAlias.objects.filter(name=name).select_related("version")}
 
 
 def champion(name: str) -> ModelVersion | None:

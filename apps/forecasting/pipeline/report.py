@@ -86,7 +86,8 @@ def ablation_rows(scores: pd.DataFrame, result: BacktestResult, model: str, full
     both = pd.concat([scores, whole.assign(variant=full)[["variant", frames.CUTOFF, "metric", "value"]]])
     table = both[both["metric"].isin(ABLATION_METRICS)].pivot_table(index="variant", columns="metric", values="value",
                                                                    sort=False)
-    return [{"variant": str(variant), "cutoffs": len(cutoffs), **{str(name): number(value) for name, value in row.items()}}
+    return [{"variant": str(variant), "cutoffs": len(cutoffs),
+             **{str(name): number(value) for name, value in row.items()}}
             for variant, row in table.iterrows()]
 
 
