@@ -183,7 +183,8 @@ FORMATS: tuple[Format, ...] = (
         {"order_id": ("name",), "occurred_at": ("created at",), "sku": ("lineitem sku",), "title": ("lineitem name",),
          "quantity": ("lineitem quantity",), "shelf_price": ("lineitem price",), "discount": ("lineitem discount",),
          "customer": ("email",), "currency": ("currency",), "status": ("financial status",),
-         "cancelled_at": ("cancelled at",), "location": ("location",), "promotion": ("discount code",)},
+         "cancelled_at": ("cancelled at",), "location": ("location",), "promotion": ("discount code",),
+         "compare_at_price": ("lineitem compare at price",)},
         group="order_id", channel="shopify",
         fill_down=("occurred_at", "customer", "currency", "status", "cancelled_at", "location", "promotion")),
     Format(
@@ -215,7 +216,7 @@ FORMATS: tuple[Format, ...] = (
         channel="woocommerce"),
 )
 # Columns that a format reads besides the canonical ones.
-EXTRA = {"handle": "text", "option_1": "text", "option_2": "text", "option_3": "text"}
+EXTRA = {"compare_at_price": "number", "handle": "text", "option_1": "text", "option_2": "text", "option_3": "text"}
 
 
 def columns_of(kind: str) -> tuple[Column, ...]:

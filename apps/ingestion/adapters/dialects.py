@@ -89,10 +89,10 @@ class EncodingWatch:
 
 
 def _eight_bit(head: bytes) -> str:
-    """Chinese double bytes come in pairs; western accents stand alone."""
+    """Chinese words are double bytes in a row; western accents stand alone, or at most in twos."""
     runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", head)]
-    paired = sum(run for run in runs if run >= 2 and run % 2 == 0)
-    if runs and paired > 0.9 * sum(runs):
+    paired = sum(run for run in runs if run >= 4 and run % 2 == 0)
+    if paired > 0.5 * sum(runs):
         try:
             head[: len(head) - len(head) % 2].decode("gb18030", errors="strict")
         except UnicodeDecodeError as error:

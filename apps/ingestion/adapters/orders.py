@@ -23,6 +23,8 @@ _CANCELLED = ("cancelled", "canceled", "cancel", "voided", "void", "failed", "tr
 _RETURNED = ("refunded", "refund", "returned", "return", "wc-refunded", "erstattet", "retourniert", "retoure",
              "rücksendung", "remboursé", "remboursée", "retourné", "retour", "reembolsado", "devuelto", "devolución",
              "已退款", "退款", "退货", "已退货")
+_PART_REFUNDED = ("partially_refunded", "partially refunded", "part refunded", "teilweise erstattet",
+                  "partiellement remboursé", "reembolsado parcialmente", "部分退款")
 MOST_UNITS = 1e9
 MOST_MONEY = 1e9
 EARLIEST = np.datetime64("1990-01-01", "us")
@@ -110,6 +112,7 @@ class OrderReader:
     def read(self, batch: Batch) -> Judged:  # noqa: PLR0915 - one rule after another, in their order
         columns = {name: texts(batch.column(position)) for name, position in self.positions.items()}
         nothing = pa.nulls(len(batch), pa.string())
+        is_head = pc.is_valid(columns.get("status", nothing))
         if self.settings.first_of_group:
             self._fill_down(columns)
         verdicts = Verdicts(len(batch))
@@ -127,7 +130,7 @@ class OrderReader:
         occurred_at = self._moment(columns, "occurred_at", verdicts, is_needed=True)
         updated_at = self._moment(columns, "updated_at", verdicts)
         figures = {name: self._number(columns, name, verdicts) for name in (
-            "quantity", "shelf_price", "paid_price", "shelf_total", "paid_total", "discount")}
+            "quantity", "shelf_price", "paid_price", "shelf_total", "paid_total", "discount", "compare_at_price")}
         quantity = figures["quantity"]
         verdicts.stop(np.isnan(quantity), "missing", "quantity", columns["quantity"])
 
@@ -137,11 +140,10 @@ class OrderReader:
         found = pc.index_in(sku, value_set=self.known.names)
         item_id = self.known.ids.take(found)
         is_unknown = mask(pc.is_null(item_id))
-        if settings.makes_items:
-            for rule, pattern in settings.title_rules:
-                verdicts.stop(is_unknown & mask(pc.match_substring_regex(pc.coalesce(title, sku), pattern,
-                                                                         ignore_case=True)), rule, "title", title)
-        else:
+        for rule, pattern in settings.title_rules:
+            verdicts.stop(is_unknown & mask(pc.match_substring_regex(pc.coalesce(title, sku), pattern,
+                                                                     ignore_case=True)), rule, "title", title)
+        if not settings.makes_items:
             verdicts.stop(is_unknown, "unknown_sku", "sku", sku)
         rules = self.known.rules.take(found)
         for rule in pc.unique(pc.drop_null(rules)).to_pylist():
@@ -152,7 +154,7 @@ class OrderReader:
         is_cancelled = mask(pc.is_in(status, value_set=pa.array(_CANCELLED)))
         is_cancelled |= mask(pc.is_valid(columns.get("cancelled_at", nothing)))
         is_returned = mask(pc.is_in(status, value_set=pa.array(_RETURNED)))
-        is_refunded = is_returned & settings.refund_nets_out & ~is_cancelled
+        is_refunded = is_returned & settings.refund_nets_out & ~is_cancelled & (quantity >= 0)
         is_void = is_cancelled | is_refunded
         quantity = np.where(is_returned, -np.abs(quantity), quantity)
         verdicts.stop((quantity == 0) & ~is_void, "zero_quantity", "quantity", columns["quantity"])
@@ -179,7 +181,7 @@ class OrderReader:
             "discount": pa.array(np.nan_to_num(discount)),
             "promotion": pc.fill_null(pc.utf8_slice_codeunits(columns.get("promotion", nothing), 0, 80), ""),
             "customer": pc.fill_null(self._pseudonym(columns.get("customer", nothing)), ""), "currency": currency,
-            "void": pa.array(void, pa.string()), "status": columns.get("status", nothing),
+            "void": pa.array(void, pa.string()), "is_head": is_head, "status": columns.get("status", nothing),
         }
         issues = verdicts.issues(batch.row_numbers)
         stopped = pa.array(np.flatnonzero(~good))
@@ -190,6 +192,8 @@ class OrderReader:
         return Judged(
             good={name: values.take(chosen) for name, values in lines.items()}, issues=issues,
             flagged={"returned": int((good & (quantity < 0)).sum()), "free": int((good & is_free & ~is_void).sum()),
+                     "no_price": int((good & np.isnan(paid) & ~is_foreign & ~is_void).sum()),
+                     "part_refunded": int((good & mask(pc.is_in(status, value_set=pa.array(_PART_REFUNDED)))).sum()),
                      "other_currency": int((good & is_foreign & ~is_void).sum())})
 
     def _fill_down(self, columns: dict[str, pa.StringArray]) -> None:
@@ -275,6 +279,9 @@ def _prices(quantity: Any, figures: Mapping[str, Any]) -> tuple[Any, Any, Any]:
         paid = np.where(np.isnan(paid), shelf - np.nan_to_num(discount) / units, paid)
         shelf = np.where(np.isnan(shelf), paid + np.nan_to_num(discount) / units, shelf)
         shelf = np.where(paid > shelf, paid, shelf)
+        is_marked_down = figures["compare_at_price"] > shelf
+        shelf = np.where(is_marked_down, figures["compare_at_price"], shelf)
+        discount = np.where(is_marked_down, np.nan, discount)
         discount = np.where(np.isnan(discount), np.nan_to_num((shelf - paid) * units), discount)
     return shelf, paid, np.copysign(discount, np.where(quantity < 0, -1.0, 1.0)) + 0.0
 

@@ -57,6 +57,8 @@ _ALL = (
          _("Divide the quantity, so that it counts what is on the shelf.")),
     Rule("returned", FLAGGED, _("Returns, taken off the sales of their day"), ""),
     Rule("free", FLAGGED, _("Given away: kept as demand, left out of prices"), ""),
+    Rule("no_price", FLAGGED, _("Without a price: kept as demand, left out of prices"), ""),
+    Rule("part_refunded", FLAGGED, _("Refunded in part: kept, as the file does not say which lines came back"), ""),
     Rule("other_currency", FLAGGED, _("Paid in another currency: kept as demand, left out of money"), ""),
     Rule("repeated_line", FLAGGED, _("The same item again in one order: kept as lines of their own"), ""),
     Rule("outlier", FLAGGED, _("Far more than this item usually sells in one line: kept"), ""),

@@ -52,6 +52,21 @@ def first_came_at(reading: Reading) -> Any:
 # --- Order lines --------------------------------------------------------------------------------------------------
 
 
+# A shop system writes an order's own facts on its first row: an order with several such rows was exported as often.
+_SAME_ORDER = """
+CREATE TEMP TABLE ingestion_same ON COMMIT DROP AS
+WITH exported AS (
+    SELECT *, sum(is_head::int) OVER (PARTITION BY channel_id, order_id ORDER BY row_number) AS block
+    FROM ingestion_lines WHERE (channel_id, order_id) IN (
+        SELECT channel_id, order_id FROM ingestion_lines WHERE is_head GROUP BY 1, 2 HAVING count(*) > 1))
+SELECT row_number, order_id AS value, EXISTS (
+    SELECT FROM exported first WHERE first.block <= 1 AND first.channel_id = again.channel_id
+    AND first.order_id = again.order_id AND first.sku = again.sku AND first.quantity = again.quantity
+    AND (first.shelf_price, first.paid_price, first.discount, first.occurred_at)
+        IS NOT DISTINCT FROM (again.shelf_price, again.paid_price, again.discount, again.occurred_at)) AS is_same
+FROM exported again WHERE block > 1
+"""
+
 # Lines without an id of their own are told apart by their place among the order's lines of the same item. Stopped
 # lines count too, so that a mended one keeps its place.
 _COUNT_SAME = """
@@ -177,6 +192,15 @@ def read_orders(reading: Reading) -> None:
 def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
     """What only a look at all lines shows: the same line twice, new items, quantities in other units."""
     run("ANALYZE ingestion_lines")
+    known = columns.format_of(reading.file.dialect["header"], "orders")
+    if known is not None and known.fill_down:
+        run(_SAME_ORDER)
+        again = "SELECT row_number, value FROM ingestion_same WHERE "
+        stopped = stop_rows("repeated", "order_id", again + "is_same")
+        stopped += stop_rows("twice", "order_id", again + "NOT is_same")
+        run("DROP TABLE ingestion_same")
+        if stopped:
+            run(_DROP_STOPPED)
     has_line_ids = "line_id" in reading.file.mapping
     if run(_COUNT_SAME):
         reading.flagged["repeated_line"] += run(_PLACE_LINES)

@@ -1,0 +1,82 @@
+"""A file's columns are known by what shops and languages call them."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.ingestion.adapters import columns
+from apps.ingestion.adapters.dialects import FileRefused
+
+SHOPIFY_ORDERS = ["Name", "Email", "Financial Status", "Paid at", "Fulfillment Status", "Fulfilled at",
+                  "Accepts Marketing", "Currency", "Subtotal", "Shipping", "Taxes", "Total", "Discount Code",
+                  "Discount Amount", "Shipping Method", "Created at", "Lineitem quantity", "Lineitem name",
+                  "Lineitem price", "Lineitem compare at price", "Lineitem sku", "Lineitem requires shipping",
+                  "Cancelled at", "Vendor", "Location", "Id", "Lineitem discount"]
+SHOPIFY_PRODUCTS = ["Handle", "Title", "Body (HTML)", "Vendor", "Product Category", "Type", "Tags", "Published",
+                    "Option1 Name", "Option1 Value", "Variant SKU", "Variant Grams", "Variant Inventory Qty",
+                    "Variant Price", "Variant Compare At Price", "Image Src", "Cost per item", "Status"]
+WOO_ORDERS = ["order_id", "order_number", "date", "status", "shipping_total", "order_total", "order_currency",
+              "customer_id", "billing_email", "item_id", "item_product_id", "item_name", "item_sku", "item_quantity",
+              "item_subtotal", "item_total", "coupons"]
+WOO_PRODUCTS = ["ID", "Type", "SKU", "GTIN, UPC, EAN, or ISBN", "Name", "Published", "Is featured?", "In stock?",
+                "Stock", "Sale price", "Regular price", "Categories", "Tags", "Brands", "Cost of goods"]
+
+
+@pytest.mark.parametrize(("header", "kind", "name"), [
+    (SHOPIFY_ORDERS, "orders", "shopify_orders"), (SHOPIFY_PRODUCTS, "items", "shopify_products"),
+    (WOO_ORDERS, "orders", "woocommerce_orders"), (WOO_PRODUCTS, "items", "woocommerce_products"),
+])
+def test_a_shop_systems_own_export_needs_no_mapping(header: list[str], kind: str, name: str) -> None:
+    found = columns.format_of(header)
+    assert found is not None
+    assert (found.name, columns.kind_of(header)) == (name, kind)
+    columns.check_mapping(header, kind, columns.guess(header, kind))
+
+
+@pytest.mark.parametrize("header", [
+    ["Bestellnummer", "Datum", "Artikelnummer", "Menge", "Einzelpreis"],
+    ["Commande", "Date de commande", "Référence", "Quantité", "Prix unitaire"],
+    ["Pedido", "Fecha", "Código", "Cantidad", "Precio unitario"],
+    ["订单号", "下单时间", "商品编码", "数量", "单价"],
+    ["ORDER ID", "Order_Date", "Item-Code", "QTY", "Unit Price"],
+])
+def test_obvious_names_in_other_languages_are_known(header: list[str]) -> None:
+    mapping = columns.guess(header, "orders")
+    assert [mapping[name] for name in ("order_id", "occurred_at", "sku", "quantity", "shelf_price")] == header
+    assert columns.kind_of(header) == "orders"
+
+
+@pytest.mark.parametrize(("header", "kind"), [
+    (["sku", "location", "on_hand", "counted_at"], "stock"),
+    (["supplier", "sku", "lead_time_days", "moq", "pack_size"], "suppliers"),
+    (["sku", "kind", "starts_on", "ends_on", "share"], "promotions"),
+    (["Artikelnummer", "Bezeichnung", "Warengruppe", "Einkaufspreis"], "items"),
+])
+def test_what_a_file_holds_is_seen_by_its_columns(header: list[str], kind: str) -> None:
+    assert columns.kind_of(header) == kind
+
+
+def test_every_canonical_name_means_itself() -> None:
+    for kind, known in columns.COLUMNS.items():
+        header = [column.name for column in known]
+        assert columns.guess(header, kind) == {name: name for name in header}
+
+
+def test_a_missing_column_is_named_beside_those_that_are_there() -> None:
+    with pytest.raises(FileRefused, match="Quantity.*order_id, sku"):
+        columns.check_mapping(["order_id", "sku", "date"], "orders",
+                              {"order_id": "order_id", "sku": "sku", "occurred_at": "date"})
+
+
+def test_a_doubled_column_is_refused_only_where_it_matters() -> None:
+    header = ["sku", "price", "price", "note", "note"]
+    with pytest.raises(FileRefused, match="Two columns are called “price”"):
+        columns.check_mapping(header, "items", {"sku": "sku", "price": "price"})
+    columns.check_mapping(header, "items", {"sku": "sku"})
+
+
+def test_a_mapping_to_nothing_is_refused() -> None:
+    with pytest.raises(FileRefused, match="no column “colour”"):
+        columns.check_mapping(["sku"], "items", {"sku": "sku", "colour": "sku"})
+    with pytest.raises(FileRefused, match="no column “x”"):
+        columns.check_mapping(["sku"], "items", {"sku": "x"})

@@ -1,0 +1,114 @@
+"""However a file is written, it is read as it was meant, or refused with one sentence."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.ingestion.adapters.batches import Misfit, read_batches
+from apps.ingestion.adapters.dialects import Dialect, EncodingWatch, FileRefused, sniff
+
+ROWS = [["order", "sku", "qty", "name"], ["1", "A-1", "2", "Größe \"L\", rot"], ["2", "B;2", "1", "zwei\nZeilen"],
+        ["3", "C|3", "4", "tab\there"]]
+
+
+def written(rows: list[list[str]], delimiter: str, newline: str = "\n") -> str:
+    return "".join(delimiter.join('"' + cell.replace('"', '""') + '"' for cell in row) + newline for row in rows)
+
+
+def looked_at(raw: bytes) -> Dialect:
+    watch = EncodingWatch()
+    for start in range(0, len(raw), 7):
+        watch.feed(raw[start: start + 7])
+    return sniff(watch.head, watch.encoding())
+
+
+def read(raw: bytes, dialect: Dialect | None = None) -> tuple[list[list[str]], list[int], list[Misfit]]:
+    misfits: list[Misfit] = []
+    rows, numbers = [], []
+    for batch in read_batches(io.BytesIO(raw), dialect or looked_at(raw), misfits=misfits):
+        rows += list(map(list, zip(*(column.to_pylist() for column in batch.columns), strict=True)))
+        numbers += batch.row_numbers.tolist()
+    return rows, numbers, misfits
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_any_common_dialect_gives_the_same_rows(delimiter: str, encoding: str, newline: str) -> None:
+    raw = written(ROWS, delimiter, newline).encode(encoding)
+    dialect = looked_at(raw)
+    assert (dialect.delimiter, list(dialect.header)) == (delimiter, ROWS[0])
+    assert read(raw)[0] == ROWS[1:]
+
+
+def test_chinese_double_bytes_are_known_from_western_accents() -> None:
+    rows = [["订单号", "商品编码", "数量"], ["1", "苹果", "2"], ["2", "香蕉和梨", "3"]]
+    raw = written(rows, ",").encode("gb18030")
+    assert looked_at(raw).encoding == "gb18030"
+    assert read(raw)[0] == rows[1:]
+
+
+def test_excels_own_first_line_names_the_separator() -> None:
+    raw = b"sep=;\r\nsku;price,old;qty\r\nA;1;2\r\n"
+    assert looked_at(raw).delimiter == ";"
+    assert read(raw)[0] == [["A", "1", "2"]]
+
+
+@pytest.mark.parametrize(("raw", "words"), [
+    (b"", "empty"), (b"  \n\n", "empty"), (b"\xef\xbb\xbf", "empty"),
+    (b"PK\x03\x04 and so on", "Excel"), (b"%PDF-1.7 ...", "pdf"), (b"\x89PNG\r\n\x1a\n0000", "png"),
+    (b"sku,qty\n\x00\x01\x02\x03,1\n", "text file"), (b"sku\nA\nB\n", "one column"),
+    (b"1,2,3\n4,5,6\n", "no column names"),
+])
+def test_what_is_no_table_is_refused_in_one_sentence(raw: bytes, words: str) -> None:
+    with pytest.raises(FileRefused, match=words) as refused:
+        looked_at(raw)
+    assert "Traceback" not in str(refused.value)
+
+
+def test_rows_that_do_not_fit_are_told_apart_and_all_keep_their_numbers() -> None:
+    raw = b"a,b,c\n1,2,3\n4,5\n\n7,\"x\ny\",9\n1,2,3,4\n10,11,12\n"
+    rows, numbers, misfits = read(raw)
+    assert rows == [["1", "2", "3"], ["", "", ""], ["7", "x\ny", "9"], ["10", "11", "12"]]
+    assert numbers == [2, 4, 5, 7]
+    assert misfits == [Misfit(3, "4,5"), Misfit(6, "1,2,3,4")]
+
+
+def test_row_numbers_hold_across_blocks() -> None:
+    lines = [f"{n},{'x' * 2000}" if n % 7 else str(n) for n in range(2, 9_000)]
+    raw = ("id,text\n" + "\n".join(lines) + "\n").encode()
+    rows, numbers, misfits = read(raw)
+    assert [int(row[0]) for row in rows] == numbers
+    assert [misfit.row_number for misfit in misfits] == [n for n in range(2, 9_000) if n % 7 == 0]
+
+
+@pytest.mark.parametrize("size", [40, 400_000])
+def test_a_quotation_mark_that_never_closes_is_named_and_not_swallowed(size: int) -> None:
+    raw = b'a,b\n1,2\n2,"never closed\n' + b"5,6\n" * size
+    with pytest.raises(FileRefused, match="never closes"):
+        read(raw)
+
+
+def test_bytes_that_are_no_text_are_refused_wherever_they_stand() -> None:
+    raw = b"a,b\n" + b"1,2\n" * 200_000 + b"\x00,3\n"
+    with pytest.raises(FileRefused, match="no text"):
+        read(raw)
+
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r"), max_size=12)
+
+
+@given(st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=20), st.sampled_from([",", ";", "\t"]))
+def test_whatever_is_quoted_comes_back(cells: list[list[str]], delimiter: str) -> None:
+    raw = written([["first", "second", "third"], *cells], delimiter).encode()
+    dialect = Dialect("utf-8", delimiter, ("first", "second", "third"))
+    try:
+        rows, _numbers, misfits = read(raw, dialect)
+    except FileRefused:  # the last value may look like rows that an open quotation mark swallowed
+        assert any("\n" in cell for cell in cells[-1])
+        return
+    assert (rows, misfits) == (cells, [])
