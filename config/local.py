@@ -408,7 +408,7 @@ def run(local: Path, *, servers_only: bool, load: Sequence[str], port: int) -> i
             else:
                 supervisor.start_processes(port)
                 if load:
-                    code = supervisor.load(load)
+                    code = supervisor.load([*load, "--address", supervisor.state.address])
                     if code:
                         raise GaveUp(f"manage.py {' '.join(load)} ended with {code}.")
                 supervisor.tell(f"Running at {supervisor.state.address}")
