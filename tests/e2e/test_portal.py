@@ -1,0 +1,164 @@
+"""The portal in a real browser: signing in, every page at both widths and in both schemes, keyboard, no rule broken."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from apps.jobs.services import enqueue
+from apps.tenants.models import Membership, User
+from apps.tenants.scope import tenant_context
+from tests.integration.inventory.shops import Shop
+from tests.integration.portal.stocked_shops import make_stocked_shop
+from tests.rows import make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EMAIL, PASSWORD = "ann@example.test", "a long password"
+
+
+@pytest.fixture
+def shop() -> Shop:
+    shop = make_stocked_shop(60)
+    Membership.objects.create(tenant=shop.tenant, user=make_user(EMAIL), role="owner")
+    return shop
+
+
+def sign_in(page: Page, address: str) -> None:
+    page.goto(f"{address}/accounts/login/")
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Today")
+
+
+def assert_good(page: Page) -> None:
+    """One h1, a title, a language, no sideways scrolling, nothing serious for axe."""
+    facts: dict[str, Any] = page.evaluate("""() => ({h1: document.querySelectorAll('h1').length, title: document.title,
+        lang: document.documentElement.lang,
+        sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth})""")
+    assert facts["h1"] == 1 and facts["title"] and facts["lang"] == "en" and facts["sideways"] <= 1, (page.url, facts)
+    found = [(violation["id"], violation["impact"], violation["nodes"][0]["target"])
+             for violation in Axe().run(page).response["violations"]
+             if violation["impact"] in ("serious", "critical")]
+    assert found == [], page.url
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "light"), (1440, "dark"), (390, "dark")])
+def test_every_page_is_good_at_both_widths_and_in_both_schemes(
+        page: Page, live_server: LiveServer, shop: Shop, width: int, scheme: Any) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    with tenant_context(shop.tenant.pk):
+        job = enqueue(kind_name="portal.refresh", input={"as_of": "2017-12-04"})
+    page.goto(f"{live_server.url}/accounts/signup/")
+    assert_good(page)
+    sign_in(page, live_server.url)
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
+    for path in ("/", "/items/", "/items/?q=nothing", f"/items/{shop.items[0].pk}/", "/jobs/", f"/jobs/{job.pk}/",
+                 "/settings/", "/settings/planning/", "/settings/people/", "/settings/keys/", "/settings/audit/",
+                 "/settings/profile/", "/accounts/password/change/", "/shops/new/"):
+        page.goto(f"{live_server.url}{path}")
+        assert_good(page)
+
+
+def test_a_chart_is_drawn_and_its_table_can_be_opened(page: Page, live_server: LiveServer, shop: Shop) -> None:
+    sign_in(page, live_server.url)
+    page.goto(f"{live_server.url}/items/{shop.items[0].pk}/")
+    for chart in ("sales", "projection", "why-1"):
+        expect(page.locator(f"#{chart}[data-drawn] canvas")).to_be_visible()
+    table = page.locator("#why-1 ~ details")
+    table.locator("summary").click()
+    expect(table.get_by_role("row", name=re.compile("^To buy"))).to_be_visible()
+
+
+def test_items_are_searched_filtered_and_ordered_without_a_button(
+        page: Page, live_server: LiveServer, shop: Shop) -> None:
+    sign_in(page, live_server.url)
+    page.keyboard.press("/")
+    page.keyboard.type("item 42")
+    page.keyboard.press("Enter")
+    expect(page.locator("tbody th[scope=row]")).to_have_count(1)
+    expect(page.get_by_role("link", name="Item 42")).to_be_visible()
+    page.get_by_role("link", name="Clear").click()
+    page.get_by_label("Supplier").select_option("Birch Foods")
+    page.wait_for_url(re.compile(r"/items/\?supplier=Birch\+Foods$"))
+    expect(page.get_by_text("1–30 of 30")).to_be_visible()
+    page.get_by_role("link", name="Item", exact=True).click()
+    page.wait_for_url(re.compile(r"sort=title"))
+    expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Item")
+
+
+def test_removing_a_person_asks_first_and_the_keyboard_can_say_no(
+        page: Page, live_server: LiveServer, shop: Shop) -> None:
+    Membership.objects.create(tenant=shop.tenant, user=make_user("vi@example.test"), role="viewer")
+    sign_in(page, live_server.url)
+    page.goto(f"{live_server.url}/settings/people/")
+    remove = page.get_by_role("button", name="Remove vi@example.test")
+    remove.click()
+    expect(page.get_by_role("dialog")).to_contain_text("Take vi@example.test's place in this shop away?")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert Membership.objects.filter(user__email="vi@example.test").exists()
+    remove.click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("vi@example.test no longer has a place here.")).to_be_visible()
+    assert not Membership.objects.filter(user__email="vi@example.test").exists()
+
+
+def test_the_choice_of_light_or_dark_is_kept(page: Page, live_server: LiveServer, shop: Shop) -> None:
+    sign_in(page, live_server.url)
+    page.get_by_role("button", name="Light or dark").click()
+    page.goto(f"{live_server.url}/items/")
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+
+
+def test_the_menu_of_a_phone_opens_and_closes_by_keyboard(page: Page, live_server: LiveServer, shop: Shop) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    sign_in(page, live_server.url)
+    opener = page.get_by_role("button", name="Menu", exact=True)
+    opener.press("Enter")
+    expect(page.get_by_role("link", name="Settings")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Settings")).to_be_hidden()
+    expect(opener).to_be_focused()
+
+
+def test_the_first_tab_leads_past_the_menu_to_the_content(page: Page, live_server: LiveServer, shop: Shop) -> None:
+    sign_in(page, live_server.url)
+    page.goto(f"{live_server.url}/items/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_somebody_new_makes_a_shop_and_is_told_what_to_do_first(page: Page, live_server: LiveServer) -> None:
+    page.goto(f"{live_server.url}/accounts/signup/")
+    page.get_by_label("Your name").fill("Noor")
+    page.get_by_label("E-mail").fill("noor@example.test")
+    page.get_by_label("Password", exact=True).fill("a very long password")
+    page.get_by_label("Password (again)").fill("a very long password")
+    page.get_by_label("Name of your shop").fill("Fern & Finch")
+    page.get_by_role("button", name="Make my shop").click()
+    expect(page.get_by_text("Bring in your order lines to begin")).to_be_visible()
+    assert User.objects.get().memberships.get().tenant.name == "Fern & Finch"
+    assert_good(page)
+
+
+def test_a_form_works_without_scripts(live_server: LiveServer, shop: Shop, browser: Any) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    sign_in(page, live_server.url)
+    page.goto(f"{live_server.url}/items/")
+    page.get_by_role("combobox", name="Supplier").select_option("Birch Foods")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("1–30 of 30")).to_be_visible()
+    page.locator("[data-menu]").click()
+    expect(page.get_by_role("link", name="Settings")).to_be_visible()
+    context.close()
