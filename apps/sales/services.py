@@ -41,8 +41,10 @@ FROM {rows}
 ON CONFLICT (tenant_id, channel_id, external_line_id, revision) DO NOTHING
 """
 
-_CONTENT = """({0}.quantity, coalesce({0}.paid_price, -1), coalesce({0}.shelf_price, -1), {0}.discount, {0}.item_id,
-{0}.location_id, {0}.occurred_at, {0}.order_id, {0}.currency, {0}.promotion, {0}.customer)"""
+# All that a statement says, in the ledger's own types, so that what is given and what is held compare.
+_CONTENT = """({0}.quantity::numeric(14, 3), coalesce({0}.paid_price, -1)::numeric(14, 4),
+    coalesce({0}.shelf_price, -1)::numeric(14, 4), {0}.discount::numeric(14, 4), {0}.item_id, {0}.location_id,
+    {0}.occurred_at, {0}.order_id::text, {0}.currency::text, {0}.promotion::text, {0}.customer::text)"""
 
 # What the ledger says of each given line (its last statement, its last version) beside the newest given statement.
 _COMPARE = """
