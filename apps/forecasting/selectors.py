@@ -79,11 +79,11 @@ def known_history(as_of: dt.date) -> History:
 
     frames = sales.demand_frame(as_of)
     terms = catalog.terms_frame()
-    planned = frames.static["unique_id"].astype(str).str.partition("/")[0].astype(np.int64)
+    planned = [int(name.partition("/")[0]) for name in frames.static["unique_id"]]
     terms = terms[terms["item_id"].isin(planned)]
     first_on, _last_on = sales.history_range()
     covered = terms["lead_time_days"] + LEAD_SPREADS * terms["lead_time_spread_days"] + terms["review_period_days"]
-    kinds = frames.static["category"].astype(str).str.split(" > ").str[:CATEGORY_LEVELS].str.join(" > ")
+    kinds = [" > ".join(path.split(" > ")[:CATEGORY_LEVELS]) for path in frames.static["category"].astype(str)]
     return History(
         as_of=as_of, history=frames.history, static=frames.static.assign(category=kinds), covariates=frames.covariates,
         known_ahead=tuple(frames.known_ahead), country=tenant_by_id(current_tenant_id()).country or None,

@@ -115,7 +115,7 @@ def promotions_left_out(panel: Panel, result: BacktestResult, cutoffs: Sequence[
 
     A variant is named by the promotions it sees.
     """
-    names = [name for name in ("mailer", "display") if name in panel.covariates]
+    names = [name for name in ("mailer", "display") if name in panel.covariates and panel.covariates[name].any()]
     if not names or ABLATED not in set(result.series["model"]):
         return []
     others = [name for name in panel.covariates if name not in names]

@@ -104,11 +104,11 @@ def best_cheap(panel: Panel) -> tuple[str, str]:
     eight-week mean.
     """
     cutoffs = [day for day in rolling_cutoffs(panel, TRIALS) if (day - panel.dates[0]).astype(int) >= TRIAL_DAYS]
-    if not cutoffs:
-        return models.FALLBACK, _("%(days)d days of history are too few to compare models: the eight-week mean is "
-                                  "used, with wide bands.") % {"days": panel.n_days}
     makers = {name: partial(models.make, name) for name in models.RIVALS}
-    losses = backtest(panel, makers, cutoffs).table("scaled_pinball").mean(axis=1)
+    losses = backtest(panel, makers, cutoffs).table("scaled_pinball").mean(axis=1) if cutoffs else None
+    if losses is None or losses.empty:
+        return models.FALLBACK, _("%(days)d days of history are too few, or have too many gaps, to compare models: the "
+                                  "eight-week mean is used, with wide bands.") % {"days": panel.n_days}
     best = min(losses.index, key=lambda name: (losses[name], models.model_class(name).complexity))
     return str(best), _("No model has won a contest yet: %(name)s did best of the simple ones over the last weeks.") % {
         "name": selectors.model_title(str(best))}

@@ -1,0 +1,147 @@
+"""The contest of models: the same origins for all, saved with its reasons, and pages that show who may do what."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.forecasting import selectors
+from apps.forecasting.models import Backtest, ItemBacktest
+from apps.jobs.models import Job, JobRecord
+from apps.jobs.running import GiveUp
+from apps.registry import selectors as registry
+from apps.registry.models import AliasChange, ModelVersion
+from apps.tenants.models import AuditEntry
+from apps.tenants.scope import tenant_context
+from tests.integration.forecasting.selling_shops import make_selling_shop, run_job
+from tests.integration.inventory.people import page, signed_in
+from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.fixture
+def contested() -> Shop:
+    shop = make_selling_shop(8)
+    run_job(shop, "forecasting.backtest")
+    return shop
+
+
+def test_a_contest_scores_every_model_at_the_same_origins_and_puts_its_winner_in_use(contested: Shop) -> None:
+    with tenant_context(contested.tenant.pk):
+        contest = Backtest.objects.get()
+        report, verdict = contest.report, contest.verdict
+        names = {row["name"] for row in report["models"]}
+        assert {"seasonal_naive", "weekday_mean", "eight_week_mean", "tsb", "lightgbm"} == names
+        assert len(report["cutoffs"]) == 5
+        assert all(list(row["by_cutoff"]) == report["cutoffs"] for row in report["models"])
+        for row in report["models"]:
+            assert set(row["metrics"]) >= {"mse", "rmse", "mae", "wape", "bias", "mase", "scaled_pinball", "coverage_80"}
+        assert verdict["published_on"] == report["cutoffs"][-1]
+        assert verdict["published_on"] not in verdict["chosen_on"]
+        champion = registry.champion("demand")
+        assert champion is not None
+        assert champion.model == contest.champion == verdict["champion"]
+        assert champion.trained_through == MONDAY - dt.timedelta(days=1)
+        assert AliasChange.objects.get(alias="champion").reason == verdict["reason"]
+        assert ItemBacktest.objects.filter(backtest=contest).count() == 8
+        assert [row["variant"] for row in report["ablation"]] == ["", "mailer"]
+        assert set(report["seconds"]) == {"read", "cheap models", "lightgbm", "ablation", "final fit"}
+
+
+def test_the_next_forecast_is_the_winners(contested: Shop) -> None:
+    run_job(contested, "forecasting.forecast")
+    with tenant_context(contested.tenant.pk):
+        run, champion = selectors.latest_run(), registry.champion("demand")
+        assert run is not None
+        assert run.version == champion
+        [shown] = selectors.item_forecast(contested.items[0].pk).series
+        assert shown.backtest is not None
+        assert shown.backtest.actual > 0
+
+
+def test_too_short_a_history_is_a_contest_with_a_reason_and_no_version() -> None:
+    shop = make_selling_shop(3, days=20)
+    told = run_job(shop, "forecasting.backtest")
+    assert "six weeks are needed" in told["reason"]
+    with tenant_context(shop.tenant.pk):
+        assert Backtest.objects.get().champion == "eight_week_mean"
+        assert not ModelVersion.objects.exists()
+    assert "too little history to compare" in page(signed_in(shop), "/models/")
+
+
+def test_there_has_to_be_something_to_compare_on() -> None:
+    with pytest.raises(GiveUp, match="no sales"):
+        run_job(make_shop(1), "forecasting.backtest")
+    with pytest.raises(GiveUp, match="simpler models have to be compared first"):
+        run_job(make_selling_shop(2), "forecasting.backtest_lstm")
+
+
+def test_the_page_shows_the_contest_the_versions_and_their_lineage(contested: Shop) -> None:
+    text = page(signed_in(contested, "viewer"), "/models/")
+    for words in ("The verdict", "Leaderboard", "Origin by origin", "What promotions are worth", "no promotions",
+                  "Scores to go by", "Versions", "eight-week mean", "LightGBM"):
+        assert words in text
+    assert "Compare anew" not in text, "a viewer changes nothing"
+    with tenant_context(contested.tenant.pk):
+        version = registry.champion("demand")
+    assert version is not None
+    text = page(signed_in(contested, "viewer"), f"/models/{version.pk}/")
+    assert version.data_fingerprint in text
+    assert version.artifact_sha256 in text
+
+
+def test_a_manager_promotes_with_a_reason_and_goes_back(contested: Shop) -> None:
+    with tenant_context(contested.tenant.pk):
+        first = registry.champion("demand")
+        other = registry.aliased_version("demand", "challenger")
+    assert first is not None
+    assert other is not None, "the trained model that did not win is there to be promoted"
+    client = signed_in(contested, "manager")
+    assert "Promote" in page(client, f"/models/{other.pk}/")
+    refused = client.post(f"/models/{other.pk}/promote/", {"reason": ""})
+    assert refused.status_code == 422
+    assert client.post(f"/models/{other.pk}/promote/", {"reason": "I know this shop"}).status_code == 302
+    with tenant_context(contested.tenant.pk):
+        assert registry.champion("demand") == other
+        assert AuditEntry.objects.filter(action="model.alias", detail__reason="I know this shop").exists()
+    assert client.post("/models/back/", {"reason": "worse"}).status_code == 302
+    with tenant_context(contested.tenant.pk):
+        assert registry.champion("demand") == first
+
+
+def test_asking_for_a_contest_queues_it_with_what_follows(contested: Shop) -> None:
+    client = signed_in(contested, "manager")
+    assert client.post("/models/contest/").status_code == 302
+    with tenant_context(contested.tenant.pk):
+        job = Job.objects.get(kind="forecasting.backtest", state="queued")
+        assert JobRecord.objects.get(job=job).input["then"][0] == "forecasting.forecast"
+
+
+@pytest.mark.parametrize("role", ["viewer", "planner"])
+def test_those_who_may_not_operate_change_nothing(contested: Shop, role: str) -> None:
+    with tenant_context(contested.tenant.pk):
+        before, version = registry.champion("demand"), ModelVersion.objects.order_by("pk").last()
+    assert version is not None
+    client = signed_in(contested, role)
+    for path in (f"/models/{version.pk}/promote/", "/models/back/", "/models/contest/"):
+        assert client.post(path, {"reason": "because"}).status_code == 403
+    with tenant_context(contested.tenant.pk):
+        assert registry.champion("demand") == before
+
+
+def test_an_outsider_sees_no_version_of_another_shop(contested: Shop) -> None:
+    with tenant_context(contested.tenant.pk):
+        version = registry.champion("demand")
+    assert version is not None
+    stranger = signed_in(make_shop(1))
+    page(stranger, f"/models/{version.pk}/", status=404)
+    assert "No models have been compared yet" in page(stranger, "/models/")

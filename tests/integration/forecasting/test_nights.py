@@ -1,0 +1,181 @@
+"""A night's forecast: with much history or little, with a champion or without, never from a touched file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from apps.alerts.models import Alert
+from apps.forecasting import selectors
+from apps.forecasting.engine import models
+from apps.forecasting.models import ForecastRun
+from apps.forecasting.services import promote, register_model
+from apps.jobs.running import Cancelled, GiveUp
+from apps.registry.models import ModelVersion
+from apps.registry.services import Lineage
+from apps.sales.models import DailyDemand
+from apps.tenants.scope import tenant_context
+from tests.integration.forecasting.selling_shops import DAY, make_selling_shop, run_job
+from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+
+pytestmark = pytest.mark.django_db
+
+SELDOM = [MONDAY - 200 * DAY, MONDAY - 5 * DAY]
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Any, tmp_path: Path) -> Path:
+    settings.MEDIA_ROOT = tmp_path
+    return tmp_path
+
+
+def registered(shop: Shop, name: str = "tsb") -> ModelVersion:
+    """A fitted simple model, registered and in use."""
+    with tenant_context(shop.tenant.pk):
+        known = selectors.known_history(MONDAY)
+        version = register_model(
+            model=models.make(name).fit(known.panel()), metrics={},
+            lineage=Lineage(trained_through=MONDAY - DAY, data_fingerprint="d", code_version="c", seed=0))
+        return promote(version=version, reason="for a test")
+
+
+def test_without_a_champion_the_best_simple_model_forecasts_and_the_run_says_so() -> None:
+    shop = make_selling_shop(6)
+    told = run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        run = selectors.latest_run()
+        assert run is not None
+        assert (run.as_of, run.series, run.version_id) == (MONDAY, 6, None)
+        assert run.model in models.RIVALS
+        assert "No model has won a contest yet" in run.note
+        assert told["run"] == run.pk
+        [series] = selectors.item_forecast(shop.items[0].pk).series
+    sold_a_week = sum(step.mean for step in series.steps[:7])
+    assert 9 < sold_a_week < 19, "items sell about two a day"
+    assert series.steps[0].starts_on == MONDAY, "the planning day is the first one forecast"
+
+
+def test_the_horizon_covers_the_longest_lead_time_and_review_period() -> None:
+    shop = make_selling_shop(3)
+    with tenant_context(shop.tenant.pk):
+        shop.suppliers[0].lead_time_days = 56
+        shop.suppliers[0].save()
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        run = selectors.latest_run()
+        assert run is not None
+        assert (run.days, sum(run.step_days) >= 56 + 7) == (28, True)
+
+
+def test_the_champion_forecasts_from_its_artifact_with_the_newest_sales() -> None:
+    shop = make_selling_shop(4)
+    version = registered(shop)
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        first = selectors.latest_run()
+        assert first is not None
+        assert (first.version_id, first.model, first.note) == (version.pk, "tsb", "")
+        before = selectors.demand_paths(first).forecast.mean.sum()
+        DailyDemand.objects.bulk_create([
+            DailyDemand(item=item, location=shop.location, date=MONDAY + day * DAY, units=30, orders=1, revenue=90,
+                        shelf_value=90, discount=0) for item in shop.items for day in range(7)])
+    run_job(shop, "forecasting.forecast", MONDAY + 7 * DAY)
+    with tenant_context(shop.tenant.pk):
+        second = selectors.latest_run()
+        assert second is not None
+        assert second.version_id == version.pk
+        assert second.data_fingerprint != first.data_fingerprint
+        assert selectors.demand_paths(second).forecast.mean.sum() > before
+
+
+def test_the_same_facts_give_the_same_forecast() -> None:
+    shop = make_selling_shop(4)
+    run_job(shop, "forecasting.forecast")
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        one, other = ForecastRun.objects.order_by("pk")
+        assert one.data_fingerprint == other.data_fingerprint
+        np.testing.assert_array_equal(selectors.demand_paths(one).paths([0, 3], 20),
+                                      selectors.demand_paths(other).paths([0, 3], 20))
+
+
+def test_a_tampered_champion_is_not_opened_and_someone_is_told(media: Path) -> None:
+    shop = make_selling_shop(4)
+    version = registered(shop)
+    (media / version.artifact_path / "model.json").write_bytes(b'{"model": "tsb", "parameters": {}, "dispersion": {}}')
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        run = selectors.latest_run()
+        assert run is not None
+        assert run.version_id is None
+        assert "has changed since it was signed" in run.note
+        assert Alert.objects.get(code="model.unreadable").severity == "critical"
+
+
+def test_ten_days_of_history_are_forecast_by_the_eight_week_mean_with_its_reason() -> None:
+    shop = make_selling_shop(3, days=10)
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        run = selectors.latest_run()
+        assert run is not None
+        assert (run.model, run.series) == (models.FALLBACK, 3)
+        assert "10 days of history are too few" in run.note
+
+
+def test_one_item_is_enough() -> None:
+    shop = make_selling_shop(1)
+    assert run_job(shop, "forecasting.forecast")["series"] == 1
+
+
+def test_a_shop_without_sales_is_told_what_is_missing() -> None:
+    with pytest.raises(GiveUp, match="There are no sales before 2017-12-04"):
+        run_job(make_shop(2), "forecasting.forecast")
+
+
+def test_items_that_sell_too_seldom_are_ordered_on_request() -> None:
+    shop = make_selling_shop(3)
+    with tenant_context(shop.tenant.pk):
+        DailyDemand.objects.filter(item=shop.items[0]).exclude(date__in=SELDOM).delete()
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        run = selectors.latest_run()
+        assert run is not None
+        assert (run.series, run.on_request) == (2, 1)
+        assert selectors.item_forecast(shop.items[0].pk).is_on_request
+        DailyDemand.objects.exclude(date__in=SELDOM).delete()
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        newest = selectors.latest_run()
+        assert newest is not None
+        assert (newest.series, newest.on_request) == (0, 3)
+        assert "ordered on request" in newest.note
+
+
+def test_sales_of_the_planning_day_itself_change_nothing() -> None:
+    shop = make_selling_shop(2)
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        for item in shop.items:
+            DailyDemand.objects.create(item=item, location=shop.location, date=MONDAY, units=500, orders=1,
+                                       revenue=1500, shelf_value=1500, discount=0)
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        one, other = ForecastRun.objects.order_by("pk")
+        assert one.data_fingerprint == other.data_fingerprint
+
+
+def test_a_cancelled_forecast_saves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = make_selling_shop(2)
+    monkeypatch.setattr("apps.jobs.running.Running.check", _cancel_late)
+    with pytest.raises(Cancelled):
+        run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        assert selectors.latest_run() is None
+
+
+def _cancel_late(running: Any) -> None:
+    if running.fraction >= 0.8:
+        raise Cancelled("cancelled at its last report of progress")
