@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.catalog import selectors as catalog
-from apps.catalog.models import Channel
 from apps.catalog.services import main_location, make_channel, upsert_items
 from apps.ingestion.adapters import shopify
 from apps.ingestion.adapters.dialects import FileRefused
@@ -30,6 +29,11 @@ from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 from apps.tenants.services import record_audit
+
+if TYPE_CHECKING:
+    from apps.catalog.models import Channel
+
+SHOPIFY = "shopify"  # the catalog's kind of channel
 
 SHOPIFY = "shopify"
 
@@ -49,12 +53,12 @@ def connect_shopify(*, name: str, shop_domain: str, secret: str, actor: User | N
     if domain and not re.fullmatch(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)+", domain):
         raise FileRefused(_("Write the shop's address as in my-shop.myshopify.com."))
     taken = (Connection.objects.select_for_update()
-             .filter(shop_domain=domain, channel__kind=Channel.Kind.SHOPIFY).first())
+             .filter(shop_domain=domain, channel__kind=SHOPIFY).first())
     shown = secret.strip() or secrets.token_urlsafe(32)
     if taken is None:
         others = Connection.objects.filter(channel__slug=SHOPIFY).exists()
         channel = make_channel(slug=domain.partition(".")[0] or SHOPIFY if others else SHOPIFY,
-                               name=name or "Shopify", kind=Channel.Kind.SHOPIFY)
+                               name=name or "Shopify", kind=SHOPIFY)
         taken = Connection(channel=channel, shop_domain=domain)
     taken.name = (name.strip() or domain or "Shopify")[:120]
     taken.secret = seal(_sealing_key(), shown)
@@ -77,7 +81,7 @@ def disconnect(*, connection_id: int, actor: User | None) -> None:
 
 def signed_by(*, body: bytes, signature: str, shop_domain: str) -> Connection | None:
     """The live connection whose secret signed this body; None where none did."""
-    live = Connection.objects.filter(is_active=True, channel__kind=Channel.Kind.SHOPIFY).order_by("pk")
+    live = Connection.objects.filter(is_active=True, channel__kind=SHOPIFY).order_by("pk")
     for each in sorted(live, key=lambda known: known.shop_domain != shop_domain):
         try:
             secret = unseal(_sealing_key(), each.secret)

@@ -14,7 +14,6 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from apps.catalog.models import Channel
 from apps.catalog.services import make_channel
 from apps.ingestion.adapters import columns, samples
 from apps.ingestion.adapters.dialects import Dialect, EncodingWatch, FileRefused, records, sniff
@@ -69,7 +68,7 @@ def store_file(*, kind: str | None, name: str, source: IO[bytes], channel: str =
     known = columns.format_of(file.dialect.get("header", ()), file.kind)
     slug = channel or (known.channel if known else FILES_CHANNEL)
     file.channel = make_channel(slug=slug, name=known.title if known and not channel else "",
-                                kind=known.channel if known and not channel else Channel.Kind.FILE)
+                                kind=known.channel if known and not channel else "file")
     _apply_wishes(file, mapping or {}, options or {})
     file.save()
     return file
