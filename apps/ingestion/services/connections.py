@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 SHOPIFY = "shopify"  # the catalog's kind of channel
 
-SHOPIFY = "shopify"
-
 
 def _sealing_key() -> bytes:
     return hashlib.sha256(f"connection secrets of tenant {current_tenant_id()}:{settings.SECRET_KEY}".encode()).digest()
