@@ -1,0 +1,271 @@
+"""The judges on a shop: scores beside simple models, earlier plans made again, decisions, drift, the proof."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from apps.alerts.models import Alert
+from apps.feedback import selectors
+from apps.feedback.models import ForecastScore, Judgement, Outcome, Proof
+from apps.forecasting.models import Backtest, ForecastRun
+from apps.inventory.models import PurchaseOrder, StockLevel, StockMovement
+from apps.jobs.models import Job
+from apps.optimization.models import Decision, Plan, Recommendation
+from apps.sales.models import DailyDemand
+from apps.tenants.scope import tenant_context
+from tests.integration.forecasting.selling_shops import DAY, make_selling_shop, run_job, sell
+from tests.integration.inventory.people import page, signed_in
+from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """Sold for thirty weeks and forecast this Monday."""
+    made = make_selling_shop(6)
+    run_job(made, "forecasting.forecast")
+    return made
+
+
+def let_days_pass(shop: Shop, days: int, a_day: float = 2.0) -> dt.date:
+    with tenant_context(shop.tenant.pk):
+        sell(shop, [MONDAY + day * DAY for day in range(days)], a_day, np.random.default_rng(9))
+    return MONDAY + days * DAY
+
+
+# --- Forecasts ----------------------------------------------------------------------------------------------------
+
+def test_a_week_is_scored_when_it_has_passed_and_not_before(shop: Shop) -> None:
+    let_days_pass(shop, 7)
+    assert run_job(shop, "feedback.judge", MONDAY + 6 * DAY)["runs_scored"] == 0
+    assert run_job(shop, "feedback.judge", MONDAY + 7 * DAY)["runs_scored"] == 1
+    with tenant_context(shop.tenant.pk):
+        everything = ForecastScore.objects.filter(segment_kind="all", horizon="week_1")
+        run = ForecastRun.objects.get()
+        assert {score.model for score in everything} >= {"weekday_mean", "eight_week_mean", "tsb", run.model}
+        assert everything.get(is_champion=True).model == run.model
+        sold = shop_units(shop)
+        assert everything.get(is_champion=True).actual_units == sold
+        assert set(ForecastScore.objects.values_list("segment_kind", flat=True)) == {"all", "category", "abc"}
+
+
+def shop_units(shop: Shop) -> float:
+    from apps.sales.selectors import units_frame  # noqa: PLC0415 - NumPy, as jobs read it
+
+    return float(units_frame(MONDAY, MONDAY + 7 * DAY)["units"].sum())
+
+
+def test_judging_again_says_the_same_and_adds_nothing(shop: Shop) -> None:
+    as_of = let_days_pass(shop, 14)
+    first = run_job(shop, "feedback.judge", as_of)
+    with tenant_context(shop.tenant.pk):
+        rows = ForecastScore.objects.count()
+    again = run_job(shop, "feedback.judge", as_of)
+    with tenant_context(shop.tenant.pk):
+        assert (ForecastScore.objects.count(), Judgement.objects.count()) == (rows, 1)
+    assert again["runs_scored"] == 0
+    assert again["words"] == first["words"]
+
+
+def test_a_shop_with_nothing_to_judge_gets_a_verdict_that_says_so() -> None:
+    told = run_job(make_shop(1), "feedback.judge")
+    assert told["words"] == ["No forecast is a week old yet: there is nothing to score."]
+
+
+def test_two_weeks_out_of_range_raise_an_alert_and_queue_a_contest_once(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        run = ForecastRun.objects.get()
+        Backtest.objects.create(as_of=MONDAY, champion=run.model, series=6, seconds=1, verdict={},
+                                report={"usual_week": {"mean": 0.3, "low": 0.2, "high": 0.4, "weeks": 5}})
+    sold_out_of_pattern = let_days_pass(shop, 14, a_day=9.0)
+    assert run_job(shop, "feedback.judge", MONDAY + 7 * DAY)["drift"] == "usual", "one week alone is no drift"
+    run_job(shop, "forecasting.forecast", MONDAY)
+    with tenant_context(shop.tenant.pk):
+        ForecastRun.objects.filter(pk=run.pk).update(as_of=MONDAY - 7 * DAY)
+        ForecastScore.objects.filter(run=run).update(absolute_error=1e6)
+    told = run_job(shop, "feedback.judge", sold_out_of_pattern)
+    assert told["drift"] == "worse"
+    with tenant_context(shop.tenant.pk):
+        alert = Alert.objects.get(code="accuracy.drift")
+        assert "its own contest lets expect at most 40 %" in alert.reason
+    with tenant_context(shop.tenant.pk):
+        queued = Job.objects.filter(kind="forecasting.backtest", tenant_id=shop.tenant.pk)
+        contest = Backtest.objects.get()
+        assert queued.count() == (1 if contest.as_of <= MONDAY - 7 * DAY else 0)
+        Backtest.objects.update(as_of=MONDAY - 7 * DAY)
+    run_job(shop, "feedback.judge", sold_out_of_pattern)
+    run_job(shop, "feedback.judge", sold_out_of_pattern)
+    with tenant_context(shop.tenant.pk):
+        assert Job.objects.filter(kind="forecasting.backtest", tenant_id=shop.tenant.pk).count() == 1
+        assert Alert.objects.filter(code="accuracy.drift").count() == 1
+
+
+# --- Decisions ----------------------------------------------------------------------------------------------------
+
+def decided(shop: Shop, *quantities: int) -> None:
+    """The plan's lines decided: each quantity for one line, the rest as advised; stock told day by day."""
+    with tenant_context(shop.tenant.pk):
+        for item in shop.items:
+            StockLevel.objects.create(item=item, location=shop.location, on_hand=5)
+            StockMovement.objects.create(item=item, location=shop.location, kind="count", occurred_on=MONDAY - DAY,
+                                         quantity=5, reference="opening")
+    run_job(shop, "optimization.plan")
+    with tenant_context(shop.tenant.pk):
+        for line, quantity in zip(Recommendation.objects.order_by("item_id"), quantities, strict=False):
+            Decision.objects.create(recommendation=line, kind="edited", quantity=quantity, reason="I know better",
+                                    decided_by="Someone", decided_on=MONDAY)
+        for day in range(20):
+            for item in shop.items:
+                StockMovement.objects.create(item=item, location=shop.location, kind="sale", quantity=-1, wanted=2,
+                                             occurred_on=MONDAY + day * DAY, reference=f"day {day}")
+
+
+def test_a_decision_is_judged_once_its_time_is_over(shop: Shop) -> None:
+    decided(shop, 0, 3)
+    let_days_pass(shop, 20)
+    assert run_job(shop, "feedback.judge", MONDAY + 8 * DAY)["decisions_judged"] == 0
+    assert run_job(shop, "feedback.judge", MONDAY + 20 * DAY)["decisions_judged"] == 2
+    with tenant_context(shop.tenant.pk):
+        outcomes = list(Outcome.objects.order_by("recommendation__item_id"))
+        assert [outcome.decided_quantity for outcome in outcomes] == [0, 3]
+        assert all(not outcome.followed for outcome in outcomes)
+        assert outcomes[0].demand_units == 14, "seven days of two"
+        assert outcomes[0].lost_units == 7
+        assert isinstance(outcomes[0].override_gain, Decimal)
+        assert selectors.forecast_value_added() == {"n": 2, "is_told": False, "needed": 20}
+
+
+def test_what_changes_are_worth_is_told_from_twenty_on_with_its_interval(shop: Shop) -> None:
+    decided(shop)
+    with tenant_context(shop.tenant.pk):
+        line = Recommendation.objects.first()
+        assert line is not None
+        gains = [Decimal(4), Decimal(6)] * 10
+        for number, gain in enumerate(gains):
+            line.pk, line.item = None, _another_item(number)
+            line.save()
+            Outcome.objects.create(recommendation=line, judged_through=MONDAY, demand_units=1, served_units=1,
+                                   lost_units=0, days_out=0, closing_units=0, followed=False, decided_quantity=1,
+                                   override_gain=gain)
+        told = selectors.forecast_value_added()
+    assert (told["n"], told["is_told"], told["gain"], told["helped"]) == (20, True, 100.0, 20)
+    # 2.0930 is the 97.5 % point of Student's t with 19 degrees of freedom; the sample's deviation is sqrt(20/19).
+    reach = 2.0930 * (20 / 19) ** 0.5 * 20 ** 0.5
+    assert told["low"] == pytest.approx(100 - reach, abs=0.01)
+    assert told["high"] == pytest.approx(100 + reach, abs=0.01)
+
+
+def _another_item(number: int) -> Any:
+    from apps.catalog.models import Item  # noqa: PLC0415
+
+    return Item.objects.create(sku=f"more-{number}", title="More")
+
+
+# --- Replay and proof ---------------------------------------------------------------------------------------------
+
+def test_earlier_plans_are_made_again_scored_and_judged_without_touching_facts(shop: Shop) -> None:
+    told = run_job(shop, "feedback.replay", weeks=4)
+    mondays = [MONDAY - weeks * 7 * DAY for weeks in (4, 3, 2, 1)]
+    with tenant_context(shop.tenant.pk):
+        runs = ForecastRun.objects.filter(is_replay=True).order_by("as_of")
+        assert [run.as_of for run in runs] == mondays
+        assert [plan.as_of for plan in Plan.objects.filter(is_replay=True).order_by("as_of")] == mondays
+        assert not PurchaseOrder.objects.exists()
+        assert not StockMovement.objects.exists()
+        assert told["lines_judged"] == Outcome.objects.count() > 0
+        weeks = selectors.weekly_accuracy()
+        assert [week["week"] for week in weeks] == [day.isoformat() for day in reversed(mondays)]
+        assert all(week["is_replay"] for week in weeks)
+        [totals] = selectors.outcome_totals()
+        assert totals["served_units"] + totals["lost_units"] == totals["demand_units"]
+
+
+def test_a_replay_run_again_makes_nothing_twice(shop: Shop) -> None:
+    run_job(shop, "feedback.replay", weeks=2)
+    with tenant_context(shop.tenant.pk):
+        before = (ForecastRun.objects.count(), Plan.objects.count(), ForecastScore.objects.count(),
+                  Outcome.objects.count(), list(Outcome.objects.order_by("pk").values_list("lost_units", flat=True)))
+    run_job(shop, "feedback.replay", weeks=2)
+    with tenant_context(shop.tenant.pk):
+        after = (ForecastRun.objects.count(), Plan.objects.count(), ForecastScore.objects.count(),
+                 Outcome.objects.count(), list(Outcome.objects.order_by("pk").values_list("lost_units", flat=True)))
+    assert after == before
+
+
+def test_a_replayed_plan_knows_nothing_of_later_sales(shop: Shop) -> None:
+    as_of = let_days_pass(shop, 7)
+    plans = []
+    for _ in range(2):
+        run_job(shop, "feedback.replay", as_of, weeks=1)
+        with tenant_context(shop.tenant.pk):
+            plans.append(list(Recommendation.objects.filter(plan__is_replay=True).order_by("item_id")
+                              .values_list("quantity", "mean_demand", "on_hand", "lost_units_without")))
+            for model in (Outcome, Plan, ForecastScore):
+                model.objects.all().delete()
+            ForecastRun.objects.filter(is_replay=True).delete()
+            DailyDemand.objects.filter(date__gte=MONDAY).update(units=500)
+    assert plans[0] == plans[1]
+
+
+def test_the_proof_replays_thirteen_weeks_in_money_and_keeps_for_a_week(shop: Shop) -> None:
+    told = run_job(shop, "feedback.proof")
+    with tenant_context(shop.tenant.pk):
+        proof = Proof.objects.get()
+    report = proof.report
+    assert proof.gain_low <= proof.gain <= proof.gain_high
+    assert report["gain"] == pytest.approx(report["ours"]["profit"] - report["rule"]["profit"])
+    assert report["ours"]["demand"] == report["rule"]["demand"]
+    assert report["ours"]["opening_value"] == report["rule"]["opening_value"]
+    assert len(report["week_starts"]) == 13
+    assert told["proof"] == proof.pk
+    assert run_job(shop, "feedback.proof", MONDAY + DAY) == {"proof": proof.pk, "kept": True}
+
+
+@pytest.mark.parametrize(("days", "kind", "words"), [
+    (60, "feedback.proof", "A replay needs 21 weeks of sales and there are 8"),
+    (10, "feedback.replay", "too little history"),
+])
+def test_too_little_history_is_said_and_stops_nothing(days: int, kind: str, words: str) -> None:
+    shop = make_selling_shop(2, days=days)
+    assert words in run_job(shop, kind)["note"]
+
+
+# --- The page -----------------------------------------------------------------------------------------------------
+
+def test_the_page_shows_scores_outcomes_and_the_proof(shop: Shop) -> None:
+    run_job(shop, "feedback.replay", weeks=3)
+    run_job(shop, "feedback.proof")
+    text = page(signed_in(shop, "viewer"), "/accuracy/")
+    for words in ("Week by week", "In plain words", "By department", "How far ahead", "Are the bands honest?",
+                  "What came of the advice", "Changes of the advice", "The proof, and how it is reckoned", "replay"):
+        assert words in text
+
+
+def test_the_page_says_plainly_in_which_weeks_a_simple_model_was_as_good(shop: Shop) -> None:
+    let_days_pass(shop, 7)
+    run_job(shop, "feedback.judge", MONDAY + 7 * DAY)
+    with tenant_context(shop.tenant.pk):
+        judgement = Judgement.objects.get()
+        [week] = judgement.report["weeks"]
+        week["is_better"] = False
+        judgement.save()
+    text = page(signed_in(shop), "/accuracy/")
+    assert "In 1 of 1 weeks the model in use did not beat the best simple model." in text
+
+
+def test_an_outsider_sees_no_verdict_of_another_shop(shop: Shop) -> None:
+    run_job(shop, "feedback.replay", weeks=1)
+    text = page(signed_in(make_shop(1)), "/accuracy/")
+    assert "No forecast has been judged yet" in text
