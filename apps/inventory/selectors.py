@@ -48,15 +48,15 @@ def _frame(query: str, **parameters: Any) -> pd.DataFrame:
 
 
 _POSITIONS = """
-SELECT level.item_id, level.location_id, (level.on_hand - coalesce(later.quantity, 0))::float8 AS on_hand,
-       level.mode, level.counted_at, level.origin
-FROM inventory_stocklevel level
-LEFT JOIN (
-    SELECT item_id, location_id, sum(quantity) AS quantity FROM inventory_stockmovement
-    WHERE tenant_id = %(tenant)s AND occurred_on >= %(as_of)s AND (occurred_on > %(as_of)s OR kind = 'sale')
-    GROUP BY 1, 2) later ON later.item_id = level.item_id AND later.location_id = level.location_id
-WHERE level.tenant_id = %(tenant)s
-ORDER BY level.item_id, level.location_id
+SELECT item_id, location_id, sum(units)::float8 AS on_hand, max(mode) AS mode, max(counted_at) AS counted_at,
+       max(origin) AS origin
+FROM (
+    SELECT item_id, location_id, on_hand AS units, mode, counted_at, origin FROM inventory_stocklevel
+    WHERE tenant_id = %(tenant)s
+    UNION ALL
+    SELECT item_id, location_id, -quantity, NULL, NULL, NULL FROM inventory_stockmovement
+    WHERE tenant_id = %(tenant)s AND occurred_on >= %(as_of)s AND (occurred_on > %(as_of)s OR kind = 'sale')) stock
+GROUP BY 1, 2 ORDER BY 1, 2
 """
 
 

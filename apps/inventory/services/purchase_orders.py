@@ -230,7 +230,7 @@ def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: 
             "lines": list(fresh), "quantities": list(fresh.values()),
             "items": [known[line_id].item_id for line_id in fresh]}
         cursor.execute("SELECT id FROM inventory_stocklevel WHERE tenant_id = %(tenant)s AND item_id = ANY(%(items)s) "
-                       "AND location_id = %(location)s ORDER BY id FOR UPDATE", parameters)
+                       "AND location_id = %(location)s ORDER BY item_id FOR UPDATE", parameters)
         cursor.execute(_RECEIVE, parameters)
     if all(line.received_quantity >= line.quantity for line in known.values()):
         order.status, order.closed_at = Status.RECEIVED, timezone.now()
