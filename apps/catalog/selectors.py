@@ -65,9 +65,9 @@ def joined_in_sets(wanted: bool = True) -> Generator[None]:
         yield
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('enable_nestloop'), current_setting('work_mem')")
-        before = cursor.fetchone()
-        cursor.execute("SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '256MB', true)")
+        cursor.execute("SELECT current_setting('enable_nestloop'), current_setting('work_mem'), "
+                       "set_config('enable_nestloop', 'off', true), set_config('work_mem', '256MB', true)")
+        before = cursor.fetchone()[:2]
         yield
         cursor.execute("SELECT set_config('enable_nestloop', %s, true), set_config('work_mem', %s, true)", before)
 

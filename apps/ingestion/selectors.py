@@ -195,10 +195,5 @@ def delivery_counts() -> DeliveryCounts:
                           pending=pending)
 
 
-def files_by_state() -> dict[str, int]:
-    return {row["state"]: row["count"]
-            for row in ImportFile.objects.order_by().values("state").annotate(count=Count("id"))}
-
-
 def kind_titles() -> dict[str, str]:
     return {value: str(label) for value, label in ImportFile.Kind.choices}

@@ -38,7 +38,7 @@ def health(request: ShopRequest) -> HttpResponse:
     today = request.tenant.today()
     counts = selectors.counts_by_kind()
     orders = counts.get(ImportFile.Kind.ORDERS) or selectors.Counts()
-    gaps = sales.gap_days(today)
+    gaps = sales.gap_days()
     span = sales.history_span()
     closed = sales.closed_weekdays(gaps, gaps[-1]) if gaps else set()
     unexplained = [day for day in gaps if day.weekday() not in closed]
@@ -48,9 +48,9 @@ def health(request: ShopRequest) -> HttpResponse:
         "set_aside": selectors.rule_counts(orders.rules, SET_ASIDE),
         "rejected": selectors.rule_counts(orders.rules, REJECTED),
         "flagged": selectors.rule_counts(orders.rules, FLAGGED),
-        "files": selectors.files_by_state(), "deliveries": selectors.delivery_counts(), "span": span,
+        "deliveries": selectors.delivery_counts(), "span": span,
         "gaps": unexplained[-GAPS_SHOWN:], "gap_count": len(unexplained), "closed_count": len(gaps) - len(unexplained),
-        "assumptions": [(assumption_title(each.name), each) for each in sales.leading_assumptions(today)],
+        "assumptions": [(assumption_title(each.name), each) for each in sales.leading_assumptions(today, span.first_date)],
     })
 
 

@@ -74,15 +74,16 @@ def gap_days(as_of: dt.date | None = None) -> list[dt.date]:
     They lie between the first and the last day with sales, or reach through the day before `as_of`: sales that have
     not come in yet are unknown too.
     """
-    first, last = history_range()
-    if first is None or last is None:
-        return []
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT day::date FROM generate_series(%(first)s::timestamp, %(last)s::timestamp, interval '1 day') day "
-            "WHERE NOT EXISTS (SELECT FROM sales_dailydemand known WHERE known.tenant_id = %(tenant)s "
-            "AND known.date = day::date) ORDER BY day",
-            {"first": first, "last": as_of - dt.timedelta(days=1) if as_of else last, "tenant": current_tenant_id()})
+        cursor.execute("""
+            SELECT day::date
+            FROM (SELECT min(date) AS first, max(date) AS last FROM sales_dailydemand
+                  WHERE tenant_id = %(tenant)s HAVING min(date) IS NOT NULL) span
+            CROSS JOIN LATERAL generate_series(span.first::timestamp, coalesce(%(until)s::date, span.last)::timestamp,
+                                               interval '1 day') day
+            WHERE NOT EXISTS (SELECT FROM sales_dailydemand known WHERE known.tenant_id = %(tenant)s
+                              AND known.date = day::date) ORDER BY day""",
+                       {"until": as_of - dt.timedelta(days=1) if as_of else None, "tenant": current_tenant_id()})
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -360,7 +361,8 @@ _ASSUMPTIONS = f"""
 WITH pace AS (
     SELECT item_id, greatest(sum(units), 0)::float8 / %(days)s AS units FROM sales_dailydemand
     WHERE tenant_id = %(tenant)s AND date >= %(since)s AND date < %(as_of)s GROUP BY item_id
-    HAVING sum(units) >= %(least)s
+    HAVING sum(units) >= greatest(0.001, %(days)s / 7.0 * (
+        SELECT planned_units_per_week FROM catalog_planningdefaults WHERE tenant_id = %(tenant)s))
 ), resting AS (
     SELECT terms.*, pace.units * coalesce(terms.unit_cost, 0)::float8 AS value,
            pace.units * greatest(coalesce(terms.price, 0) - coalesce(terms.unit_cost, 0), 0)::float8 AS margin
@@ -380,17 +382,17 @@ SELECT name, count(*), coalesce(sum(money), 0)::float8 FROM moved GROUP BY name 
 """
 
 
-def leading_assumptions(as_of: dt.date) -> list[Assumption]:
-    """The five assumed figures that move the most money, over all planned items.
+def leading_assumptions(as_of: dt.date, first: dt.date | None = None) -> list[Assumption]:
+    """The five assumed figures that move the most money, over all planned items; `first` is the history's first day.
 
     Of a time, the money is what is bought to last for it; of a cost, what is bought to last from one arrival to the
     next; of a price, the margin on that; of the cost of holding, what holding that stock costs in a year.
     """
-    first, _last = history_range()
-    since = max(as_of - dt.timedelta(weeks=PLANNED_WEEKS), first or as_of)
-    days = max((as_of - since).days, 1)
+    first = first or history_range()[0]
+    if first is None:
+        return []
+    since = max(as_of - dt.timedelta(weeks=PLANNED_WEEKS), first)
     with joined_in_sets(), connection.cursor() as cursor:
-        cursor.execute(_ASSUMPTIONS, {
-            "tenant": current_tenant_id(), "as_of": as_of, "since": since, "days": days,
-            "least": max(planning_defaults().planned_units_per_week * days / 7, 0.001)})
+        cursor.execute(_ASSUMPTIONS, {"tenant": current_tenant_id(), "as_of": as_of, "since": since,
+                                      "days": max((as_of - since).days, 1)})
         return [Assumption(*row) for row in cursor.fetchall()]

@@ -132,7 +132,10 @@ def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
         raise FileRefused(_("The file cannot be cut into rows near row %(row)d: %(why)s")
                           % {"row": next_number, "why": words}) from error
     misfits.extend(waiting)
-    if last and _swallowed([column[-1].as_py() for column in last], dialect.delimiter, width):
+    final = [column[-1].as_py() for column in last]
+    if misfits and misfits[-1].row_number >= next_number:
+        final, next_number = [misfits[-1].text], misfits[-1].row_number + 1
+    if _swallowed(final, dialect.delimiter, width):
         raise FileRefused(_unclosed(next_number - 1))
 
 

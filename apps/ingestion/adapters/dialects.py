@@ -79,7 +79,7 @@ class EncodingWatch:
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         zeros = [head[0:2000:2].count(0), head[1:2000:2].count(0)]
-        if max(zeros) > len(head[:2000]) // 5 and min(zeros) == 0:
+        if len(head) >= 8 and max(zeros) > len(head[:2000]) // 5 and min(zeros) == 0:
             return "utf-16-be" if zeros[0] else "utf-16-le"
         if 0 in head:
             raise FileRefused(_("This is not a text file: save the table as “CSV UTF-8” and send that."))

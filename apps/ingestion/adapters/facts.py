@@ -108,12 +108,12 @@ class FactReader:
         if column.value == "flag":
             return flags(text)
         is_cut = column.name in ("title", "category")
-        if not is_cut:
-            verdicts.stop(mask(pc.greater(pc.utf8_length(text), column.most)), "too_long", column.name, text)
         if column.name == "currency":
             text = pc.utf8_upper(text)
             verdicts.stop(mask(pc.is_valid(text)) & ~mask(pc.match_substring_regex(text, "^[A-Z]{3}$")), "currency",
                           column.name, text)
+        elif not is_cut:
+            verdicts.stop(mask(pc.greater(pc.utf8_length(text), column.most)), "too_long", column.name, text)
         return pc.utf8_slice_codeunits(text, 0, column.most) if is_cut else text
 
     def _share(self, text: pa.StringArray, verdicts: Verdicts) -> Any:
@@ -136,7 +136,8 @@ class FactReader:
                           "not_a_variant")
             options = [pc.if_else(pc.equal(found.get(f"option_{n}", nothing), "Default Title"),
                                   pa.scalar(None, pa.string()), found.get(f"option_{n}", nothing)) for n in (1, 2, 3)]
-            variant = pc.binary_join_element_wise(*options, " / ", null_handling="skip")
+            joined = pc.binary_join_element_wise(*options, " / ", null_handling="replace", null_replacement="")
+            variant = pc.replace_substring_regex(joined, r"( / )+$", "")
             found["title"] = pc.if_else(pc.equal(variant, ""), found["title"],
                                         pc.binary_join_element_wise(found["title"], variant, " - "))
         title = found.get("title", nothing)

@@ -161,7 +161,8 @@ def _parted(text: pa.StringArray, order: str) -> NDArray[np.datetime64]:
     starts = months.astype("datetime64[M]")
     days = starts.astype("datetime64[D]") + (np.where(fits, day, 1) - 1)
     fits &= days.astype("datetime64[M]") == starts
-    found: NDArray[np.datetime64] = days.astype("datetime64[us]") + ((hour * 60 + minute) * 60 + second_of).astype("timedelta64[s]")
+    seconds = ((hour * 60 + minute) * 60 + second_of).astype("timedelta64[s]")
+    found: NDArray[np.datetime64] = days.astype("datetime64[us]") + seconds
     found[~fits] = np.datetime64("NaT")
     return found
 

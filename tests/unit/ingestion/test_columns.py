@@ -63,7 +63,7 @@ def test_every_canonical_name_means_itself() -> None:
 
 
 def test_a_missing_column_is_named_beside_those_that_are_there() -> None:
-    with pytest.raises(FileRefused, match="Quantity.*order_id, sku"):
+    with pytest.raises(FileRefused, match=r"Quantity.*order_id, sku"):
         columns.check_mapping(["order_id", "sku", "date"], "orders",
                               {"order_id": "order_id", "sku": "sku", "occurred_at": "date"})
 

@@ -78,7 +78,8 @@ def test_the_order_of_day_and_month_is_the_files_own() -> None:
     assert moment("13/4/2017", "mdy") is None
 
 
-@given(st.datetimes(dt.datetime(1995, 1, 1), dt.datetime(2030, 1, 1)), st.sampled_from([NEW_YORK, "Asia/Shanghai", "UTC"]))
+@given(st.datetimes(dt.datetime(1995, 1, 1), dt.datetime(2030, 1, 1)),
+       st.sampled_from([NEW_YORK, "Asia/Shanghai", "UTC"]))
 def test_a_local_time_is_the_tenants_own(when: dt.datetime, zone: str) -> None:
     when = when.replace(microsecond=0)
     meant = when.replace(tzinfo=ZoneInfo(zone)).astimezone(dt.UTC)

@@ -1,0 +1,345 @@
+"""The doors: jobs that apply a file once, pages that say what came of it, deliveries that must be signed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from io import BytesIO, StringIO
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from apps.ingestion import pipeline, selectors, services
+from apps.ingestion.models import Connection, Delivery, ImportFile
+from apps.jobs import services as jobs
+from apps.jobs.models import Job
+from apps.jobs.running import GiveUp, LeaseLost, Running
+from apps.sales.models import SaleLine
+from apps.tenants.models import Membership, Role, Tenant
+from apps.tenants.scope import tenant_context
+from tests.integration.ingestion.shops import ORDERS, counts, make_shop, sold, store, take
+from tests.rows import make_user
+from tests.unit.ingestion.test_shopify import BODY
+
+MOST_QUERIES = 15
+SECRET = "a signing secret of the shop"
+
+
+def signed_in(tenant: Tenant, role: str = Role.OWNER) -> Client:
+    user = make_user()
+    Membership.objects.create(tenant=tenant, user=user, role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def claimed(kind_queue: str = "light") -> Running:
+    running = jobs.claim(queue=kind_queue, worker="test")
+    assert running is not None
+    return running
+
+
+# --- Files and jobs -----------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def tenant(transactional_db: None) -> Tenant:
+    return make_shop()
+
+
+def confirmed(tenant: Tenant, text: str) -> ImportFile:
+    with tenant_context(tenant.pk):
+        return services.confirm_file(file=store(text), actor=None)
+
+
+def test_a_confirmed_file_is_read_by_a_job_that_starts_the_planning(tenant: Tenant) -> None:
+    file = confirmed(tenant, ORDERS + "1,1,2025-01-05,A,2,3,\n")
+    result = pipeline.apply_file(claimed())
+    assert (result["rows_read"], result["applied"]) == (1, 1)
+    with tenant_context(tenant.pk):
+        assert selectors.file_by_id(file.pk).state == "applied"  # type: ignore[union-attr]
+        assert sold() == {("A", "2025-01-05"): 2}
+        assert Job.objects.filter(tenant=tenant, kind="sales.refresh", state="queued").count() == 1
+
+
+def test_a_killed_worker_and_its_follower_apply_once(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    confirmed(tenant, ORDERS + "1,1,2025-01-05,A,2,3,\n")
+    first = claimed()
+
+    class Killed(BaseException):
+        """As a worker dies: in the middle of its transaction."""
+
+    def die(self: Running) -> None:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Running, "hold", die)
+        with pytest.raises(Killed):
+            pipeline.apply_file(first)
+    with tenant_context(tenant.pk):
+        assert SaleLine.objects.count() == 0
+    Job.objects.filter(pk=first.job_id).update(lease_until="2000-01-01T00:00Z")
+    jobs.sweep()
+    second = claimed()
+    pipeline.apply_file(second)
+    jobs.finish(running=second, result=None)
+    with pytest.raises(LeaseLost):  # the first was only slow: it may not write any more
+        pipeline.apply_file(first)
+    with tenant_context(tenant.pk):
+        assert SaleLine.objects.count() == 1
+
+
+def test_a_file_that_cannot_be_read_is_given_up_with_its_sentence(tenant: Tenant) -> None:
+    file = confirmed(tenant, ORDERS + '1,1,2025-01-05,A,2,3,"open\n' + "1,2,2025-01-05,A,2,3,\n" * 5)
+    with pytest.raises(GiveUp, match="never closes"):
+        pipeline.apply_file(claimed())
+    with tenant_context(tenant.pk):
+        found = ImportFile.objects.get(pk=file.pk)
+        assert (found.state, "never closes" in found.error) == ("refused", True)
+        assert SaleLine.objects.count() == 0
+
+
+def test_files_lie_under_their_tenant(tenant: Tenant) -> None:
+    with tenant_context(tenant.pk):
+        file = store(ORDERS + "1,1,2025-01-05,A,2,3,\n", name="../../Orders of März.csv")
+    assert file.path.startswith(f"tenants/{tenant.pk}/imports/{file.sha256}-")
+    assert ".." not in file.path
+
+
+def test_the_shell_command_says_what_came_of_every_row(tenant: Tenant, tmp_path: Any) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("Beleg,date,sku,qty\n1,2025-01-05,A,1\n2,2025-01-05,A,x\n")
+    said = StringIO()
+    call_command("import_csv", str(path), "--tenant", tenant.slug, "--kind", "orders", "--map", "order_id=Beleg",
+                 "--fold-locations", "main", stdout=said)
+    words = said.getvalue()
+    assert "2 rows read" in words
+    assert "1 applied" in words
+    assert "1 rejected: This is not a number" in words
+    for arguments, complaint in ((["--tenant", "nobody"], "no tenant"), (["--tenant", tenant.slug], "missing")):
+        with pytest.raises(CommandError, match=complaint):
+            call_command("import_csv", str(path), "--kind", "orders", *arguments, stdout=StringIO())
+
+
+# --- Pages --------------------------------------------------------------------------------------------------------
+
+def page(client: Client, path: str, status: int = 200) -> str:
+    with CaptureQueriesContext(connection) as asked:
+        response = client.get(path)
+        body = b"".join(response) if response.streaming else response.content
+    statements = [query["sql"] for query in asked if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))]
+    assert response.status_code == status, (response.status_code, path)
+    assert len(statements) <= MOST_QUERIES, "\n".join(statements)
+    return body.decode()
+
+
+def test_every_page_stands_with_nothing_and_with_something(tenant: Tenant) -> None:
+    client = signed_in(tenant)
+    assert "Nothing has come in yet" in page(client, "/data/")
+    assert "No file has come in yet" in page(client, "/data/imports/")
+    assert "No shop is connected" in page(client, "/data/connections/")
+    with tenant_context(tenant.pk):
+        file = take(ORDERS + "1,1,2025-01-05,A,2,3,\n2,1,2025-01-08,A,x,3,\n3,1,2025-01-08,A,0,3,\n"
+                             "4,1,2025-01-08,A,1,3,\n")
+        services.connect_shopify(name="Shop", shop_domain="shop.myshopify.com", secret=SECRET, actor=None)
+    health = page(client, "/data/")
+    assert "This is not a number" in health
+    assert "Quantity of zero" in health
+    assert "Tue 7 Jan" in health  # a gap between two days with sales
+    assert "Lead time" in health
+    assert "file.csv" in page(client, "/data/imports/")
+    shown = page(client, f"/data/imports/{file.pk}/")
+    assert "Download the rejected rows" in shown
+    assert "x" in page(client, f"/data/imports/{file.pk}/?rule=number")
+    rows = page(client, f"/data/imports/{file.pk}/rows/")
+    assert "2,1,2025-01-08,A,x,3," in rows
+    assert "shop.myshopify.com" in page(client, "/data/connections/")
+    page(client, "/data/imports/999999/", 404)
+
+
+def test_a_person_uploads_confirms_and_watches(tenant: Tenant) -> None:
+    client = signed_in(tenant, Role.PLANNER)
+    text = ("Beleg;date;sku;Menge;price\n" + "".join(f"{n};03/04/2025;A;1;1,50\n" for n in range(5))).encode()
+    sent = client.post("/data/imports/", {"file": SimpleUploadedFile("a.csv", text), "kind": "orders"})
+    assert sent.status_code == 302
+    path = sent["Location"]
+    shown = page(client, path)
+    assert "could be read in two ways" in shown
+    form = {"kind": "orders", "column_order_id": "", "column_occurred_at": "date", "column_sku": "sku",
+            "column_quantity": "Menge", "column_shelf_price": "price", "numbers": "comma", "dates": "dmy",
+            "unknown_items": "make", "fold_locations": ""}
+    refused = client.post(path, form)
+    assert refused.status_code == 422
+    assert "missing" in refused.content.decode()
+    assert client.post(path, {**form, "column_order_id": "Beleg"}).status_code == 302
+    waiting = page(client, path)
+    assert "/progress/" in waiting
+    pipeline.apply_file(claimed())
+    assert "Rows read" in page(client, path)
+    with tenant_context(tenant.pk):
+        assert sold() == {("A", "2025-04-03"): 5}
+
+
+def test_viewers_look_and_change_nothing(tenant: Tenant) -> None:
+    client = signed_in(tenant, Role.VIEWER)
+    with tenant_context(tenant.pk):
+        file = store(ORDERS + "1,1,2025-01-05,A,2,3,\n")
+        known, _secret = services.connect_shopify(name="S", shop_domain="s.example.test", secret=SECRET, actor=None)
+    assert "Send it" not in page(client, "/data/imports/")
+    assert "Read the file" not in page(client, f"/data/imports/{file.pk}/")
+    for path in ("/data/imports/", f"/data/imports/{file.pk}/", "/data/connections/",
+                 f"/data/connections/{known.pk}/disconnect/"):
+        assert client.post(path).status_code == 403
+
+
+def test_another_tenants_files_are_not_there(tenant: Tenant) -> None:
+    with tenant_context(tenant.pk):
+        file = take(ORDERS + "1,1,2025-01-05,A,x,3,\n")
+    outsider = signed_in(make_shop())
+    for path in (f"/data/imports/{file.pk}/", f"/data/imports/{file.pk}/rows/"):
+        assert outsider.get(path).status_code == 404
+    assert "file.csv" not in page(outsider, "/data/imports/")
+
+
+def test_a_secret_is_shown_once_and_never_kept_in_the_open(tenant: Tenant) -> None:
+    client = signed_in(tenant)
+    made = client.post("/data/connections/", {"name": "Shop", "shop_domain": "https://Shop.myshopify.com/"})
+    text = made.content.decode()
+    assert f"/hooks/shopify/{tenant.slug}/" in text
+    secret = text.split('id="hook-secret">')[1].split("<")[0]
+    assert secret not in page(client, "/data/connections/")
+    with tenant_context(tenant.pk):
+        kept = Connection.objects.get()
+        assert (secret in kept.secret, kept.shop_domain) == (False, "shop.myshopify.com")
+        body = b"{}"
+        signature = base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode()
+        assert services.signed_by(body=body, signature=signature, shop_domain="") == kept
+
+
+# --- The live door ------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def connected(tenant: Tenant) -> Tenant:
+    with tenant_context(tenant.pk):
+        services.connect_shopify(name="Shop", shop_domain="shop.myshopify.com", secret=SECRET, actor=None)
+    return tenant
+
+
+def send(tenant_slug: str, body: Any, *, delivery: str = "d-1", topic: str = "orders/create", secret: str = SECRET,
+         **headers: str) -> int:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    signature = base64.b64encode(hmac.digest(secret.encode(), raw, hashlib.sha256)).decode()
+    return Client().post(f"/hooks/shopify/{tenant_slug}/", raw, content_type="application/json", headers={
+        "X-Shopify-Hmac-Sha256": signature, "X-Shopify-Topic": topic, "X-Shopify-Webhook-Id": delivery,
+        "X-Shopify-Shop-Domain": "shop.myshopify.com", **headers}).status_code
+
+
+def work() -> None:
+    while (running := jobs.claim(queue="light", worker="test")) is not None:
+        if running.kind == "ingestion.apply_delivery":
+            pipeline.apply_delivery(running)
+        jobs.finish(running=running, result=None)
+
+
+def test_a_signed_order_is_kept_before_the_answer_and_applied_by_a_job(connected: Tenant) -> None:
+    assert send(connected.slug, BODY) == 200
+    with tenant_context(connected.pk):
+        kept = Delivery.objects.get()
+        assert (kept.state, json.loads(bytes(kept.body))) == ("pending", BODY)
+        assert sold() == {}
+    work()
+    with tenant_context(connected.pk):
+        delivery = Delivery.objects.get()
+        assert (delivery.state, delivery.outcome) == (
+            "applied", {"lines": 3, "applied": 2, "unchanged": 0, "set_aside": {"gift_card": 1}})
+        assert sold() == {("A-1", "2026-01-05"): 3}
+        assert set(SaleLine.objects.values_list("customer", flat=True)) != {""}
+
+
+def test_a_replay_is_answered_and_changes_nothing(connected: Tenant) -> None:
+    assert [send(connected.slug, BODY), send(connected.slug, BODY), send(connected.slug, BODY, delivery="d-2")] == [
+        200, 200, 200]
+    work()
+    with tenant_context(connected.pk):
+        assert sold() == {("A-1", "2026-01-05"): 3}
+        found = selectors.delivery_counts()
+        assert (found.accepted, found.applied, found.duplicate, found.rejected, found.pending) == (3, 1, 2, 0, 0)
+
+
+def test_deliveries_out_of_order_end_in_the_newest_state(connected: Tenant) -> None:
+    newer = {**BODY, "updated_at": "2026-01-06T10:00:00-05:00",
+             "line_items": [{**BODY["line_items"][0], "current_quantity": 1}, *BODY["line_items"][1:]]}
+    cancelled = {**newer, "updated_at": "2026-01-07T10:00:00-05:00", "cancelled_at": "2026-01-07T10:00:00-05:00"}
+    send(connected.slug, newer, delivery="d-2", topic="orders/updated")
+    work()
+    send(connected.slug, BODY, delivery="d-1")
+    work()
+    with tenant_context(connected.pk):
+        assert sold() == {("A-1", "2026-01-05"): 2}
+    send(connected.slug, cancelled, delivery="d-3", topic="orders/updated")
+    work()
+    send(connected.slug, newer, delivery="d-4", topic="orders/updated")
+    work()
+    with tenant_context(connected.pk):
+        assert sold() == {}
+
+
+def test_a_file_of_history_and_live_deliveries_are_one_ledger(connected: Tenant) -> None:
+    send(connected.slug, BODY)
+    work()
+    with tenant_context(connected.pk):
+        file = take("Name,Email,Financial Status,Currency,Created at,Lineitem quantity,Lineitem name,Lineitem price,"
+                    "Lineitem sku,Lineitem discount\n"
+                    "#1001,Ann@example.test,paid,USD,2026-01-05 10:00:00 -0500,2,Apple,5.00,A-1,1.00\n"
+                    "#1001,Ann@example.test,,,2026-01-05 10:00:00 -0500,1,Apple,5.00,A-1,0.00\n", None)
+        assert counts(file)[0] == 2
+        assert sold() == {("A-1", "2026-01-05"): 3}
+
+
+@pytest.mark.parametrize("secret", ["another secret", ""])
+def test_a_wrong_signature_is_refused_and_nothing_is_kept(connected: Tenant, secret: str) -> None:
+    assert send(connected.slug, BODY, secret=secret) == 401
+    with tenant_context(connected.pk):
+        assert Delivery.objects.count() == 0
+
+
+def test_what_is_unknown_too_large_or_closed_is_refused(connected: Tenant) -> None:
+    assert send("no-such-shop", BODY) == 404
+    assert send(connected.slug, b"x" * (2 * 1024 * 1024 + 1)) == 413
+    assert Client().get(f"/hooks/shopify/{connected.slug}/").status_code == 405
+    with tenant_context(connected.pk):
+        services.disconnect(connection_id=Connection.objects.get().pk, actor=None)
+    assert send(connected.slug, BODY) == 401
+    connected.status = Tenant.Status.SUSPENDED
+    connected.save()
+    assert send(connected.slug, BODY) == 404
+
+
+def test_a_body_that_is_no_order_is_rejected_with_its_reason(connected: Tenant) -> None:
+    send(connected.slug, b"not json", delivery="d-1")
+    send(connected.slug, {"name": "#1"}, delivery="d-2")
+    send(connected.slug, BODY, delivery="d-3", topic="products/update")
+    work()
+    with tenant_context(connected.pk):
+        assert [(each.state, bool(each.error)) for each in Delivery.objects.order_by("id")] == [("rejected", True)] * 3
+        found = selectors.delivery_counts()
+        assert (found.accepted, found.rejected, found.pending) == (3, 3, 0)
+
+
+def test_one_shops_signature_opens_no_other_shops_door(connected: Tenant) -> None:
+    other = make_shop()
+    with tenant_context(other.pk):
+        services.connect_shopify(name="Other", shop_domain="other.myshopify.com", secret="another one", actor=None)
+    assert send(other.slug, BODY) == 401
+
+
+def test_a_stored_upload_may_be_any_stream(tenant: Tenant) -> None:
+    with tenant_context(tenant.pk):
+        file = services.store_file(kind="items", name="i.csv", source=BytesIO(b"sku,title\nA,Apple\n"))
+        assert services.apply_file(file_id=file.pk).rows_applied == 1

@@ -1,0 +1,120 @@
+"""Files of items, stock, suppliers and promotions become facts, in any order, and again change nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from apps.catalog import selectors as catalog
+from apps.catalog.models import Item, Supplier, SupplyTerm
+from apps.ingestion import selectors
+from apps.inventory.models import StockLevel
+from apps.sales.models import Promotion
+from tests.integration.ingestion.shops import ORDERS, counts, take
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shop")]
+
+
+def test_items_come_in_with_what_the_file_says_of_them() -> None:
+    text = ("sku,title,category,brand,unit_of_measure,unit_cost,price,status\n"
+            "A,Apple,Food>Fruit,Farm,each,1.20,2.00,active\nB,Bread,Food > Bakery,,,,3,draft\n"
+            "C,Cake,,,,1,2,unheard of\nD,Date,,,,-1,2,\nA,Apple,Food>Fruit,Farm,each,1.20,2.00,active\n"
+            "B,Brioche,,,,,4,active\n")
+    file = take(text, "items")
+    assert counts(file) == (6, 2, 0, 1, 3)
+    assert file.rules["rejected"] == {"status": 1, "below_zero": 1, "twice": 1}
+    apple, bread = Item.objects.order_by("sku")
+    assert (apple.category, apple.unit_cost, apple.price, apple.status) == ("Food > Fruit", Decimal("1.2"), 2, "active")
+    assert (bread.status, bread.unit_cost) == ("paused", None)
+    assert counts(take(text, "items")) == (6, 0, 2, 1, 3)
+
+
+def test_a_shopify_product_export_gives_variants_their_orders_names() -> None:
+    file = take("Handle,Title,Body (HTML),Vendor,Type,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src,"
+                "Cost per item,Status\n"
+                'tea,Green tea,"<p>Fine\nleaves</p>",Leaf,Drinks,Size,100 g,T-1,5.00,http://x/1.png,2.00,active\n'
+                "tea,,,,,,200 g,,9.00,,4.00,\n"
+                "tea,,,,,,,,,http://x/2.png,,\n"
+                "cup,Cup,,Pot,Kitchen,Title,Default Title,C-1,4.00,,,archived\n", None)
+    assert counts(file) == (4, 3, 0, 1, 0)
+    assert file.rules["set_aside"] == {"not_a_variant": 1}
+    found = {item.sku: (item.title, item.brand, item.category, item.status) for item in Item.objects.all()}
+    assert found == {"T-1": ("Green tea - 100 g", "Leaf", "Drinks", "active"),
+                     "Green tea - 200 g": ("Green tea - 200 g", "Leaf", "Drinks", "active"),
+                     "C-1": ("Cup", "Pot", "Kitchen", "discontinued")}
+
+
+def test_a_woocommerce_product_export_leaves_out_parents() -> None:
+    file = take("ID,Type,SKU,Name,Published,Regular price,Categories,Brands\n"
+                '1,variable,P,Tea,1,,"Drinks > Tea, Sale",Leaf\n'
+                '2,variation,P-1,Tea - 100 g,1,5,"Drinks > Tea, Sale",Leaf\n'
+                "3,simple,C-1,Cup,-1,4,Kitchen,\n", None)
+    assert counts(file) == (3, 2, 0, 1, 0)
+    assert {item.sku: (item.category, item.status) for item in Item.objects.all()} == {
+        "P-1": ("Drinks > Tea", "active"), "C-1": ("Kitchen", "discontinued")}
+
+
+def test_stock_counts_set_levels_once_and_folded_ones_add_up() -> None:
+    text = "sku,location,on_hand,counted_at\nA,North,5,2025-01-05\nA,South,7,2025-01-05\nB,North,-,2025-01-05\n"
+    file = take(text, "stock", options={"fold_locations": "main"})
+    assert counts(file) == (3, 2, 0, 0, 1)
+    assert StockLevel.objects.values_list("on_hand", "location__code").get() == (12, "main")
+    assert counts(take(text, "stock", options={"fold_locations": "main"}))[2] >= 1
+    assert StockLevel.objects.get().on_hand == 12
+
+
+def test_suppliers_speak_for_items_and_for_all_they_sell() -> None:
+    text = ("supplier,sku,lead_time_days,moq,pack_size,unit_cost,minimum_order_value,review_period_days,currency\n"
+            "Alder,A,5,10,6,1.5,200,7,USD\nAlder,,,,,,,,\nBirch,A,9,2.5,0,,,,\nBirch,B,9,,,,,,euro\n"
+            "Cedar,C,2000,,,,,,\n")
+    file = take(text, "suppliers")
+    assert counts(file) == (5, 2, 0, 0, 3)
+    assert file.rules["rejected"] == {"whole": 1, "currency": 1, "too_large": 1}
+    term = SupplyTerm.objects.select_related("supplier", "item").get()
+    assert (term.supplier.name, term.item.sku, term.moq, term.pack_size) == ("Alder", "A", 10, 6)
+    assert Supplier.objects.get().minimum_order_value == 200
+    assert counts(take(text, "suppliers"))[1] == 0
+
+
+def test_promotions_are_facts_with_a_share_and_whether_they_were_known() -> None:
+    text = ("sku,location,kind,starts_on,ends_on,share,known_ahead\nA,,mailer,2025-01-06,2025-01-12,0.5,yes\n"
+            "A,,endcap,2025-01-06,2025-01-12,50 %,no\nA,,surprise,2025-01-06,2025-01-12,,\n"
+            "A,,price,2025-01-12,2025-01-06,1,no\nA,,price,2025-01-12,2025-01-16,7,no\n")
+    file = take(text, "promotions")
+    assert counts(file) == (5, 3, 0, 0, 2)
+    assert file.rules["rejected"] == {"ends_first": 1, "share": 1}
+    assert set(Promotion.objects.values_list("kind", "share", "is_known_ahead", "location")) == {
+        ("mailer", 0.5, True, None), ("display", 0.5, False, None), ("other", 1.0, False, None)}
+    assert counts(take(text, "promotions")) == (5, 0, 3, 0, 2)
+    later = take(text.replace("0.5,yes", "0.75,yes"), "promotions")
+    assert counts(later) == (5, 1, 2, 0, 2)
+    assert Promotion.objects.get(kind="mailer").starts_on == dt.date(2025, 1, 6)
+
+
+def test_files_may_come_in_any_order() -> None:
+    files = {"orders": ORDERS + "1,1,2025-01-05,A,2,3,\n", "items": "sku,title,unit_cost,price\nA,Apple,1,3\n",
+             "suppliers": "supplier,sku,lead_time_days\nAlder,A,6\n",
+             "stock": "sku,on_hand,counted_at\nA,9,2025-01-05\n",
+             "promotions": "sku,kind,starts_on,ends_on\nA,mailer,2025-01-05,2025-01-06\n"}
+    for kind in ("promotions", "orders", "stock", "suppliers", "items"):
+        assert counts(take(files[kind], kind))[1] == 1
+    found = catalog.terms_of_items([Item.objects.get().pk]).popitem()[1]
+    assert (found["lead_time_days"], found["unit_cost"], found["assumed"]) == (
+        6, 1, ["lead_time_spread_days", "review_period_days"])
+    assert Item.objects.get().title == "Apple"
+    totals = selectors.counts_by_kind()
+    assert {kind: figures.applied for kind, figures in totals.items()} == dict.fromkeys(files, 1)
+
+
+def test_simulated_figures_keep_their_origin() -> None:
+    take("sku,title,unit_cost,price\nA,Apple,1,3\n", "items", options={"origin": "simulated"})
+    assert Item.objects.get().cost_origin == "simulated"
+    assert catalog.terms_of_items([Item.objects.get().pk]).popitem()[1]["is_simulated"]
+
+
+def test_rows_of_items_that_are_not_there_may_be_set_aside() -> None:
+    file = take("supplier,sku,lead_time_days\nAlder,A,6\n", "suppliers", options={"unknown_items": "set_aside"})
+    assert (counts(file), file.rules["set_aside"]) == ((1, 0, 0, 1, 0), {"unknown_sku": 1})
+    assert Item.objects.count() == 0

@@ -1,0 +1,260 @@
+"""Files of order lines: everything is counted once, nothing is lost in silence, and the same again adds nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from apps.catalog.models import Item, Location
+from apps.ingestion import selectors, services
+from apps.ingestion.models import ImportFile, RowIssue
+from apps.sales.models import SaleLine
+from apps.tenants.models import Tenant
+from tests.integration.ingestion.shops import ORDERS, counts, ledger, sold, store, take
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shop")]
+
+SHOPIFY = ("Name,Email,Financial Status,Currency,Created at,Lineitem quantity,Lineitem name,Lineitem price,"
+           "Lineitem compare at price,Lineitem sku,Cancelled at,Lineitem discount\n")
+
+
+def issues(file: ImportFile) -> dict[int, tuple[str, str, str]]:
+    return {issue.row_number: (issue.rule, issue.column, issue.value) for issue in selectors.issues_of(file)}
+
+
+def rejected_file(file: ImportFile) -> list[dict[str, str]]:
+    text = b"".join(selectors.issue_lines(file)).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def as_file(rows: list[dict[str, str]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def test_lines_come_in_and_the_same_file_again_adds_nothing() -> None:
+    text = ORDERS + "1,1,2025-01-05T23:30:00-05:00,A,2,3.00,2.50\n1,2,2025-01-05 23:30,B,1,4,\n"
+    assert counts(take(text)) == (2, 2, 0, 0, 0)
+    assert counts(take(text)) == (2, 0, 2, 0, 0)
+    assert counts(take(text.replace("A,2", "A,2 "))) == (2, 0, 2, 0, 0)
+    assert sold() == {("A", "2025-01-05"): 2, ("B", "2025-01-05"): 1}
+    first, second = SaleLine.objects.order_by("external_line_id")
+    assert (first.shelf_price, first.paid_price, first.discount) == (3, Decimal("2.5"), 1)
+    assert (second.shelf_price, second.paid_price) == (4, 4)
+    assert Item.objects.get(sku="A").price == 3
+
+
+def test_lines_without_ids_are_told_apart_by_their_place_in_the_order() -> None:
+    text = "order,date,sku,qty\n1,2025-01-05,A,1\n1,2025-01-05,B,1\n1,2025-01-05,A,1\n2,2025-01-05,A,1\n"
+    first = take(text)
+    assert counts(first) == (4, 4, 0, 0, 0)
+    assert first.rules["flagged"]["repeated_line"] == 1
+    assert {line[0] for line in ledger()} == {"1/A#1", "1/B#1", "1/A#2", "2/A#1"}
+    assert counts(take(text + "3,2025-01-06,A,5\n")) == (5, 1, 4, 0, 0)
+
+
+def test_every_bad_row_keeps_its_number_value_and_reason() -> None:
+    file = take(ORDERS + "1,1,2025-01-05,A,2,3,\n"  # row 2 holds
+                ",1,2025-01-05,A,2,3,\n1,2,yesterday,A,2,3,\n1,3,2025-01-05,A,two,3,\n1,4,2025-01-05,,2,3,\n"
+                "1,5,2025-01-05,A,,3,\n1,6,2999-01-05,A,2,3,\n1,7,2025-01-05,A,2,3x,\n1,8,2025-01-05,A\n"
+                f"1,9,2025-01-05,{'x' * 121},2,3,\n1,10,2025-01-05,A,9999999999,3,\n")
+    assert counts(file) == (11, 1, 0, 0, 10)
+    assert issues(file) == {
+        3: ("missing", "order_id", ""), 4: ("moment", "occurred_at", "yesterday"), 5: ("number", "quantity", "two"),
+        6: ("missing", "sku", ""), 7: ("missing", "quantity", ""), 8: ("out_of_time", "occurred_at", "2999-01-05"),
+        9: ("number", "shelf_price", "3x"), 10: ("columns", "", "1,8,2025-01-05,A"),
+        11: ("too_long", "sku", "x" * 121), 12: ("too_large", "quantity", "9999999999")}
+
+
+def test_rows_are_set_aside_by_named_rules() -> None:
+    take("sku,title,category\nA,Apple,Food > Fruit\nF,Super,Fuel > Petrol\n", "items")
+    text = ("order_id,line_id,occurred_at,sku,title,quantity,shelf_price,status\n"
+            "1,1,2025-01-05,A,,1,2,paid\n1,2,2025-01-05,F,,1,2,paid\n1,3,2025-01-05,S,Shipping,1,5,paid\n"
+            "1,4,2025-01-05,A,,0,2,paid\n1,5,2025-01-05,A,,1,-2,paid\n2,1,2025-01-05,A,,1,2,cancelled\n"
+            ",,,,,,,\n1,7,2025-01-05,G,Gift card,1,25,paid\n1,1,2025-01-05,A,,1,2,paid\n"
+            "1,9,2025-01-05,T,Tip,1,2,paid\n")
+    file = take(text)
+    assert counts(file) == (10, 1, 0, 9, 0)
+    assert file.rules["set_aside"] == {"fuel": 1, "shipping": 1, "zero_quantity": 1, "price_below_zero": 1,
+                                       "cancelled": 1, "blank": 1, "gift_card": 1, "repeated": 1, "tip": 1}
+    assert RowIssue.objects.get(rule="cancelled").raw["cells"][:2] == ["2", "1"]
+
+
+def test_returns_net_against_the_sales_of_their_day() -> None:
+    file = take("order,date,sku,qty,price,status\n1,2025-01-05,A,5,2,paid\n2,2025-01-05,A,-2,2,paid\n"
+                "3,2025-01-05,A,1,2,returned\n")
+    assert counts(file) == (3, 3, 0, 0, 0)
+    assert file.rules["flagged"]["returned"] == 2
+    assert sold() == {("A", "2025-01-05"): 2}
+
+
+def test_an_order_cancelled_later_is_taken_back() -> None:
+    text = "order,date,sku,qty,price,status\n1,2025-01-05,A,5,2,{}\n"
+    take(text.format("paid"))
+    file = take(text.format("cancelled"))
+    assert counts(file) == (1, 1, 0, 0, 0)
+    assert sold() == {}
+    assert counts(take(text.format("paid"))) == (1, 0, 1, 0, 0)  # the older file, sent again, is stale
+    assert sold() == {}
+
+
+def test_unknown_items_are_made_or_set_aside_as_the_file_says_and_filled_in_later() -> None:
+    text = ORDERS + "1,1,2025-01-05,A,2,3,\n"
+    aside = take(text, options={"unknown_items": "set_aside"})
+    assert (counts(aside), aside.rules["set_aside"]) == ((1, 0, 0, 1, 0), {"unknown_sku": 1})
+    made = take(text, options={"unknown_items": "make"})
+    assert (counts(made), made.rules["flagged"]["new_item"]) == ((1, 1, 0, 0, 0), 1)
+    take("sku,title,brand\nA,Apple,Farm\n", "items")
+    assert Item.objects.values_list("sku", "title", "brand").get() == ("A", "Apple", "Farm")
+
+
+def test_all_locations_fold_into_one_where_the_file_says_so() -> None:
+    text = "order,date,sku,qty,store\n1,2025-01-05,A,1,North\n2,2025-01-05,A,1,South\n"
+    take(text, options={"fold_locations": "main"})
+    assert set(SaleLine.objects.values_list("location__code", flat=True)) == {"main"}
+    take(text.replace("1,2025", "11,2025").replace("2,2025", "12,2025"))
+    assert set(Location.objects.values_list("code", flat=True)) == {"main", "north", "south"}
+
+
+def test_quantities_in_another_unit_are_caught_and_outliers_only_marked() -> None:
+    lines = "".join(f"{n},2025-01-05,A,1,4.00\n" for n in range(20))
+    file = take("order,date,sku,qty,price\n" + lines + "90,2025-01-05,A,500,0.004\n91,2025-01-05,A,500,4.00\n")
+    assert file.rules["set_aside"] == {"other_units": 1}
+    assert file.rules["flagged"]["outlier"] == 1
+    assert sold() == {("A", "2025-01-05"): 520}
+
+
+def test_another_currency_counts_as_demand_and_not_as_money() -> None:
+    file = take("order,date,sku,qty,price,currency\n1,2025-01-05,A,2,3,EUR\n2,2025-01-05,A,1,3,usd\n")
+    assert file.rules["flagged"]["other_currency"] == 1
+    assert set(SaleLine.objects.values_list("quantity", "paid_price", "currency")) == {(2, None, "EUR"), (1, 3, "USD")}
+
+
+def test_customers_are_pseudonyms() -> None:
+    take("order,date,sku,qty,email\n1,2025-01-05,A,1,Ann@example.test\n2,2025-01-05,A,1,ann@example.test\n"
+         "3,2025-01-05,A,1,\n")
+    names = list(SaleLine.objects.order_by("order_id").values_list("customer", flat=True))
+    assert names[0] == names[1] != ""
+    assert names[2] == ""
+    assert "ann" not in "".join(names)
+
+
+def test_a_shopify_export_is_read_without_a_word() -> None:
+    file = take(SHOPIFY + '#1,a@x.test,paid,USD,2025-01-05 10:00:00 -0500,2,"Tea, green",5.00,6.00,T-1,,1.00\n'
+                "#1,a@x.test,,,2025-01-05 10:00:00 -0500,1,Cup,4.00,,,,0.00\n"
+                "#2,b@x.test,refunded,USD,2025-01-05 11:00:00 -0500,1,Cup,4.00,,,,0.00\n"
+                "#3,b@x.test,paid,USD,2025-01-05 11:00:00 -0500,1,Cup,4.00,,,2025-01-06 11:00:00 -0500,0.00\n"
+                '#1,a@x.test,paid,USD,2025-01-05 10:00:00 -0500,2,"Tea, green",5.00,6.00,T-1,,1.00\n'
+                "#1,a@x.test,,,2025-01-05 10:00:00 -0500,1,Cup,4.00,,,,0.00\n", None)
+    assert file.channel.slug == "shopify"
+    assert counts(file) == (6, 2, 0, 4, 0)
+    assert file.rules["set_aside"] == {"refunded": 1, "cancelled": 1, "repeated": 2}
+    tea = SaleLine.objects.get(item__sku="T-1")
+    assert (tea.shelf_price, tea.paid_price, tea.external_line_id) == (6, Decimal("4.5"), "#1/T-1#1")
+    assert sold() == {("T-1", "2025-01-05"): 2, ("Cup", "2025-01-05"): 1}
+
+
+def test_a_woocommerce_export_is_read_without_a_word() -> None:
+    file = take("order_id,order_number,date,status,order_currency,customer_id,item_id,item_name,item_sku,item_quantity,"
+                "item_subtotal,item_total\n"
+                "7,1007,2025-01-05 10:00:00,completed,USD,5,31,Tea,T-1,2,10.00,9.00\n"
+                "7,1007,2025-01-05 10:00:00,completed,USD,5,32,Cup,C-1,1,4.00,4.00\n"
+                "8,1008,2025-01-05 10:00:00,failed,USD,5,33,Cup,C-1,1,4.00,4.00\n", None)
+    assert (file.channel.slug, counts(file)) == ("woocommerce", (3, 2, 0, 1, 0))
+    tea = SaleLine.objects.get(item__sku="T-1")
+    assert (tea.shelf_price, tea.paid_price, tea.external_line_id) == (5, Decimal("4.5"), "1007/31")
+
+
+def test_mended_rows_join_the_lines_they_belong_to() -> None:
+    """A rejected row keeps its place in the order, so that its mended twin is neither lost nor another line."""
+    text = "order,date,sku,qty\n1,2025-01-05,A,one\n1,2025-01-05,A,3\n2,2025-01-05,B,1,9\n"
+    file = take(text)
+    assert counts(file) == (3, 1, 0, 0, 2)
+    rows = rejected_file(file)
+    assert rows[0]["import problem"] == "This is not a number"
+    assert rows[0]["import remedy"]
+    rows[0]["qty"] = "1"
+    rows[1].pop(None, None)  # type: ignore[call-overload]
+    mended = take(as_file(rows))
+    assert counts(mended) == (2, 2, 0, 0, 0)
+    assert sold() == {("A", "2025-01-05"): 4, ("B", "2025-01-05"): 1}
+    assert counts(take(as_file(rows))) == (2, 0, 2, 0, 0)
+    whole = take(text.replace("one", "1").replace(",9\n", "\n"))
+    assert counts(whole)[:2] == (3, 1)  # a row of too many columns names no line, so it cannot be known again
+    assert sold()["A", "2025-01-05"] == 4
+
+
+def test_the_same_line_twice_is_one_or_none() -> None:
+    file = take(ORDERS + "1,1,2025-01-05,A,2,3,\n1,1,2025-01-05,A,2,3,\n1,1,2025-01-05,A,7,3,\n")
+    assert counts(file) == (3, 1, 0, 1, 1)
+    assert (file.rules["set_aside"], file.rules["rejected"]) == ({"repeated": 1}, {"twice": 1})
+
+
+def test_dates_and_numbers_in_doubt_are_asked_and_never_guessed_in_silence() -> None:
+    text = "order;date;sku;qty;price\n1;03/04/2025;A;1;1.234\n"
+    file = store(text)
+    assert file.dialect["questions"] == ["numbers", "dates"]
+    chosen = take(text, options={"dates": "dmy", "numbers": "point"})
+    assert chosen.dialect["questions"] == []
+    assert sold() == {("A", "2025-04-03"): 1}
+
+
+def test_three_ways_of_writing_dates_in_one_file() -> None:
+    take("order,date,sku,qty\n1,2025-12-25,A,1\n2,12/25/2025,A,1\n3,25.12.2025,A,1\n4,2025-12-25T09:00:00-05:00,A,1\n")
+    assert sold() == {("A", "2025-12-25"): 4}
+
+
+@pytest.mark.parametrize(("raw", "words"), [
+    (b"", "empty"), (b"\x00\x01\x02\x03", "text"), (b"PK\x03\x04xx", "Excel"),
+    (b"just words\nand more\n", "one column"),
+    (b"a,b\n1,2\n", "missing"), (b"order,date,sku,sku,qty\n1,2025-01-05,A,B,1\n", "Two columns"),
+    (b'order,date,sku,qty\n1,2025-01-05,"A,1\n2,2025-01-05,A,1\n3,2025-01-05,A,1\n', "never closes"),
+])
+def test_a_hopeless_file_is_refused_with_a_sentence_and_leaves_nothing(raw: bytes, words: str) -> None:
+    with pytest.raises(services.FileRefused, match=words), transaction.atomic():
+        take(raw)
+    assert SaleLine.objects.count() == RowIssue.objects.count() == 0
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_any_encoding_ends_in_the_same_ledger(encoding: str, newline: str) -> None:
+    text = 'Bestellung;Datum;Artikelnummer;Menge;Preis;Bezeichnung\n1;05.01.2025;Ä-1;1,5;2,50;"Größe ""L""\nrot"\n'
+    take(text.replace("\n", newline).encode(encoding))
+    line = SaleLine.objects.select_related("item").get()
+    assert (line.item.sku, line.quantity, line.paid_price) == ("Ä-1", Decimal("1.5"), Decimal("2.5"))
+    assert line.item.title.startswith('Größe "L"')
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from("AB"), st.sampled_from(["1", "2", "0", "-1", "x", ""]),
+                          st.sampled_from(["paid", "cancelled", "refunded"])), min_size=1, max_size=12))
+def test_whatever_comes_every_row_is_accounted_for_and_again_changes_nothing(
+        shop: Tenant, rows: list[tuple[int, str, str, str]]) -> None:
+    text = "order,date,sku,qty,status\n" + "".join(f"{order},2025-01-05,{sku},{quantity},{status}\n"
+                                                   for order, sku, quantity, status in rows)
+    point = transaction.savepoint()
+    first = take(text)
+    after = (ledger(), sold())
+    again = take(text)
+    assert (counts(first)[0], counts(again)[0]) == (len(rows), len(rows))
+    assert again.rows_applied == 0
+    assert (ledger(), sold()) == after
+    transaction.savepoint_rollback(point)
+
+
+def test_ten_percent_bad_rows_lose_only_themselves() -> None:
+    lines = [f"{n},1,2025-01-{n % 28 + 1:02d},S{n % 50},{'bad' if n % 10 == 0 else 1},2,\n" for n in range(5_000)]
+    file = take(ORDERS + "".join(lines))
+    assert counts(file) == (5_000, 4_500, 0, 0, 500)
+    assert sum(sold().values()) == 4_500
+    assert len(rejected_file(file)) == 500
