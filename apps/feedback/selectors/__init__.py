@@ -1,0 +1,25 @@
+"""Verdicts as pages and judges read them, and the whole loop in one report."""
+
+from apps.feedback.selectors.loop import loop_report
+from apps.feedback.selectors.verdicts import (
+    AccuracyPage,
+    accuracy_page,
+    calibration,
+    champion_weeks,
+    forecast_value_added,
+    horizon_accuracy,
+    judged_recommendations,
+    latest_judgement,
+    latest_proof,
+    outcome_totals,
+    plan_outcomes,
+    scored_horizons,
+    segment_accuracy,
+    weekly_accuracy,
+)
+
+__all__ = [
+    "AccuracyPage", "accuracy_page", "calibration", "champion_weeks", "forecast_value_added", "horizon_accuracy",
+    "judged_recommendations", "latest_judgement", "latest_proof", "loop_report", "outcome_totals", "plan_outcomes",
+    "scored_horizons", "segment_accuracy", "weekly_accuracy",
+]
