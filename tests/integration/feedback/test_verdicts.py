@@ -62,7 +62,7 @@ def test_a_week_is_scored_when_it_has_passed_and_not_before(shop: Shop) -> None:
 
 
 def shop_units(shop: Shop) -> float:
-    from apps.sales.selectors import units_frame  # noqa: PLC0415 - NumPy, as jobs read it
+    from apps.sales.selectors import units_frame
 
     return float(units_frame(MONDAY, MONDAY + 7 * DAY)["units"].sum())
 
@@ -168,7 +168,7 @@ def test_what_changes_are_worth_is_told_from_twenty_on_with_its_interval(shop: S
 
 
 def _another_item(number: int) -> Any:
-    from apps.catalog.models import Item  # noqa: PLC0415
+    from apps.catalog.models import Item
 
     return Item.objects.create(sku=f"more-{number}", title="More")
 
