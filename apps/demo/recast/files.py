@@ -228,14 +228,11 @@ def write_shop(shop: Shop, purchases: Purchases, folder: Path) -> Manifest:
     earlier = purchases.planned[shop.slug, REPLAY_STARTS_ON]
     terms = supplier_terms(shop, products, planned, unit_costs(purchases.prices, products), sold)
     stock = opening_stock(planned, terms, as_of=STANDS_ON)
-    earlier_stock = opening_stock(earlier, terms, as_of=REPLAY_STARTS_ON)
     written.append(_write_suppliers(folder, terms))
     written.append(_write_stock(folder, STOCK, stock, as_of=STANDS_ON))
-    written.append(
-        _write_stock(folder, day_file(STOCK, REPLAY_STARTS_ON), earlier_stock, as_of=REPLAY_STARTS_ON)
-    )
 
     ids = np.union1d(planned["product_id"].to_numpy(), earlier["product_id"].to_numpy())
+    ids = np.intersect1d(ids, products["product_id"].to_numpy()[in_items])
     written += _write_all_promotions(folder, purchases.shares[purchases.shares["product_id"].isin(ids)])
 
     broken = broken_rules(lines, products)
@@ -254,7 +251,7 @@ def write_shop(shop: Shop, purchases: Purchases, folder: Path) -> Manifest:
             "makers": int((~suppliers["is_wholesaler"]).sum()),
             "wholesalers": int(suppliers["is_wholesaler"].sum()),
         },
-        "stock": {str(STANDS_ON): _stock_summary(stock), str(REPLAY_STARTS_ON): _stock_summary(earlier_stock)},
+        "stock": {str(STANDS_ON): _stock_summary(stock)},
         "files": [vars(each) for each in written],
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")

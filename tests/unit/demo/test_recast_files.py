@@ -1,6 +1,7 @@
 """The import files hold every line once, tell nothing early, and agree with their manifest."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def test_columns_are_the_imports_own(folder: Path) -> None:
     heads = {path.name: path.read_text().splitlines()[0] for path in folder.glob("*.csv")}
     assert {head for name, head in heads.items() if name.startswith("orders")} == {ORDER_COLUMNS}
     assert heads["items.csv"] == "sku,title,category,brand,unit_of_measure,unit_cost,price,status"
-    assert heads["stock.csv"] == heads["stock-2017-10-02.csv"] == "sku,location,on_hand,counted_at"
+    assert heads["stock.csv"] == "sku,location,on_hand,counted_at"
     assert heads["promotions.csv"] == "sku,location,kind,starts_on,ends_on,share,known_ahead"
     assert heads["suppliers.csv"] == (
         "supplier,sku,lead_time_days,lead_time_spread_days,moq,pack_size,unit_cost,minimum_order_value,"
@@ -159,6 +160,16 @@ def test_the_second_shop_holds_its_departments_alone(purchases: Purchases, tmp_p
     manifest = write_shop(HOME_HEALTH, purchases, tmp_path)
     assert set(orders_in(tmp_path)["sku"]) == set(pd.read_csv(tmp_path / "items.csv")["sku"]) == {101}
     assert manifest["lines"]["all"]["by_first_rule"]["unknown_sku"] == 0
+
+
+def test_a_shop_that_knows_less_has_no_earlier_line_and_speaks_only_of_its_own_items(
+        purchases: Purchases, tmp_path: Path) -> None:
+    manifest = write_shop(replace(HOME_HEALTH, knows_since=date(2017, 11, 20)), purchases, tmp_path)
+    assert orders_in(tmp_path)["occurred_at"].str[:10].min() == "2017-11-20"
+    assert manifest["lines"]["before_start"]["lines"] == 14
+    items = set(pd.read_csv(tmp_path / "items.csv")["sku"])
+    for name in ("suppliers.csv", "stock.csv", "promotions.csv"):
+        assert set(pd.read_csv(tmp_path / name)["sku"]) <= items
 
 
 def test_a_second_run_writes_the_same_bytes(purchases: Purchases, folder: Path, tmp_path: Path) -> None:
