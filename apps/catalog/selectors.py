@@ -132,7 +132,8 @@ GROUP BY item.sku HAVING count(*) = 1
 def item_names(channel: Channel, *, is_judged: bool = True) -> list[tuple[str, int, str]]:
     """What a channel calls its items: (name, item id, the rule that says it is not goods, or '').
 
-    Whether something is goods is asked only where `is_judged`: it takes most of the time. A sku that the channel has no name for, and that only one item has, is a name of that item too.
+    Whether something is goods is asked only where `is_judged`: it takes most of the time. A sku that the channel has
+    no name for, and that only one item has, is a name of that item too.
     """
     with joined_in_sets(), connection.cursor() as cursor:
         cursor.execute(_NAMES.format(not_goods=not_goods_sql() if is_judged else "NULL"),

@@ -145,7 +145,8 @@ def upsert_items(*, channel: Channel, rows: str, origin: str = Origin.GIVEN) -> 
     and changes nothing. A value new to the channel is first looked for among the skus: a sku that only one item has
     means that item.
     """
-    given: dict[str, Any] = {"tenant": current_tenant_id(), "channel": channel.pk, "origin": str(origin), "now": timezone.now()}
+    given: dict[str, Any] = {"tenant": current_tenant_id(), "channel": channel.pk, "origin": str(origin),
+                             "now": timezone.now()}
     table = sql.Identifier(rows)
     with joined_in_sets(), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_LINK).format(rows=table), given)

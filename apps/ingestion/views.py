@@ -50,7 +50,8 @@ def health(request: ShopRequest) -> HttpResponse:
         "flagged": selectors.rule_counts(orders.rules, FLAGGED),
         "deliveries": selectors.delivery_counts(), "span": span,
         "gaps": unexplained[-GAPS_SHOWN:], "gap_count": len(unexplained), "closed_count": len(gaps) - len(unexplained),
-        "assumptions": [(assumption_title(each.name), each) for each in sales.leading_assumptions(today, span.first_date)],
+        "assumptions": [(assumption_title(each.name), each)
+                        for each in sales.leading_assumptions(today, span.first_date)],
     })
 
 

@@ -285,8 +285,8 @@ def _history(sold: Any, ids: NDArray[Any], static: pd.DataFrame, as_of: dt.date)
         place, day = np.concatenate([place, series]), np.concatenate([day, unknown[which]])
         units, available = np.concatenate([units, np.zeros(len(series))]), np.concatenate(
             [available, np.zeros(len(series))])
-    return pd.DataFrame({"unique_id": pd.Categorical.from_codes(place, pd.Index(ids)), "ds": day.astype("datetime64[ns]"),
-                         "y": units, "available": available})
+    return pd.DataFrame({"unique_id": pd.Categorical.from_codes(place, pd.Index(ids)),
+                         "ds": day.astype("datetime64[ns]"), "y": units, "available": available})
 
 
 def _covariates(sold: Any, promotions: Any, ids: NDArray[Any],
@@ -317,7 +317,8 @@ def _covariates(sold: Any, promotions: Any, ids: NDArray[Any],
                           promotions["share"].to_numpy()[chosen][rows])
         keys.append(spread[column][0])
     index = np.unique(np.concatenate(keys))
-    columns: dict[str, Any] = {"unique_id": pd.Categorical.from_codes(index // width, pd.Index(ids)),
+    place: Any = index // width
+    columns: dict[str, Any] = {"unique_id": pd.Categorical.from_codes(place, pd.Index(ids)),
                                "ds": (index % width).astype("datetime64[D]").astype("datetime64[ns]")}
     for column, (key, share) in spread.items():
         values = np.zeros(len(index))

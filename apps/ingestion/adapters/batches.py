@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from apps.ingestion.adapters.dialects import Dialect, FileRefused
 
-BLOCK_BYTES = 4 * 1024 * 1024
+BLOCK_BYTES = 1024 * 1024
 
 
 class Utf8Stream(io.RawIOBase):

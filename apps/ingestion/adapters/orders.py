@@ -246,7 +246,7 @@ class OrderReader:
         encoded = pc.utf8_lower(values).dictionary_encode()
         keys = encoded.dictionary.to_pylist()
         known, key = self._pseudonyms, self.settings.pseudonym_key
-        if len(known) > 2_000_000:
+        if len(known) > 200_000:  # a bound on memory: a customer who comes again is hashed again
             known.clear()
         for value in keys:
             if value not in known:

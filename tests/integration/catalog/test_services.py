@@ -61,7 +61,7 @@ def test_a_new_tenant_has_defaults_and_a_first_location() -> None:
 
 def test_items_are_made_then_changed_then_left_alone() -> None:
     channel = services.make_channel(slug="files")
-    rows = [{"value": "A", "title": "Apple", "price": 2}, {"value": "B"}]
+    rows: list[dict[str, Any]] = [{"value": "A", "title": "Apple", "price": 2}, {"value": "B"}]
     assert counts(services.upsert_items(channel=channel, rows=items(*rows))) == (2, 0, 0)
     assert counts(services.upsert_items(channel=channel, rows=items(*rows))) == (0, 0, 2)
     assert counts(services.upsert_items(channel=channel, rows=items({"value": "A", "price": 3}))) == (0, 1, 0)

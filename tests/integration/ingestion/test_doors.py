@@ -144,6 +144,7 @@ def test_every_page_stands_with_nothing_and_with_something(tenant: Tenant) -> No
     assert "Nothing has come in yet" in page(client, "/data/")
     assert "No file has come in yet" in page(client, "/data/imports/")
     assert "No shop is connected" in page(client, "/data/connections/")
+    Tenant.objects.filter(pk=tenant.pk).update(demo_date="2025-01-09")
     with tenant_context(tenant.pk):
         file = take(ORDERS + "1,1,2025-01-05,A,2,3,\n2,1,2025-01-08,A,x,3,\n3,1,2025-01-08,A,0,3,\n"
                              "4,1,2025-01-08,A,1,3,\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,3 +113,30 @@ def test_whatever_is_quoted_comes_back(cells: list[list[str]], delimiter: str) -
         assert any("\n" in cell for cell in cells[-1])
         return
     assert (rows, misfits) == (cells, [])
+
+
+class Endless(io.BytesIO):
+    """The same rows again and again, up to a size: more than anyone should keep in memory."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.left = size
+        self.waiting = b"order,sku,qty,price,who\n"
+
+    def read(self, size: int | None = -1) -> bytes:
+        size = size or 0
+        while self.left > 0 and len(self.waiting) < size:
+            self.waiting += b"12345,A-1,2,3.50,a customer of the town\n" * 10_000
+            self.left -= 400_000
+        found, self.waiting = self.waiting[:size], self.waiting[size:]
+        return found
+
+
+def test_a_file_of_any_length_is_read_in_little_memory() -> None:
+    before, most, count = pa.total_allocated_bytes(), 0, 0
+    dialect = Dialect("utf-8", ",", ("order", "sku", "qty", "price", "who"))
+    for batch in read_batches(Endless(100_000_000), dialect, misfits=[]):
+        count += len(batch)
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert count == 2_500_000
+    assert most < 20_000_000

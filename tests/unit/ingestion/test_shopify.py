@@ -51,7 +51,7 @@ def test_a_cancelled_order_keeps_its_lines_and_sold_nothing() -> None:
 def test_a_refunded_unit_is_taken_off() -> None:
     line = {**BODY["line_items"][0], "current_quantity": 1}
     found = to_sale_lines({**BODY, "line_items": [line]}).lines[0]
-    assert (found.quantity, found.paid_price, found.discount) == (1, Decimal("4.5"), Decimal("0.5"))
+    assert (found.quantity, found.paid_price, found.discount) == (Decimal(1), Decimal("4.5"), Decimal("0.5"))
 
 
 @pytest.mark.parametrize("broken", [
