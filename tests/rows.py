@@ -74,8 +74,8 @@ def value_for(field: Any) -> Any:
 def make_referred(model: Any) -> Any:
     if issubclass(model, TenantModel):
         return make_row(model)
-    from apps.jobs.models import Job  # noqa: PLC0415 - the one head that tenant tables refer to
-    from apps.tenants.scope import current_tenant_id  # noqa: PLC0415
+    from apps.jobs.models import Job
+    from apps.tenants.scope import current_tenant_id
 
     assert model is Job, f"{model} is not known to make_row"
     return Job.objects.create(tenant_id=current_tenant_id(), kind="test.kind", queue="light")

@@ -21,8 +21,8 @@ HOPELESS = declare(Kind("test.hopeless", title="Hopeless", handler=f"{HERE}:give
 
 def write_at_the_gate(running: Running) -> dict[str, Any]:
     """Say that the work is under way, wait for a file to appear, then write one row, as handlers write."""
-    from apps.alerts.models import Alert  # noqa: PLC0415 - a table to write to
-    from apps.tenants.scope import tenant_context  # noqa: PLC0415
+    from apps.alerts.models import Alert
+    from apps.tenants.scope import tenant_context
 
     running.progress(0.5, "at the gate")
     gate, pause = Path(running.input["gate"]), threading.Event()
