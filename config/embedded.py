@@ -27,6 +27,7 @@ ROLES_SQL = Path(__file__).with_name("roles.sql")
 SYSTEM_AREA = Path("/var/lib/stockwright")
 SYSTEM_USERS = ("postgres", "nobody")
 DATABASE = "stockwright"
+UNFINISHED = "stockwright.unfinished"  # a cluster whose roles are not made yet: the next start makes it anew
 SOCKET_PATH_LIMIT = 107
 START_SECONDS = 60
 STOP_SECONDS = 10
@@ -252,10 +253,10 @@ class Postgres:
 
     def start(self, port: int | None = None) -> bool:
         """Starts the cluster, made first if there is none; says whether it was made."""
-        made = not (self.data / "PG_VERSION").exists()
+        self.stop()  # one that an ended run left behind
+        made = not (self.data / "PG_VERSION").exists() or (self.data / UNFINISHED).exists()
         if made:
             self.initialise()
-        self.stop()  # one that an ended run left behind
         self.check_version()
         base = tempfile.gettempdir()
         self.sockets = Path(tempfile.mkdtemp(prefix="sw-", dir=base if len(base) < 60 else "/tmp"))  # noqa: S108
@@ -264,22 +265,29 @@ class Postgres:
         if len(str(self.sockets / ".s.PGSQL.65535")) > SOCKET_PATH_LIMIT:
             raise ServerFailed(f"The folder for temporary files has too long a name for a socket: {base}")
         own_file(self.area / "sockets", str(self.sockets), self.account)
-        for _attempt in range(5):
-            self.port = free_port(port)
-            seen = self.log.stat().st_size if self.log.exists() else 0
-            outcome = self.runner.run([
-                self.bin / "pg_ctl", "start", "--wait", "--timeout", str(START_SECONDS), "--silent", "-D", self.data,
-                "--log", self.log, "--options", f"-p {self.port} -k {self.sockets}"])
-            if outcome.returncode == 0:
+        deadline = time.monotonic() + START_SECONDS
+        while (refusal := self.launch(port)) and time.monotonic() < deadline:
+            if "could not bind" in refusal:
+                port = None
+            else:
                 break
-            if "could not bind" not in self.log.read_text(errors="replace")[seen:]:
-                raise ServerFailed(f"Postgres did not start:\n{outcome.stdout}{log_end(self.log)}")
-            port = None
-        else:
-            raise ServerFailed(f"Postgres found no free port:\n{log_end(self.log)}")
+        if refusal:
+            raise ServerFailed(f"Postgres did not start:\n{refusal}")
         if made:
             self.provision()
+            (self.data / UNFINISHED).unlink()
         return made
+
+    def launch(self, port: int | None) -> str:
+        """One attempt; what the server said if it did not start."""
+        self.port = free_port(port)
+        seen = self.log.stat().st_size if self.log.exists() else 0
+        outcome = self.runner.run([
+            self.bin / "pg_ctl", "start", "--wait", "--timeout", str(START_SECONDS), "--silent", "-D", self.data,
+            "--log", self.log, "--options", f"-p {self.port} -k {self.sockets}"])
+        if outcome.returncode == 0:
+            return ""
+        return outcome.stdout + self.log.read_text(errors="replace")[seen:]
 
     def initialise(self) -> None:
         if self.data.exists():  # an initdb that was cut off
@@ -298,6 +306,7 @@ class Postgres:
             raise ServerFailed(f"initdb failed:\n{outcome.stdout}")
         lines = "\n".join(f"{name} = '{value}'" for name, value in self.settings.items())
         own_file(building / "stockwright.conf", lines + "\n", self.account)
+        own_file(building / UNFINISHED, "", self.account)
         with (building / "postgresql.conf").open("a", encoding="utf-8") as configuration:
             configuration.write("\ninclude 'stockwright.conf'\n")
         building.rename(self.data)
@@ -337,22 +346,33 @@ class Postgres:
     def process(self) -> psutil.Process | None:
         """The running server of this data folder: the pid in its file, if that is still a Postgres of this folder."""
         with contextlib.suppress(OSError, ValueError, psutil.Error, IndexError):
-            pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
-            process = psutil.Process(pid)
+            process = psutil.Process(int((self.data / "postmaster.pid").read_text().splitlines()[0]))
             if str(self.data) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         return None
 
+    def sessions(self) -> list[psutil.Process]:
+        """Every process of a server of this data folder: they all work inside it."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.cwd() == str(self.data.resolve()):
+                    found.append(process)
+        return found
+
     def stop(self) -> None:
         """Ends the server of this data folder, if one runs; its connections are cut, its transactions rolled back."""
-        if self.process() is None:
-            # Left by a crash, it may name a pid that is somebody else's by now.
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
-        else:
+        if self.process() is not None:
             outcome = self.runner.run([self.bin / "pg_ctl", "stop", "--mode", "fast", "--wait", "--silent",
                                        "--timeout", str(START_SECONDS), "-D", self.data])
             if outcome.returncode:
                 raise ServerFailed(f"Postgres did not stop:\n{outcome.stdout}{log_end(self.log)}")
+        elif (self.data / "postmaster.pid").exists():
+            # Left by a server that was killed. Its pid may be somebody else's by now, or wait as a zombie for its
+            # parent; either would keep Postgres from starting. Only sessions that still work here are a reason to wait.
+            if not wait_until(lambda: not self.sessions(), STOP_SECONDS, 0.1):
+                raise ServerFailed(f"Sessions of a Postgres that was killed still work in {self.data}.")
+            (self.data / "postmaster.pid").unlink()
         self.forget_sockets()
 
     def forget_sockets(self) -> None:

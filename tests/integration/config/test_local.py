@@ -99,6 +99,13 @@ def test_servers_survive_nothing_but_their_data(local: Path, start: Start) -> No
         password = Secrets.kept(local / "secrets.json")[secret]
         assert not any(password in " ".join(process.cmdline()) for process in servers_of(local))
 
+    for server in servers_of(local):
+        server.kill()
+    told(first, "Valkey ended; starting it again")
+    told(first, "Postgres ended; starting it again")
+    assert wait_until(lambda: len(servers_of(local)) == 2, 30)
+    assert answers_again(urls["DATABASE_URL"]), "on the same port, with what was committed"
+
     second = start("servers")
     assert second.wait(30) == 0
     told(second, "Already running")
@@ -179,6 +186,17 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(local: Path, start: Star
     told(broken, "No module named 'config.settings.none'")
     assert broken.wait(60) == 1
     assert State.read(local / "state.json").processes == []
+
+
+def answers_again(url: str) -> bool:
+    def answers() -> bool:
+        try:
+            with psycopg.connect(url) as connection:
+                return connection.execute("SELECT to_regclass('kept') IS NOT NULL").fetchone() == (True,)
+        except psycopg.OperationalError:
+            return False
+
+    return wait_until(answers, 30, 0.1)
 
 
 def latest(local: Path, name: str) -> int | None:
