@@ -342,7 +342,8 @@ def models_page() -> ModelsPage:
 
 def _contest_charts(contest: Backtest) -> dict[str, dict[str, Any]]:
     report = contest.report
-    names = [row["name"] for row in report["models"]]
+    rows = sorted(report["models"], key=lambda row: not row["is_champion"])  # the champion in the first colour
+    names = [row["name"] for row in rows]
     categories = report["by_category"][:CONTEST_CATEGORIES_SHOWN]
     weeks = sorted(report["by_week"], key=lambda row: int(row["segment"]))
     charts = {
@@ -351,9 +352,9 @@ def _contest_charts(contest: Backtest) -> dict[str, dict[str, Any]]:
             "y_label": gettext("missed, share of units sold"),
             "series": [{"name": model_title(row["name"]), "style": "solid" if row["is_champion"] else "dashed",
                         "values": [row["by_cutoff"].get(day, {}).get("sum_wape") for day in report["cutoffs"]]}
-                       for row in report["models"]]},
+                       for row in rows]},
         "calibration": {
-            "series": [{"name": model_title(row["name"]), "points": row["calibration"]} for row in report["models"]],
+            "series": [{"name": model_title(row["name"]), "points": row["calibration"]} for row in rows],
             "x_label": gettext("Share that a band should hold"), "y_label": gettext("Share that it held")},
         "weeks": {
             "x": [gettext("week %(n)s") % {"n": row["segment"]} for row in weeks], "unit": "share",

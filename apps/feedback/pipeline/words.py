@@ -13,7 +13,7 @@ from apps.forecasting.selectors import model_title
 
 
 def percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.0f} %"
+    return "–" if share is None else _("%(n).0f%%") % {"n": 100 * share}
 
 
 def of_report(report: dict[str, Any]) -> list[str]:
@@ -28,7 +28,7 @@ def of_accuracy(weeks: list[dict[str, Any]]) -> list[str]:
     newest = weeks[0]
     said = [_("The week from %(day)s: forecasts missed by %(missed)s of what was sold; the best simple model, "
               "%(rival)s, by %(rivals)s.") % {
-                  "day": date_format(dt.date.fromisoformat(newest["week"])), "missed": percent(newest["wape"]),
+                  "day": date_format(dt.date.fromisoformat(newest["week"]), "j M Y"), "missed": percent(newest["wape"]),
                   "rival": model_title(newest["rival"]), "rivals": percent(newest["rival_wape"])}]
     behind = [week for week in weeks if week["rival_wape"] is not None and week["wape"] is not None
               and week["wape"] >= week["rival_wape"]]

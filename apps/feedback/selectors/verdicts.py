@@ -17,6 +17,7 @@ from apps.forecasting.selectors import model_title
 
 FEWEST_OVERRIDES = 20
 FIRST_WEEK = "week_1"
+HORIZON_ORDER = ("week_1", "week_2", "week_3", "week_4", "days_14")
 WEEKS_SHOWN = 26
 CATEGORIES_SHOWN = 14
 OVERSTOCKED = 4  # times what was expected to be asked for until the next order
@@ -123,7 +124,7 @@ def horizon_accuracy() -> list[dict[str, Any]]:
     """All scored weeks together by how far ahead they were forecast."""
     rows = (ForecastScore.objects.filter(segment_kind="all").order_by().values("horizon", "model", "is_champion")
             .annotate(actual=Sum("actual_units"), missed=Sum("absolute_error"), off=Sum("error")))
-    return sorted(_grouped(rows, "horizon"), key=lambda row: str(row["name"]))
+    return sorted(_grouped(rows, "horizon"), key=lambda row: HORIZON_ORDER.index(row["name"]))
 
 
 def _grouped(rows: Iterable[dict[str, Any]], key: str) -> list[dict[str, Any]]:

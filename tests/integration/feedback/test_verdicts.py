@@ -99,7 +99,7 @@ def test_two_weeks_out_of_range_raise_an_alert_and_queue_a_contest_once(shop: Sh
     assert told["drift"] == "worse"
     with tenant_context(shop.tenant.pk):
         alert = Alert.objects.get(code="accuracy.drift")
-        assert "its own contest lets expect at most 40 %" in alert.reason
+        assert "its own contest lets expect at most 40%" in alert.reason
     with tenant_context(shop.tenant.pk):
         queued = Job.objects.filter(kind="forecasting.backtest", tenant_id=shop.tenant.pk)
         contest = Backtest.objects.get()
