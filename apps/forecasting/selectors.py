@@ -362,7 +362,8 @@ def _contest_charts(contest: Backtest) -> dict[str, dict[str, Any]]:
             "series": [{"name": model_title(name), "style": "line",
                         "values": [row["values"].get(name) for row in weeks]} for name in names]},
         "categories": {
-            "x": [row["segment"] or gettext("without a category") for row in categories], "unit": "share",
+            "x": [row["segment"].split(" > ")[-1] or gettext("without a category") for row in categories],
+            "unit": "share",
             "horizontal": True,
             "series": [{"name": model_title(name), "values": [row["values"].get(name) for row in categories]}
                        for name in dict.fromkeys([contest.champion, contest.verdict["best_baseline"]])]},
