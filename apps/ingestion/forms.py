@@ -39,6 +39,7 @@ class ConfirmForm(forms.Form):
         for column in COLUMNS[file.kind]:
             self.fields[f"column_{column.name}"] = forms.ChoiceField(
                 label=str(column.title), required=False, initial=file.mapping.get(column.name, ""),
+                widget=forms.Select(attrs={"class": "form-select"}),
                 choices=[("", _("— not in this file —")), *((name, name) for name in names)])
         if file.kind == ImportFile.Kind.ITEMS:
             del self.fields["unknown_items"]
