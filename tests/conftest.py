@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -16,6 +17,11 @@ from psycopg import sql
 from config.celery import app as celery_app
 from config.settings.base import databases
 from tests.servers import RUN_VARIABLE, TestServers, begin_run, end_run, servers_of_run
+
+# A busy machine is no failed promise: examples are counted, not timed.
+hypothesis.settings.register_profile("stockwright", deadline=None,
+                                     suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("stockwright")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -15,6 +15,7 @@ from apps.tenants.middleware import SESSION_KEY
 from apps.tenants.models import Role, Tenant
 from apps.tenants.scope import tenant_context, tenant_in_scope
 from apps.tenants.services import add_person
+from config.urls import urlpatterns as portal
 from tests.rows import make_tenant_row, make_user
 
 
@@ -34,7 +35,7 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(chunks())
 
 
-urlpatterns = [path("fail/", write_and_fail), path("codes/", codes), path("stream/", stream)]
+urlpatterns = [path("fail/", write_and_fail), path("codes/", codes), path("stream/", stream), *portal]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
 
 
