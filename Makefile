@@ -41,7 +41,7 @@ assets: install
 	@$(RUN) config/assets.py
 
 test: install-dev assets
-	@$(RUN) -m pytest -n 2 --dist loadgroup $(TESTS)
+	@$(RUN) -m pytest -n 2 --dist loadscope $(TESTS)
 
 check: install-dev lint types imports migrations deploy
 
