@@ -40,6 +40,11 @@ def connections() -> QuerySet[Connection]:
     return Connection.objects.select_related("channel").order_by("-is_active", "name")
 
 
+def is_connected(channel_id: int) -> bool:
+    """Whether a shop sends, or has sent, deliveries of this channel."""
+    return bool(Connection.objects.filter(channel_id=channel_id).exists())
+
+
 def deliveries() -> QuerySet[Delivery]:
     """Deliveries without their bodies, newest first."""
     return Delivery.objects.defer("body").select_related("connection").order_by("-id")

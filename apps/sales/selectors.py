@@ -33,6 +33,20 @@ def sale_lines() -> QuerySet[SaleLine]:
     return SaleLine.objects.order_by("-id")
 
 
+# For doors that judge lines before they state them: fragments of SQL with %(tenant)s, beside their own temp tables.
+# Whether the ledger knows `line`, by its channel_id and external_line_id.
+IS_KNOWN = """EXISTS (SELECT FROM sales_saleline known WHERE known.tenant_id = %(tenant)s
+    AND known.channel_id = line.channel_id AND known.external_line_id = line.external_line_id)"""
+# Whether a connected shop itself stated it, rather than a file.
+IS_LIVE = """EXISTS (SELECT FROM sales_saleline known WHERE known.tenant_id = %(tenant)s
+    AND known.channel_id = line.channel_id AND known.external_line_id = line.external_line_id
+    AND known.source LIKE 'delivery %%')"""
+# The quantity and price of the last 200 lines of `wanted.item_id`.
+RECENT_LINES = """SELECT quantity, shelf_price FROM sales_saleline recent WHERE recent.tenant_id = %(tenant)s
+    AND recent.item_id = wanted.item_id AND recent.entry = 1 AND recent.quantity > 0
+    ORDER BY recent.occurred_at DESC LIMIT 200"""
+
+
 def promotions_of(item_id: int) -> QuerySet[Promotion]:
     return Promotion.objects.filter(item_id=item_id).order_by("starts_on", "kind")
 

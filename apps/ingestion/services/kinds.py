@@ -15,9 +15,11 @@ from apps.catalog.services import upsert_items, upsert_terms
 from apps.ingestion.adapters import columns, facts
 from apps.ingestion.adapters.orders import Known, OrderReader, Settings
 from apps.ingestion.models import ImportFile
+from apps.ingestion.selectors import is_connected
 from apps.ingestion.services.applying import Places, Reading, batches, copy_in, refuse, stop_rows
 from apps.ingestion.services.staging import FIND_ITEMS, NEW_ITEMS, STAGED_LINES, pseudonym_key, run
 from apps.inventory.services import set_counts
+from apps.sales import selectors as sales
 from apps.sales.services import record_lines, upsert_promotions
 from apps.tenants.scope import current_tenant_id
 
@@ -97,15 +99,14 @@ FROM ingestion_lines WHERE (channel_id, external_line_id) IN (
 WINDOW same AS (PARTITION BY channel_id, external_line_id ORDER BY row_number)
 """
 
-_UNKNOWN_VOID = """
-SELECT row_number, status FROM ingestion_lines line WHERE void = %(rule)s AND NOT EXISTS (
-    SELECT FROM sales_saleline known WHERE known.tenant_id = %(tenant)s AND known.channel_id = line.channel_id
-    AND known.external_line_id = line.external_line_id)
-"""
+_UNKNOWN_VOID = f"SELECT row_number, status FROM ingestion_lines line WHERE void = %(rule)s AND NOT {sales.IS_KNOWN}"
+
+# What a shop says live is newer than its export, whenever that is imported.
+_YIELD_TO_LIVE = f"UPDATE ingestion_lines line SET version_at = line.occurred_at WHERE {sales.IS_LIVE}"
 
 
 # What an item usually sells in one line, for items with a line that might be in another unit or out of the ordinary.
-_USUAL = """
+_USUAL = f"""
 CREATE TEMP TABLE ingestion_usual ON COMMIT DROP AS
 SELECT item_id, count(*) AS lines, percentile_disc(0.5) WITHIN GROUP (ORDER BY quantity) AS quantity,
        percentile_disc(0.5) WITHIN GROUP (ORDER BY shelf_price) AS price
@@ -113,12 +114,9 @@ FROM (
     SELECT item_id, quantity, shelf_price FROM ingestion_lines
     WHERE quantity > 0 AND item_id IN (SELECT item_id FROM ingestion_lines WHERE quantity >= 20)
     UNION ALL
-    SELECT big.item_id, recent.quantity, recent.shelf_price
-    FROM (SELECT DISTINCT item_id FROM ingestion_lines WHERE quantity >= 20) big
-    CROSS JOIN LATERAL (
-        SELECT quantity, shelf_price FROM sales_saleline line WHERE line.tenant_id = %(tenant)s
-        AND line.item_id = big.item_id AND line.entry = 1 AND line.quantity > 0 ORDER BY occurred_at DESC LIMIT 200
-    ) recent) seen
+    SELECT wanted.item_id, recent.quantity, recent.shelf_price
+    FROM (SELECT DISTINCT item_id FROM ingestion_lines WHERE quantity >= 20) wanted
+    CROSS JOIN LATERAL ({sales.RECENT_LINES}) recent) seen
 GROUP BY item_id HAVING count(*) >= 5
 """
 
@@ -180,6 +178,8 @@ def read_orders(reading: Reading) -> None:
     with catalog.joined_in_sets():
         judge_lines(reading, tenant)
     reading.lap("judge")
+    if "updated_at" not in reading.positions and is_connected(file.channel_id):
+        run(_YIELD_TO_LIVE, tenant)
     reading.on_progress(0.55, _("Writing the lines and the days they touch"))
     run("UPDATE ingestion_lines SET external_line_id = left(order_id, 60) || '/' || md5(external_line_id) "
         "WHERE length(external_line_id) > 110")
