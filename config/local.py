@@ -457,7 +457,7 @@ def reset(local: Path) -> int:
     for kept in ("postgres", "valkey", "media", "logs"):
         if (local / kept).exists():
             shutil.rmtree(local / kept)
-    for kept in ("area", "secrets.json", "state.json"):
+    for kept in ("area", "secrets.json", "state.json", "postgres.log", "valkey.log", "valkey.conf"):
         (local / kept).unlink(missing_ok=True)
     say("The data of this clone is dropped: the next start makes it anew.")
     return 0
