@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from apps.ingestion.adapters.batches import Batch
+    from apps.ingestion.adapters.orders import Judged
 
 Progress = Callable[[float, str], None]
 READING_SHARE = 0.45  # of an import's time, about, until the facts are written
@@ -117,22 +119,25 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
     return file
 
 
-def batches(reading: Reading) -> Iterator[Batch]:
-    """The file's rows, batch by batch; rows that do not fit the header are refused on the way."""
-    import json
+def judged_batches(reading: Reading, judge: Callable[[Batch], Judged]) -> Iterator[tuple[Batch, Judged]]:
+    """The file's rows, batch by batch, and what was found of them; those that do not fit the header are refused.
 
+    The next batches are read and judged beside, while the last one is written: neither waits for the other.
+    """
     import pyarrow as pa
 
-    from apps.ingestion.adapters.batches import Misfit, read_batches
+    from apps.ingestion.adapters.batches import Misfit, ahead, read_batches
 
     misfits: list[Misfit] = []
     total = max(reading.file.size, 1)
+    progress = [0]
     with default_storage.open(reading.file.path, "rb") as stored:
-        for batch in read_batches(
-                stored, reading.dialect, misfits=misfits,
-                on_bytes=lambda read: reading.on_progress(READING_SHARE * read / total, _reading_note(read, total))):
+        found = read_batches(stored, reading.dialect, misfits=misfits,
+                             on_bytes=lambda read: progress.__setitem__(0, read))
+        for batch, judged in ahead((batch, judge(batch)) for batch in found):
             reading.rows_read += len(batch)
-            yield batch
+            reading.on_progress(READING_SHARE * progress[0] / total, _reading_note(progress[0], total))
+            yield batch, judged
     reading.rows_read += len(misfits)
     if misfits:
         copy_in("ingestion_refused", {

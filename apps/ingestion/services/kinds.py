@@ -16,7 +16,7 @@ from apps.ingestion.adapters import columns, facts
 from apps.ingestion.adapters.orders import Known, OrderReader, Settings
 from apps.ingestion.models import ImportFile
 from apps.ingestion.selectors import is_connected
-from apps.ingestion.services.applying import Places, Reading, batches, copy_in, refuse, stop_rows
+from apps.ingestion.services.applying import Places, Reading, copy_in, judged_batches, refuse, stop_rows
 from apps.ingestion.services.staging import FIND_ITEMS, NEW_ITEMS, STAGED_LINES, pseudonym_key, run
 from apps.inventory.services import set_counts
 from apps.sales import selectors as sales
@@ -153,11 +153,9 @@ def read_orders(reading: Reading) -> None:
     places = Places(reading)
     version = pa.scalar(first_came_at(reading), pa.timestamp("us", "UTC"))
     reading.lap("begin")
-    for batch in batches(reading):
-        reading.lap("parse")
-        judged = reader.read(batch)
+    for batch, judged in judged_batches(reading, reader.read):
+        reading.lap("read")
         reading.flagged.update(judged.flagged)
-        reading.lap("check")
         refuse(reading, batch, judged.issues)
         lines = judged.good
         count = len(lines["row_number"])
@@ -183,7 +181,7 @@ def read_orders(reading: Reading) -> None:
     reading.on_progress(0.55, _("Writing the lines and the days they touch"))
     run("UPDATE ingestion_lines SET external_line_id = left(order_id, 60) || '/' || md5(external_line_id) "
         "WHERE length(external_line_id) > 110")
-    recorded = record_lines(rows="ingestion_lines", keeps_versions="updated_at" in file.mapping)
+    recorded = record_lines(rows="ingestion_lines", keeps_versions="updated_at" in file.mapping, is_distinct=True)
     reading.applied, reading.known = recorded.made + recorded.corrected, recorded.unchanged
     run("DROP TABLE ingestion_lines")
     reading.lap("record")
@@ -267,8 +265,7 @@ def stage(reading: Reading) -> int:
         zone=reading.tenant.time_zone, latest=reading.latest(), format=reading.file.dialect.get("format", "")))
     places = Places(reading) if kind in ("stock", "promotions") else None
     known = known_items(reading) if kind != "items" else None
-    for batch in batches(reading):
-        judged = reader.read(batch)
+    for batch, judged in judged_batches(reading, reader.read):
         refuse(reading, batch, judged.issues)
         rows = judged.good
         if len(rows["row_number"]):

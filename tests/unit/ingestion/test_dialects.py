@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import threading
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.ingestion.adapters.batches import Misfit, read_batches
+from apps.ingestion.adapters.batches import Misfit, ahead, read_batches
 from apps.ingestion.adapters.dialects import Dialect, EncodingWatch, FileRefused, sniff
 
 ROWS = [["order", "sku", "qty", "name"], ["1", "A-1", "2", "Größe \"L\", rot"], ["2", "B;2", "1", "zwei\nZeilen"],
@@ -140,3 +142,19 @@ def test_a_file_of_any_length_is_read_in_little_memory() -> None:
         most = max(most, pa.total_allocated_bytes() - before)
     assert count == 2_500_000
     assert most < 20_000_000
+
+
+def test_what_is_read_ahead_comes_in_order_and_ends_with_who_takes_it() -> None:
+    def numbers() -> Iterator[int]:
+        yield from range(5)
+        raise FileRefused("the end")
+
+    taken: list[int] = []
+    with pytest.raises(FileRefused, match="the end"):
+        taken.extend(ahead(numbers()))
+    assert taken == [0, 1, 2, 3, 4]
+    before = threading.active_count()
+    some = ahead(iter(range(1_000_000)))
+    assert [next(some), next(some)] == [0, 1]
+    some.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
