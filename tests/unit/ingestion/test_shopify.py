@@ -86,11 +86,11 @@ def test_a_sealed_secret_opens_under_its_own_key_alone(secret: str, key: bytes) 
 
 def test_a_sealed_secret_that_was_touched_does_not_open() -> None:
     sealed = seal(b"key", "a signing secret")
-    for place in range(3, len(sealed)):
+    for place in range(len(sealed)):
         touched = sealed[:place] + ("A" if sealed[place] != "A" else "B") + sealed[place + 1:]
         try:
             assert unseal(b"key", touched) == "a signing secret"  # base64's last bits may say the same bytes
-        except (NotOurs, ValueError):
+        except NotOurs:
             continue
 
 
