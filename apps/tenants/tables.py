@@ -209,6 +209,78 @@ class SecureReference(Operation):
         return f"secure_{self.model_name.lower()}_{self.field_name}"
 
 
+class CheckReferencesInSets(Operation):
+    """Check a secured table's references once for each statement instead of once for each row.
+
+    For tables that are written by the million: three composite keys were measured to take 31 of the 50 seconds that
+    1.3 million ledger lines took to write, this check 3. A trigger looks up all that a statement's rows refer to in one
+    query for each reference, under the writer's own row-level security, and locks it as a key would: a row that
+    refers to nothing, or to another tenant's row, fails with the same error. What such a table refers to can no longer
+    be deleted by the application at all, so that nothing it points at goes away either.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+    atomic = True
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Changes nothing that Django's state knows of."""
+
+    def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState,
+                          to_state: ProjectState) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        table, quote = model._meta.db_table, schema_editor.quote_name
+        checks = []
+        for field in tenant_references(model):
+            target, column = field.related_model._meta.db_table, quote(field.column)
+            schema_editor.execute(f"ALTER TABLE {quote(table)} DROP CONSTRAINT {quote(key_name(table, field))}")
+            schema_editor.execute(f"REVOKE DELETE ON {quote(target)} FROM {quote(app_role())}")
+            # EXECUTE plans for the rows at hand: one row and a million of them want different plans.
+            checks.append(f"""
+                EXECUTE 'SELECT count(*) FROM (SELECT DISTINCT tenant_id, {column} FROM written
+                         WHERE {column} IS NOT NULL) named' INTO named;
+                EXECUTE 'SELECT FROM {quote(target)} WHERE (tenant_id, id) IN (SELECT DISTINCT tenant_id, {column}
+                         FROM written) FOR KEY SHARE';
+                GET DIAGNOSTICS found = ROW_COUNT;
+                IF found < named THEN
+                    RAISE foreign_key_violation USING TABLE = '{table}', COLUMN = '{field.column}', MESSAGE =
+                        format('%s of %s values of {table}.{field.column} are not in {target}', named - found, named);
+                END IF;""")
+        schema_editor.execute(f"""
+            CREATE FUNCTION {quote(check_name(table))}() RETURNS trigger LANGUAGE plpgsql AS $$
+            DECLARE named bigint; found bigint;
+            BEGIN {''.join(checks)}
+                RETURN NULL;
+            END $$""", params=None)
+        for verb in ("INSERT", "UPDATE"):
+            schema_editor.execute(
+                f"CREATE TRIGGER {quote(check_name(table) + '_' + verb.lower())} AFTER {verb} ON {quote(table)} "
+                f"REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION {quote(check_name(table))}()")
+
+    def database_backwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState,
+                           to_state: ProjectState) -> None:
+        model = from_state.apps.get_model(app_label, self.model_name)
+        quote = schema_editor.quote_name
+        schema_editor.execute(f"DROP FUNCTION {quote(check_name(model._meta.db_table))}() CASCADE")
+        for field in tenant_references(model):
+            schema_editor.execute(composite_key(schema_editor, model, field))
+
+    def describe(self) -> str:
+        return f"References of {self.model_name}, checked in sets"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        return f"check_{self.model_name.lower()}_in_sets"
+
+
+def check_name(table: str) -> str:
+    """The name of the function that checks a table's references in sets, and the start of its triggers' names."""
+    return f"{table[:40]}_references"
+
+
 def tenant_references(model: type[models.Model]) -> list[Any]:
     """The foreign keys of a model that point at tenant-owned tables."""
     return [field for field in model._meta.local_fields

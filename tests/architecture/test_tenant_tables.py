@@ -8,7 +8,14 @@ import pytest
 from django.apps import apps
 from django.db import connection, models
 
-from apps.tenants.tables import OUTSIDE_ROW_SECURITY, TenantForeignKey, TenantManager, TenantModel, app_role
+from apps.tenants.tables import (
+    OUTSIDE_ROW_SECURITY,
+    TenantForeignKey,
+    TenantManager,
+    TenantModel,
+    app_role,
+    tenant_references,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -82,7 +89,7 @@ def test_every_reference_between_tenant_tables_is_composite_and_every_table_is_t
                      JOIN pg_attribute ON attrelid = conrelid AND attnum = k.n ORDER BY place)
         FROM pg_constraint JOIN pg_class child ON child.oid = conrelid JOIN pg_class parent ON parent.oid = confrelid
         WHERE contype = 'f' AND child.relname = ANY(%s)""", sorted(secured_tables()))
-    keys = {(str(child), tuple(columns)) for child, _, columns in found}
+    keys = {(str(child), tuple(columns)) for child, _, columns in found} | keys_checked_in_sets()
     for child, parent, columns in found:
         if parent != "tenants_tenant":
             assert columns[0] == "tenant_id" and len(columns) == 2, (child, parent, columns)
@@ -93,6 +100,36 @@ def test_every_reference_between_tenant_tables_is_composite_and_every_table_is_t
             if isinstance(field, models.ForeignKey) and field.name != "tenant":
                 assert isinstance(field, TenantForeignKey), f"{table}.{field.name}"
                 assert (table, ("tenant_id", field.column)) in keys, f"{table}.{field.column} has no composite key"
+
+
+def keys_checked_in_sets() -> set[tuple[str, tuple[str, ...]]]:
+    """References without a key of their own, of tables whose triggers check them on every insert and update.
+
+    That the check refuses what a key would refuse is proved reference by reference, like any key's, in
+    tests/integration/tenants/test_two_locks.py.
+    """
+    found = rows("""
+        SELECT relname, array_agg(tgtype & 28 ORDER BY tgtype), bool_and(tgenabled = 'O'),
+               bool_and(tgnewtable = 'written')
+        FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid
+        WHERE proname = relname || '_references' AND NOT tgisinternal GROUP BY 1""")
+    for name, events, enabled, sees_rows in found:
+        assert events == [4, 16], f"{name}: INSERT is 4 and UPDATE 16 in pg_trigger.tgtype"
+        assert enabled and sees_rows, name
+    checked = {str(row[0]) for row in found}
+    return {(model._meta.db_table, ("tenant_id", field.column)) for model in tenant_models()
+            if model._meta.db_table in checked for field in tenant_references(model)}
+
+
+def test_what_is_referred_to_by_a_check_in_sets_cannot_be_deleted() -> None:
+    checked = {table for table, _ in keys_checked_in_sets()}
+    assert checked == {"sales_saleline", "sales_dailydemand"}
+    targets = {field.related_model._meta.db_table for model in tenant_models() if model._meta.db_table in checked
+               for field in tenant_references(model)}
+    deletable = {name for (name,) in rows("SELECT table_name FROM information_schema.role_table_grants "
+                                          "WHERE grantee = %s AND privilege_type = 'DELETE'", app_role())}
+    assert targets == {"catalog_channel", "catalog_item", "catalog_location"}
+    assert not targets & deletable
 
 
 def test_the_applications_role_owns_nothing_and_cannot_step_around() -> None:
