@@ -28,6 +28,7 @@ from apps.forecasting.engine.dispersion import SUM_DAYS
 from apps.forecasting.engine.distribution import negative_binomial_below
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.stages import run_stages
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -123,6 +124,7 @@ def backtest(
     grid: Grid | None = None,
     *,
     sum_days: int = SUM_DAYS,
+    workers: int = 1,
     on_progress: OnProgress = silent,
 ) -> BacktestResult:
     """Fit and score every model at every cutoff.
@@ -131,6 +133,7 @@ def backtest(
     models   name -> a callable that returns a new model; the order is that of running, cheapest first
     cutoffs  last known days, each with at least `sum_days` days of history after it (FrameError otherwise)
     grid     default 28 days; days beyond the history are not scored
+    workers  how many fits run at once; the result does not depend on it. Models that have to run alone do
 
     A model that has too little history at a cutoff is noted and left out there; `on_progress` may raise to cancel.
     """
@@ -142,37 +145,60 @@ def backtest(
     late = [str(day) for day in days if day > last or day < panel.dates[0]]
     if late:
         raise FrameError(f"The cutoffs {', '.join(late)} do not leave {sum_days} known days after them.")
-    score_parts, series_parts, seconds_rows, note_rows = [], [], [], []
-    stages = len(days) * len(models)
-    for place, (day, name) in enumerate((day, name) for name in models for day in days):
 
-        def told(done: float, sentence: str, place: int = place) -> None:
-            on_progress((place + done) / stages, sentence)
+    def stage(name: str, day: np.datetime64) -> Callable[[OnProgress], _Stage]:
+        return lambda told: _backtest_one(panel, name, models[name], day, grid, sum_days, told)
 
-        known = panel.upto(day)
-        stamp = pd.Timestamp(day)
-        on_sale = np.asarray(known.available.any(axis=1))
-        on_progress(place / stages, f"{name}: {known.n_series} series as known on {day}")
-        try:
-            began = perf_counter()
-            model = models[name]().fit(known, told)
-            fitted = perf_counter()
-            forecast = model.predict(grid)
-            done = perf_counter()
-        except NotEnoughHistory as reason:
-            note_rows.append((name, stamp, str(reason)))
-            continue
-        seconds_rows.append((name, stamp, fitted - began, done - fitted))
-        scored = _Scored(panel, known, forecast, on_sale, sum_days)
-        series_parts.append(scored.series(name, stamp))
-        score_parts.append(scored.scores(name, stamp))
-    on_progress(1.0, f"{stages} backtests done")
+    if any(make().runs_alone for make in models.values()):
+        workers = 1
+    stages = run_stages([stage(name, day) for name in models for day in days], workers, on_progress)
+    on_progress(1.0, f"{len(stages)} backtests done")
     return BacktestResult(
-        scores=_stack(score_parts, SCORE_COLUMNS),
-        series=_stack(series_parts, SERIES_COLUMNS),
-        seconds=pd.DataFrame(seconds_rows, columns=SECONDS_COLUMNS),
-        notes=pd.DataFrame(note_rows, columns=NOTE_COLUMNS),
+        scores=_stack([found.scores for found in stages if found.scores is not None], SCORE_COLUMNS),
+        series=_stack([found.series for found in stages if found.series is not None], SERIES_COLUMNS),
+        seconds=pd.DataFrame([found.seconds for found in stages if found.seconds], columns=SECONDS_COLUMNS),
+        notes=pd.DataFrame([found.note for found in stages if found.note], columns=NOTE_COLUMNS),
         sum_days=sum_days,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """One model at one cutoff: its rows of the result, or the note that says why there are none."""
+
+    scores: pd.DataFrame | None = None
+    series: pd.DataFrame | None = None
+    seconds: tuple[Any, ...] = ()
+    note: tuple[Any, ...] = ()
+
+
+def _backtest_one(
+    panel: Panel,
+    name: str,
+    make_model: MakeModel,
+    day: np.datetime64,
+    grid: Grid,
+    sum_days: int,
+    on_progress: OnProgress,
+) -> _Stage:
+    """Fit one model on what was known on `day`, forecast, and score."""
+    known = panel.upto(day)
+    stamp = pd.Timestamp(day)
+    on_sale = np.asarray(known.available.any(axis=1))
+    on_progress(0.0, f"{name}: {known.n_series} series as known on {day}")
+    try:
+        began = perf_counter()
+        model = make_model().fit(known, on_progress)
+        fitted = perf_counter()
+        forecast = model.predict(grid)
+        done = perf_counter()
+    except NotEnoughHistory as reason:
+        return _Stage(note=(name, stamp, str(reason)))
+    scored = _Scored(panel, known, forecast, on_sale, sum_days)
+    return _Stage(
+        scores=scored.scores(name, stamp),
+        series=scored.series(name, stamp),
+        seconds=(name, stamp, fitted - began, done - fitted),
     )
 
 
@@ -367,23 +393,29 @@ def ablation(
     known_ahead  which of them are known ahead; default as the panel has it. To ask what a plan would be worth if it
                  were known ahead, hand in a panel built with it known ahead.
     """
-    parts = []
-    for place, (variant, names) in enumerate(variants.items()):
 
-        def told(done: float, sentence: str, place: int = place, variant: str = variant) -> None:
-            on_progress((place + done) / len(variants), f"{variant}: {sentence}")
+    def stage(variant: str, names: Sequence[str]) -> Callable[[OnProgress], BacktestResult]:
+        seen = panel.with_covariates(names, known_ahead=known_ahead)
 
-        result = backtest(
-            panel.with_covariates(names, known_ahead=known_ahead),
-            {variant: make_model},
-            cutoffs,
-            grid,
-            sum_days=sum_days,
-            on_progress=told,
-        )
-        scores = result.scores[result.scores["segment_kind"] == EVERYTHING]
-        parts.append(scores.rename(columns={"model": "variant"})[["variant", frames.CUTOFF, "metric", "value"]])
-    return _stack(parts, ["variant", frames.CUTOFF, "metric", "value"])
+        def run(told: OnProgress) -> BacktestResult:
+            return backtest(
+                seen,
+                {variant: make_model},
+                cutoffs,
+                grid,
+                sum_days=sum_days,
+                on_progress=lambda done, sentence: told(done, f"{variant}: {sentence}"),
+            )
+
+        return run
+
+    results = run_stages([stage(*variant) for variant in variants.items()], on_progress=on_progress)
+    parts = [
+        found.scores.loc[found.scores["segment_kind"] == EVERYTHING, ["model", frames.CUTOFF, "metric", "value"]]
+        for found in results
+    ]
+    return _stack([part.rename(columns={"model": "variant"}) for part in parts],
+                  ["variant", frames.CUTOFF, "metric", "value"])
 
 
 class Leak(AssertionError):

@@ -338,12 +338,14 @@ class Forecaster(ABC):
     family        "baseline", "trees" or "network"
     complexity    ties go to the smaller
     minimum_days  history below which `fit` raises NotEnoughHistory
+    runs_alone    its library keeps seeds or sessions that threads would share: never fit two at once
     """
 
     name: ClassVar[str]
     family: ClassVar[str]
     complexity: ClassVar[int]
     minimum_days: ClassVar[int] = 1
+    runs_alone: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, panel: Panel, on_progress: OnProgress = silent) -> Self:

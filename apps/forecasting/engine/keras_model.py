@@ -157,6 +157,7 @@ class KerasLSTM(Forecaster):
     family: ClassVar[str] = "network"
     complexity: ClassVar[int] = 20
     minimum_days: ClassVar[int] = 12 * WEEK
+    runs_alone: ClassVar[bool] = True
 
     units: int = 32
     hidden: int = 64

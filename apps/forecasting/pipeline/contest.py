@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,13 @@ from django.utils.translation import gettext as _
 from apps.forecasting import engine, selectors, services
 from apps.forecasting.engine import models
 from apps.forecasting.engine.backtest import BacktestResult, ablation, backtest, rolling_cutoffs
-from apps.forecasting.engine.base import Forecaster, Panel
+from apps.forecasting.engine.base import Forecaster, OnProgress, Panel
 from apps.forecasting.engine.selection import FEWEST_CUTOFFS, Verdict, choose_champion
+from apps.forecasting.engine.stages import Stage, run_stages
 from apps.forecasting.pipeline import report
 from apps.forecasting.pipeline.night import require_sales
 from apps.forecasting.selectors import History
-from apps.jobs.running import GiveUp, Part, Running
+from apps.jobs.running import GiveUp, Running
 from apps.registry import selectors as registry
 from apps.registry.services import Lineage, source_hash
 from apps.tenants.scope import tenant_context
@@ -61,17 +63,18 @@ def backtest_tenant(running: Running) -> dict[str, Any]:
     cutoffs = rolling_cutoffs(panel, CUTOFFS)
     if not cutoffs:
         return too_short(running, panel, as_of, watch)
-    cheap = backtest(panel, makers(models.BASELINES), cutoffs, on_progress=running.part(0.03, 0.12))
+    workers = os.cpu_count() or 1
+    cheap = backtest(panel, makers(models.BASELINES), cutoffs, workers=workers, on_progress=running.part(0.03, 0.12))
     watch.lap("cheap models")
-    trained = backtest(panel, makers(CHALLENGERS), cutoffs, on_progress=running.part(0.12, 0.6))
+    trained = backtest(panel, makers(CHALLENGERS), cutoffs, workers=workers, on_progress=running.part(0.12, 0.65))
     watch.lap("lightgbm")
     result = cheap.merged(trained)
     verdict = choose_champion(result, version.model if version else None, list(CHALLENGERS),
                               complexity=complexities([*models.RIVALS, *CHALLENGERS]))
-    without = promotions_left_out(panel, result, cutoffs, running.part(0.6, 0.8))
-    watch.lap("ablation")
-    fitted = fit_finalists(panel, verdict, result, running.part(0.8, 0.95))
-    watch.lap("final fit")
+    finishing: list[Stage[Any]] = [partial(fit_finalists, panel, verdict, result),
+                                   partial(promotions_left_out, panel, result, cutoffs)]
+    fitted, without = run_stages(finishing, workers, running.part(0.65, 0.95))
+    watch.lap("final fit and ablation")
     running.progress(0.96, _("Saving the scores"))
     return save(running, Contest(known, panel, result, verdict, fitted, without, watch))
 
@@ -110,7 +113,7 @@ def too_short(running: Running, panel: Panel, as_of: dt.date, watch: Stopwatch) 
 
 
 def promotions_left_out(panel: Panel, result: BacktestResult, cutoffs: Sequence[Any],
-                        on_progress: Part) -> list[dict[str, Any]]:
+                        on_progress: OnProgress) -> list[dict[str, Any]]:
     """What the mailer and the display are worth to the trained model: its scores without them, and with each.
 
     A variant is named by the promotions it sees.
@@ -126,7 +129,7 @@ def promotions_left_out(panel: Panel, result: BacktestResult, cutoffs: Sequence[
 
 
 def fit_finalists(panel: Panel, verdict: Verdict, result: BacktestResult,
-                  on_progress: Part) -> dict[str, Forecaster]:
+                  on_progress: OnProgress) -> dict[str, Forecaster]:
     """The winner fitted on all that is known; and the trained model, where it did not win, for people to promote."""
     scored = set(result.series["model"])
     names = list(dict.fromkeys([verdict.champion, *(name for name in CHALLENGERS if name in scored)]))

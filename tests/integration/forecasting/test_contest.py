@@ -54,7 +54,7 @@ def test_a_contest_scores_every_model_at_the_same_origins_and_puts_its_winner_in
         assert AliasChange.objects.get(alias="champion").reason == verdict["reason"]
         assert ItemBacktest.objects.filter(backtest=contest).count() == 8
         assert [row["variant"] for row in report["ablation"]] == ["", "mailer"]
-        assert set(report["seconds"]) == {"read", "cheap models", "lightgbm", "ablation", "final fit"}
+        assert set(report["seconds"]) == {"read", "cheap models", "lightgbm", "final fit and ablation"}
 
 
 def test_the_next_forecast_is_the_winners(contested: Shop) -> None:
