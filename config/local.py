@@ -246,8 +246,8 @@ class Supervisor:
             Service("web", python("gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
                                   "--workers", "2", "--threads", "4", "--timeout", "120", "--no-control-socket")),
             Service("worker-light", worker("light", "prefork", "--concurrency", "2"), {"OMP_NUM_THREADS": "1"}),
-            Service("worker-heavy", worker("heavy", "solo"), numeric),
-            # Where there is no GPU its work shares the cores, and must not hold up what a person waits for.
+            # Numeric work takes all cores: pages and short jobs go first, and what has no GPU goes last.
+            Service("worker-heavy", worker("heavy", "solo"), numeric, niceness=5),
             Service("worker-gpu", worker("gpu", "solo"), numeric, niceness=10),
             Service("beat", python("celery", "-A", "config", "beat", "--loglevel", "INFO", "--pidfile=")),
         ]

@@ -3,9 +3,16 @@
 from typing import Any
 
 NIGHT: tuple[str, ...] = ("sales.refresh", "feedback.judge", "forecasting.forecast", "optimization.plan",
-                          "feedback.proof", "portal.refresh")
+                          "feedback.proof", "portal.refresh", "forecasting.renew")
 # What a file that brought something new leads to, in a shop that is no demo.
-AFTER_IMPORT: tuple[str, ...] = ("sales.refresh", "forecasting.forecast", "optimization.plan", "portal.refresh")
+AFTER_IMPORT: tuple[str, ...] = ("sales.refresh", "forecasting.forecast", "optimization.plan", "portal.refresh",
+                                 "forecasting.renew")
+# A contest of models and what its winner changes. The first one is followed by what advice would have done: a shop has
+# its first recommendations by then, and nothing that anyone waits for.
+CONTEST: tuple[str, ...] = ("forecasting.backtest", "forecasting.forecast", "optimization.plan", "portal.refresh",
+                            "forecasting.backtest_lstm")
+FIRST_CONTEST: tuple[str, ...] = ("forecasting.backtest", "forecasting.forecast", "optimization.plan", "portal.refresh",
+                                  "feedback.replay", "feedback.proof", "portal.refresh", "forecasting.backtest_lstm")
 NIGHT_HOUR = 2  # by the tenant's own clock
 
 # A ring that waited longer than its own period says nothing that the next one does not say: it expires.

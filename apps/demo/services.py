@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -22,9 +23,6 @@ from apps.tenants.scope import current_tenant_id, tenant_context
 from apps.tenants.selectors import tenant_by_id, tenant_by_slug
 from apps.tenants.services import add_person, let_demo_day_pass, make_tenant, record_audit
 
-# What the first recommendations did not wait for, in the order in which it is worth most.
-CONTEST_STEPS = ("forecasting.backtest", "forecasting.forecast", "optimization.plan", "portal.refresh",
-                 "feedback.replay", "feedback.proof", "portal.refresh", "forecasting.backtest_lstm")
 _SHELF_LOCK = 0x5EED  # the class of the advisory lock under which the purchases are recast
 _CONTEST_LOCK = 0xC0DE
 
@@ -145,7 +143,7 @@ def go_on_loading(*, is_quick: bool) -> bool:
     if selectors.busy_job() is not None:
         return False
     if selectors.has_first_recommendations():
-        if is_quick or selectors.jobs_of((CONTEST, CONTEST_STEPS[0])).exists():
+        if is_quick or selectors.jobs_of((CONTEST, settings.JOBS_FIRST_CONTEST[0])).exists():
             return False
         enqueue(kind_name=CONTEST, input={"as_of": tenant_by_id(current_tenant_id()).today().isoformat()},
                 dedupe_key=CONTEST)
@@ -176,11 +174,11 @@ def start_contests() -> int:
                     if selectors.busy_job() is not None:
                         return 0
                 elif (selectors.jobs_of((CONTEST,)).exists()
-                      and not selectors.jobs_of((CONTEST_STEPS[0],)).exists()):
+                      and not selectors.jobs_of((settings.JOBS_FIRST_CONTEST[0],)).exists()):
                     ready.append(tenant)
         for tenant in ready:
             with tenant_context(tenant.pk):
-                start_chain(chain=CONTEST_STEPS, as_of=tenant.today())
+                start_chain(chain=settings.JOBS_FIRST_CONTEST, as_of=tenant.today())
         return len(ready)
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from apps.forecasting.models import Backtest, ForecastRun, SeriesForecast
@@ -168,10 +169,7 @@ def roll_back(*, reason: str, actor: User | None = None) -> ModelVersion:
 
 
 @transaction.atomic
-def request_backtest(*, tenant: Tenant, reason: str) -> int:
+def request_backtest(*, tenant: Tenant, reason: str, is_first: bool = False) -> int:
     """Ask for a new contest, after it a forecast with whatever wins; the job's id."""
-    as_of = tenant.today().isoformat()
-    job = jobs.enqueue(kind_name="forecasting.backtest", dedupe_key=as_of,
-                       input={"as_of": as_of, "reason": reason, "then": ["forecasting.forecast", "optimization.plan",
-                                                                        "portal.refresh"]})
-    return job.pk
+    chain = settings.JOBS_FIRST_CONTEST if is_first else settings.JOBS_CONTEST
+    return jobs.start_chain(chain=chain, as_of=tenant.today(), reason=reason).pk

@@ -28,6 +28,7 @@ class Job(models.Model):
     progress = models.FloatField(_("progress"), default=0)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     max_attempts = models.PositiveSmallIntegerField(_("attempts at most"), default=3)
+    workers_lost = models.PositiveSmallIntegerField(_("workers lost"), default=0)
     run_after = models.DateTimeField(_("not before"), default=timezone.now)
     lease_until = models.DateTimeField(_("held until"), null=True, blank=True)
     worker = models.CharField(_("worker"), max_length=80, blank=True)

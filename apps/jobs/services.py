@@ -11,7 +11,7 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
@@ -23,6 +23,8 @@ from apps.tenants.models import TIER_LIMITS, User
 from apps.tenants.scope import current_tenant_id, tenant_context
 from apps.tenants.selectors import active_tenants, tenant_by_id
 from apps.tenants.services import record_audit
+
+WORKERS_LOST_AT_MOST = 3  # a worker may be stopped or killed at any time; a job that has lost more is what kills them
 
 # Called in the job's tenant's scope when a job has failed for good: rooms above tell people.
 _on_failed: list[Callable[[Job, str], None]] = []
@@ -235,6 +237,7 @@ def retry(*, job: Job, actor: User | None, label: str = "") -> Job:
                                               state=Job.State.QUEUED).exists():
         raise NotNow(_("The same work is already waiting."))
     head.state, head.cancel_requested, head.finished_at, head.progress = Job.State.QUEUED, False, None, 0
+    head.workers_lost = 0
     head.run_after, head.max_attempts = timezone.now(), head.attempts + kind(head.kind).max_attempts
     head.save()
     _tell(head.pk, _("%(who)s asked for another try.") % {"who": actor or label or "Stockwright"})
@@ -256,11 +259,19 @@ def sweep() -> dict[str, int]:
             with transaction.atomic():
                 still = Job.objects.select_for_update().filter(
                     Q(lease_until__lt=timezone.now()), pk=job.pk, state=Job.State.RUNNING, attempts=job.attempts)
-                if still.first() is None:
+                head = still.first()
+                if head is None:
                     continue
-                Job.objects.filter(pk=job.pk, attempts__gte=F("max_attempts")).update(max_attempts=F("attempts") + 1)
-                fail(running=running, reason=_("Its worker went away; it starts again."))
-                Job.objects.filter(pk=job.pk).update(run_after=timezone.now())
+                head.workers_lost += 1
+                head.max_attempts += 1  # an attempt that its worker did not live through does not count
+                head.save(update_fields=["workers_lost", "max_attempts"])
+                if head.workers_lost > WORKERS_LOST_AT_MOST:
+                    fail(running=running, is_final=True, reason=_(
+                        "%(n)d workers went away while they did this. It may need more memory than they have, or break "
+                        "them: it is not tried again by itself.") % {"n": head.workers_lost})
+                else:
+                    fail(running=running, reason=_("Its worker went away; it starts again."))
+                    Job.objects.filter(pk=job.pk).update(run_after=timezone.now())
         freed += 1
     waiting = list(Job.objects.filter(state=Job.State.QUEUED, run_after__lte=timezone.now())
                    .order_by().values_list("queue", flat=True).distinct())

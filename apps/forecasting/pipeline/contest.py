@@ -22,15 +22,18 @@ from apps.forecasting.engine.stages import Stage, run_stages
 from apps.forecasting.pipeline import report
 from apps.forecasting.pipeline.night import require_sales
 from apps.forecasting.selectors import History
+from apps.jobs import selectors as jobs
 from apps.jobs.running import GiveUp, Running
 from apps.registry import selectors as registry
 from apps.registry.services import Lineage, source_hash
 from apps.tenants.scope import tenant_context
+from apps.tenants.selectors import tenant_by_id
 
 CUTOFFS = FEWEST_CUTOFFS + 1  # the last one chooses nothing: its scores are the ones to publish
 CHALLENGERS = ("lightgbm",)
 LSTM = "keras_lstm"
 ABLATED = "lightgbm"
+CONTEST_DAYS = 7  # models are compared, and the winner fitted anew, at least this often
 ABLATION_CUTOFFS = 1  # the published one
 
 
@@ -188,6 +191,24 @@ def lineage(model: Forecaster, known: History, fingerprint: str, job_id: int | N
                    job_id=job_id)
 
 
+def renew_tenant(running: Running) -> dict[str, Any]:
+    """Ask for a contest of models where none was held for a week, or none ever, and there is something to forecast."""
+    as_of = dt.date.fromisoformat(running.input["as_of"])
+    with tenant_context(running.tenant_id):
+        running.hold()
+        run, contest = selectors.latest_run(as_of), selectors.latest_backtest(as_of)
+        if run is None or not run.series:
+            return {"note": _("No item sells often enough to be forecast: there is nothing to compare models on.")}
+        if contest is not None and (as_of - contest.as_of).days < CONTEST_DAYS:
+            return {"note": _("The models were compared on %(day)s.") % {"day": contest.as_of}}
+        if jobs.is_any_live(["forecasting.backtest"]):
+            return {"note": _("The models are being compared already.")}
+        job_id = services.request_backtest(
+            tenant=tenant_by_id(running.tenant_id), is_first=contest is None,
+            reason=_("The last contest is a week old.") if contest else _("No contest has been held yet."))
+    return {"job": job_id}
+
+
 def backtest_lstm_tenant(running: Running) -> dict[str, Any]:
     """Train the neural network as of the last contest's published origin and put its scores beside the others'."""
     as_of = dt.date.fromisoformat(running.input["as_of"])
@@ -196,14 +217,14 @@ def backtest_lstm_tenant(running: Running) -> dict[str, Any]:
     known, panel = read(running, as_of)
     with tenant_context(running.tenant_id):
         contest = selectors.latest_backtest()
-    if contest is None or not contest.verdict["published_on"]:
-        raise GiveUp(_("The simpler models have to be compared first: the network's scores stand beside theirs."))
+    if contest is None or not contest.verdict["published_on"]:  # a chain goes on without the network
+        return {"note": _("The simpler models have to be compared first: the network's scores stand beside theirs.")}
     origin = contest.verdict["published_on"][:10]
     watch.lap("read")
     result = backtest(panel, makers([LSTM]), [origin], on_progress=running.part(0.03, 0.6))
     watch.lap(LSTM)
     if result.series.empty:
-        raise GiveUp(" ".join(result.notes["note"]))
+        return {"backtest": contest.pk, "note": " ".join(result.notes["note"])}
     model = models.make(LSTM).fit(panel, running.part(0.6, 0.95))
     watch.lap("final fit")
     row = report.model_row(result, LSTM, contest.champion)

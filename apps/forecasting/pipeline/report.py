@@ -53,13 +53,12 @@ def model_row(result: BacktestResult, name: str, champion: str) -> dict[str, Any
     own = result.scores[(result.scores["model"] == name) & (result.scores["segment_kind"] == EVERYTHING)
                         & result.scores["metric"].isin(METRICS)]
     table = own.pivot_table(index=frames.CUTOFF, columns="metric", values="value")
-    means = {str(metric): number(value) for metric, value in table.mean().items()}
+    means = numbers(table.mean())
     spent = result.seconds[result.seconds["model"] == name]
     return {
         "name": name, "family": models.model_class(name).family, "is_champion": name == champion,
         "is_baseline": name in models.BASELINES, "metrics": means,
-        "by_cutoff": {day(cutoff): {str(metric): number(value) for metric, value in row.items()}
-                      for cutoff, row in table.iterrows()},
+        "by_cutoff": {day(cutoff): numbers(row) for cutoff, row in table.iterrows()},
         "calibration": [[band, means[f"coverage_{round(100 * band)}"]] for band in BANDS],
         "fit_seconds": number(spent["fit_seconds"].sum()), "predict_seconds": number(spent["predict_seconds"].sum()),
     }
@@ -73,8 +72,8 @@ def segments(result: BacktestResult, kind: str, metric: str = SEGMENT_METRIC) ->
                                                                          values="value")
     order = values.index if kind != "category" or "units" not in size else size["units"].sort_values(
         ascending=False).index
-    return [{"segment": str(name), "values": {str(model): number(value) for model, value in values.loc[name].items()},
-             **({str(column): number(size.loc[name, column]) for column in size.columns} if name in size.index else {})}
+    return [{"segment": str(name), "values": numbers(values.loc[name]),
+             **(numbers(size.loc[name]) if name in size.index else {})}
             for name in order if name in values.index]
 
 
@@ -86,8 +85,7 @@ def ablation_rows(scores: pd.DataFrame, result: BacktestResult, model: str, full
     both = pd.concat([scores, whole.assign(variant=full)[["variant", frames.CUTOFF, "metric", "value"]]])
     table = both[both["metric"].isin(ABLATION_METRICS)].pivot_table(index="variant", columns="metric", values="value",
                                                                    sort=False)
-    return [{"variant": str(variant), "cutoffs": len(cutoffs),
-             **{str(name): number(value) for name, value in row.items()}}
+    return [{"variant": str(variant), "cutoffs": len(cutoffs), **numbers(row)}
             for variant, row in table.iterrows()]
 
 
@@ -150,6 +148,11 @@ def day(moment: Any) -> str:
     return str(pd.Timestamp(moment).date())
 
 
+def numbers(scores: pd.Series[float]) -> dict[str, float]:
+    """Scores by name, without those that there are none of: a model with too little history has none there."""
+    return {str(name): number(value) for name, value in scores.dropna().items()}
+
+
 def number(value: Any) -> float:
-    """Five significant decimals: more than anyone reads, and JSON stays small."""
+    """Five decimals: more than anyone reads, and JSON stays small."""
     return round(float(value), 5)

@@ -81,8 +81,43 @@ def test_too_short_a_history_is_a_contest_with_a_reason_and_no_version() -> None
 def test_there_has_to_be_something_to_compare_on() -> None:
     with pytest.raises(GiveUp, match="no sales"):
         run_job(make_shop(1), "forecasting.backtest")
-    with pytest.raises(GiveUp, match="simpler models have to be compared first"):
-        run_job(make_selling_shop(2), "forecasting.backtest_lstm")
+
+
+def test_without_a_contest_or_with_too_little_history_the_network_leaves_a_note_and_no_failed_job() -> None:
+    shop = make_selling_shop(2, days=70)
+    assert "compared first" in run_job(shop, "forecasting.backtest_lstm")["note"]
+    run_job(shop, "forecasting.backtest")
+    assert "days of history" in run_job(shop, "forecasting.backtest_lstm")["note"]
+    assert "Leaderboard" in page(signed_in(shop), "/models/"), "a model that was not scored everywhere is no obstacle"
+    with tenant_context(shop.tenant.pk):
+        assert "keras_lstm" not in {row["name"] for row in Backtest.objects.get().report["models"]}
+
+
+def asked_contests(shop: Shop) -> list[dict[str, Any]]:
+    with tenant_context(shop.tenant.pk):
+        jobs = Job.objects.filter(kind="forecasting.backtest", tenant=shop.tenant, state="queued")
+        return [JobRecord.objects.get(job=job).input for job in jobs]
+
+
+def test_the_first_contest_is_asked_for_by_itself_with_what_advice_would_have_done() -> None:
+    shop = make_selling_shop(2, days=70)
+    assert "note" in run_job(shop, "forecasting.renew"), "nothing was forecast yet"
+    assert asked_contests(shop) == []
+    run_job(shop, "forecasting.forecast")
+    assert "job" in run_job(shop, "forecasting.renew")
+    assert "being compared already" in run_job(shop, "forecasting.renew")["note"]
+    [asked] = asked_contests(shop)
+    assert {"feedback.replay", "feedback.proof"} < set(asked["then"])
+
+
+def test_a_contest_is_held_every_week_and_not_more_often(contested: Shop) -> None:
+    run_job(contested, "forecasting.forecast")
+    for days, is_asked in ((0, False), (6, False), (7, True)):
+        told = run_job(contested, "forecasting.renew", as_of=MONDAY + dt.timedelta(days=days))
+        assert ("job" in told) is is_asked, days
+    [asked] = asked_contests(contested)
+    assert "feedback.replay" not in asked["then"]
+    assert asked["then"][-1] == "forecasting.backtest_lstm"
 
 
 def test_the_page_shows_the_contest_the_versions_and_their_lineage(contested: Shop) -> None:

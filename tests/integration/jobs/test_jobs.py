@@ -155,12 +155,28 @@ class TestHolding:
         services.finish(running=successor, result={"by": "successor"})
         assert record(tenant, job).result == {"by": "successor"}
 
-    def test_a_worker_that_keeps_dying_does_not_use_up_the_jobs_attempts(self, tenant: Tenant) -> None:
+    @staticmethod
+    def lose_a_worker(job: Job) -> None:
+        assert services.claim(queue="light", worker="dies") is not None
+        Job.objects.filter(pk=job.pk).update(lease_until="2000-01-01T00:00Z")
+        services.sweep()
+
+    def test_workers_that_die_do_not_use_up_the_jobs_attempts(self, tenant: Tenant) -> None:
         job = ask(tenant, ECHO.name)
-        for _ in range(5):
-            assert services.claim(queue="light", worker="dies") is not None
-            Job.objects.filter(pk=job.pk).update(lease_until="2000-01-01T00:00Z")
-            services.sweep()
+        for _ in range(services.WORKERS_LOST_AT_MOST):
+            self.lose_a_worker(job)
+        assert work_until_empty("light") == 1
+        assert state(job) == Job.State.DONE
+
+    def test_a_job_that_kills_every_worker_ends_and_can_be_tried_again_by_a_person(self, tenant: Tenant) -> None:
+        job = ask(tenant, ECHO.name)
+        for _ in range(services.WORKERS_LOST_AT_MOST + 1):
+            self.lose_a_worker(job)
+        assert state(job) == Job.State.FAILED
+        assert "4 workers went away" in record(tenant, job).note
+        with tenant_context(tenant.pk):
+            services.retry(job=job, actor=make_user())
+        self.lose_a_worker(job)
         assert work_until_empty("light") == 1
         assert state(job) == Job.State.DONE
 

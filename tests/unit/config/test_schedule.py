@@ -4,7 +4,7 @@ from django.conf import settings
 
 from apps.jobs.kinds import all_kinds
 from config.celery import app
-from config.schedule import BEAT, NIGHT
+from config.schedule import AFTER_IMPORT, BEAT, CONTEST, FIRST_CONTEST, NIGHT
 
 QUEUES = {queue.name for queue in settings.CELERY_TASK_QUEUES}
 
@@ -20,10 +20,15 @@ def test_a_ring_that_waited_past_the_next_one_is_dropped() -> None:
     assert all(entry["options"]["expires"] <= entry["schedule"] for entry in BEAT.values())
 
 
-def test_the_night_is_made_of_known_kinds() -> None:
+def test_chains_are_made_of_known_kinds() -> None:
     known = {kind.name for kind in all_kinds()}
-    assert set(NIGHT) <= known
+    for chain in (NIGHT, AFTER_IMPORT, CONTEST, FIRST_CONTEST):
+        assert set(chain) <= known
     assert len(set(NIGHT)) == len(NIGHT)
+
+
+def test_night_and_import_end_by_seeing_whether_a_contest_is_due() -> None:
+    assert NIGHT[-1] == AFTER_IMPORT[-1] == "forecasting.renew"
 
 
 def test_a_task_is_not_lost_with_its_worker_and_not_hoarded() -> None:
