@@ -1,4 +1,4 @@
-"""The one table that lists read: an item with everything that pages filter and sort by. Derived, never a fact."""
+"""Derived tables: what lists of items read, and what operators see of a tenant's size. Never facts."""
 
 from __future__ import annotations
 
@@ -56,3 +56,21 @@ class ItemSummary(TenantModel):
             models.Index(fields=["tenant", "department", "-revenue_28d"], name="portal_summary_department"),
             GinIndex("tenant_id", OpClass(Upper("title"), "gin_trgm_ops"), name="portal_summary_search"),
         ]
+
+
+class Usage(models.Model):
+    """How much a tenant holds, in counts alone: operators see them side by side. Rebuilt with the lists."""
+
+    tenant = models.OneToOneField("tenants.Tenant", models.CASCADE, primary_key=True, related_name="+")
+    items = models.PositiveIntegerField(_("items"), default=0)
+    planned_items = models.PositiveIntegerField(_("planned items"), default=0)
+    order_lines = models.PositiveBigIntegerField(_("order lines"), default=0)
+    stored_bytes = models.PositiveBigIntegerField(_("bytes of files"), default=0)
+    refreshed_at = models.DateTimeField(_("counted"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("usage")
+        verbose_name_plural = _("usage")
+
+    def __str__(self) -> str:
+        return str(self.tenant)

@@ -1,4 +1,4 @@
-"""The portal's one job: its summary table, derived anew."""
+"""The portal's one job: its derived tables, made anew."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.jobs.running import Running
-from apps.portal.services import refresh_summaries
+from apps.portal.services import count_usage, refresh_summaries
 from apps.tenants.scope import tenant_context
 from apps.tenants.selectors import tenant_by_id
 
@@ -21,4 +21,5 @@ def refresh_tenant(running: Running) -> dict[str, Any]:
     with tenant_context(running.tenant_id):
         running.hold()
         found = refresh_summaries(as_of=as_of)
+        count_usage()
     return {"as_of": as_of.isoformat(), "items": found.items, "changed": found.written}

@@ -1,4 +1,4 @@
-"""Keeps the summary table that the portal's lists read."""
+"""Keeps the derived tables: the summaries that lists read, and the counts that operators do."""
 
 from __future__ import annotations
 
@@ -98,6 +98,24 @@ ON CONFLICT (tenant_id, item_id) DO UPDATE
 SET ({columns}, refreshed_at) = ROW ({excluded}, statement_timestamp())
 WHERE ({kept}) IS DISTINCT FROM ({excluded})
 """
+
+
+_COUNT = """
+INSERT INTO portal_usage (tenant_id, items, planned_items, order_lines, stored_bytes, refreshed_at)
+SELECT %(tenant)s, (SELECT count(*) FROM portal_itemsummary WHERE tenant_id = %(tenant)s),
+       (SELECT count(*) FROM portal_itemsummary WHERE tenant_id = %(tenant)s AND planning = 'planned'),
+       (SELECT count(*) FROM sales_saleline WHERE tenant_id = %(tenant)s AND revision = 0),
+       (SELECT coalesce(sum(size), 0) FROM ingestion_importfile WHERE tenant_id = %(tenant)s), statement_timestamp()
+ON CONFLICT (tenant_id) DO UPDATE SET (items, planned_items, order_lines, stored_bytes, refreshed_at) =
+    ROW (excluded.items, excluded.planned_items, excluded.order_lines, excluded.stored_bytes, excluded.refreshed_at)
+"""
+
+
+@transaction.atomic
+def count_usage() -> None:
+    """Count what the tenant in scope holds; operators read it beside every other tenant's."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"tenant": current_tenant_id()})
 
 
 @dataclass(frozen=True)

@@ -311,6 +311,7 @@ OUTSIDE_ROW_SECURITY = {
     "tenants_invitation": "read by its token before its reader belongs to the tenant",
     "tenants_apikey": "read by its hash before a scope is entered",
     "tenants_auditentry": "written for operators and tenants alike; the application can only add to it",
+    "portal_usage": "counts alone, which operators read of all tenants side by side; no tenant's data is in it",
     "jobs_job": "workers choose among all tenants' jobs; it holds no tenant's data, its record does",
     "account_emailaddress": "a person's, not a tenant's",
     "account_emailconfirmation": "a person's, not a tenant's",
