@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from apps.catalog import selectors as catalog
 from apps.catalog.services import change_defaults
+from apps.inventory.selectors import spreadsheet_text
 from apps.portal.forms import PlanningForm
 from apps.portal.models import ItemSummary
 from apps.portal.selectors.item import item_page
@@ -71,9 +72,7 @@ class Echo:
 def _csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
     writer = csv.writer(Echo())
     for row in rows:
-        # A spreadsheet takes a text that begins like this for a formula.
-        yield writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t"))
-                               else cell for cell in row])
+        yield writer.writerow([spreadsheet_text(cell) if isinstance(cell, str) else cell for cell in row])
 
 
 @require_safe

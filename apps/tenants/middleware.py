@@ -66,16 +66,16 @@ class TenantMiddleware:
 
     @staticmethod
     def membership(request: Any) -> Membership | None:
-        """The place that the person chose last, or their first; None for strangers and people without a tenant."""
+        """The place that the person chose last, or their first; None for strangers and people without a tenant.
+
+        A suspended shop comes after all others: it must not stand between a person and the rest.
+        """
         if not request.session.get("_auth_user_id") or not request.user.is_authenticated:
             return None
         chosen = request.session.get(SESSION_KEY)
-        places = selectors.memberships_of(request.user)
-        if chosen is not None:
-            place = places.filter(tenant_id=chosen).first()
-            if place is not None:
-                return place
-        return places.first()
+        places = list(selectors.memberships_of(request.user))
+        places = [place for place in places if place.tenant.status == Tenant.Status.ACTIVE] or places
+        return next((place for place in places if place.tenant_id == chosen), places[0] if places else None)
 
     @staticmethod
     def suspended(request: HttpRequest) -> HttpResponse:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -95,6 +96,20 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """What workers and clocks of all tenants read has to be right for each: a zone, and limits in whole numbers."""
+        if self.time_zone not in available_timezones():
+            raise ValidationError({"time_zone": _("There is no such time zone; one is, for example, Europe/Berlin.")})
+        self.limits = self.limits or {}
+        if not isinstance(self.limits, dict):
+            raise ValidationError({"limits": _("Own limits are names with numbers, such as {\"people\": 5}.")})
+        names = TIER_LIMITS[Tier.STARTER]
+        wrong = [str(name) for name, value in self.limits.items()
+                 if name not in names or type(value) is not int or value < 1]
+        if wrong:
+            raise ValidationError({"limits": _("%(wrong)s: a limit is one of %(names)s, and a whole number from 1 on.")
+                                   % {"wrong": ", ".join(wrong), "names": ", ".join(names)}})
 
     @property
     def zone(self) -> ZoneInfo:

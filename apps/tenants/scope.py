@@ -61,6 +61,25 @@ def tenant_context(tenant_id: int) -> Generator[None]:
                 cursor.execute("SELECT set_config('app.tenant_id', '', true)")
 
 
+@contextmanager
+def outside_scope() -> Generator[None]:
+    """Step out of the scope for a block, as making another tenant from within one's own has to; then it goes on."""
+    outer = _current.get()
+    if outer is None:
+        yield
+        return
+    with transaction.atomic():  # an exception rolls the setting back with all else
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('app.tenant_id', '', true)")
+        token = _current.set(None)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('app.tenant_id', %s, true)", [str(outer)])
+
+
 def scoped_stream(tenant_id: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
     """A streaming body that re-enters its tenant's scope while it is read, after the view has returned."""
     with tenant_context(tenant_id):

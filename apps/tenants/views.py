@@ -33,6 +33,7 @@ from apps.tenants.forms import (
 )
 from apps.tenants.middleware import SESSION_KEY
 from apps.tenants.models import TIER_LIMITS, Permission, Role
+from apps.tenants.scope import outside_scope
 
 AUDIT_PAGE = 50
 
@@ -68,7 +69,8 @@ def new_shop(request: HttpRequest) -> HttpResponse:
     form = NewShopForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         assert request.user.is_authenticated
-        tenant = services.make_tenant(name=form.cleaned_data["shop_name"], owner=request.user, **form.shop())
+        with outside_scope():
+            tenant = services.make_tenant(name=form.cleaned_data["shop_name"], owner=request.user, **form.shop())
         request.session[SESSION_KEY] = tenant.pk
         return redirect("/")
     return render(request, "tenants/new_shop.html", {"form": form})

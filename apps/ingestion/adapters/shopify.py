@@ -52,10 +52,13 @@ class Order:
     lines: tuple[Line, ...]
 
 
+EARLIEST_YEAR, LATEST_YEAR = 1990, 2100  # between them every zone's calendar can still reckon a day on either side
+
+
 def is_signed(body: bytes, secret: str, signature: str) -> bool:
     """Whether the base64 HMAC-SHA256 of the raw body is the one that the shop sent, compared in constant time."""
     expected = base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode()
-    return hmac.compare_digest(expected, signature.strip())
+    return hmac.compare_digest(expected.encode(), signature.strip().encode())
 
 
 def to_sale_lines(body: Mapping[str, Any]) -> Order:
@@ -109,6 +112,8 @@ def _moment(body: Mapping[str, Any], name: str) -> dt.datetime:
         raise NotUnderstood(f"{name} is missing, or no date.") from error
     if found.tzinfo is None:
         raise NotUnderstood(f"{name} has no offset from UTC.")
+    if not EARLIEST_YEAR < found.year < LATEST_YEAR:
+        raise NotUnderstood(f"{name} is no date that can be true.")
     return found
 
 

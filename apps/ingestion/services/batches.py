@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -27,7 +28,8 @@ def receive_batch(*, kind: str, columns: Sequence[str], rows: Sequence[Mapping[s
                   label: str) -> tuple[ImportFile, bool]:
     """Keep a batch and ask for its job, once for a key: (the file, whether it is new).
 
-    Without a key of the sender's, the batch's own content is its key: the same rows are the same batch.
+    Without a key of the sender's, the batch's own content is its key: the same rows are the same batch. Not so for
+    stock: the same count again is news, since stock has moved in between.
     """
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
@@ -35,7 +37,7 @@ def receive_batch(*, kind: str, columns: Sequence[str], rows: Sequence[Mapping[s
     writer.writerows(rows)
     body = text.getvalue().encode()
     digest = hashlib.sha256(body).hexdigest()
-    key = key or f"sha256:{digest}"
+    key = key or (f"count:{uuid4()}" if kind == ImportFile.Kind.STOCK else f"sha256:{digest}")
     with connection.cursor() as cursor:  # two senders of one key: the second waits and finds the first's
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [key, current_tenant_id()])
     known = ImportFile.objects.filter(idempotency_key=key).first()

@@ -146,8 +146,8 @@ def apply_delivery(*, delivery_pk: int) -> Delivery:
     source = Connection.objects.select_related("channel").get(pk=delivery.connection_id)
     try:
         body = json.loads(bytes(delivery.body))
-    except ValueError as error:
-        raise NotUnderstood("The body is not JSON.") from error
+    except (ValueError, RecursionError) as error:
+        raise NotUnderstood("The body is not JSON, or nested too deep.") from error
     if not isinstance(body, dict):
         raise NotUnderstood("The body is not an object.")
     order = shopify.to_sale_lines(body)

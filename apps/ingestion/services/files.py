@@ -52,7 +52,11 @@ def store_file(*, kind: str | None, name: str, source: IO[bytes], channel: str =
         sha256 = digest.hexdigest()
         safe = re.sub(r"[^\w.-]+", "-", PurePath(name.replace("\\", "/")).name).strip("-.")[-80:] or "file.csv"
         path = f"tenants/{current_tenant_id()}/imports/{sha256}-{safe}"
-        if not default_storage.exists(path):
+        is_kept = default_storage.exists(path)
+        if is_kept and default_storage.size(path) != watch.size:  # a full disk or a killed process left a part of it
+            default_storage.delete(path)
+            is_kept = False
+        if not is_kept:
             whole.seek(0)
             path = default_storage.save(path, File(whole))
     file = ImportFile(name=name[-200:], sha256=sha256, size=watch.size, path=path, uploaded_by=uploaded_by[:160],

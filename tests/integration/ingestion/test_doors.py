@@ -10,6 +10,8 @@ from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -344,3 +346,37 @@ def test_a_stored_upload_may_be_any_stream(tenant: Tenant) -> None:
     with tenant_context(tenant.pk):
         file = services.store_file(kind="items", name="i.csv", source=BytesIO(b"sku,title\nA,Apple\n"))
         assert services.apply_file(file_id=file.pk).rows_applied == 1
+
+
+@pytest.mark.parametrize("created_at", ["9999-12-31T23:59:59-11:00", "0001-01-01T00:00:00+10:00"])
+def test_a_date_that_cannot_be_true_is_rejected(connected: Tenant, created_at: str) -> None:
+    send(connected.slug, {**BODY, "created_at": created_at, "updated_at": created_at})
+    work()
+    with tenant_context(connected.pk):
+        assert Delivery.objects.get().state == "rejected"
+
+
+def test_a_body_nested_without_end_is_rejected(connected: Tenant) -> None:
+    send(connected.slug, b"[" * 100_000)
+    work()
+    with tenant_context(connected.pk):
+        assert Delivery.objects.get().state == "rejected"
+
+
+def test_a_part_of_a_file_that_a_full_disk_left_is_not_taken_for_the_file(tenant: Tenant) -> None:
+    body = b"sku,title\n" + b"".join(b"A%d,Apple %d\n" % (n, n) for n in range(100))
+    with tenant_context(tenant.pk):
+        first = services.store_file(kind="items", name="i.csv", source=BytesIO(body))
+        default_storage.delete(first.path)
+        default_storage.save(first.path, ContentFile(body[:500]))
+        again = services.store_file(kind="items", name="i.csv", source=BytesIO(body))
+        assert services.apply_file(file_id=again.pk).rows_applied == 100
+
+
+def test_the_same_count_after_another_one_is_news(tenant: Tenant) -> None:
+    def count(units: str) -> tuple[ImportFile, bool]:
+        return services.receive_batch(kind="stock", columns=["sku", "on_hand"], rows=[{"sku": "A", "on_hand": units}],
+                                      key="", label="test")
+
+    with tenant_context(tenant.pk):
+        assert [count(units)[1] for units in ("5", "3", "5")] == [True, True, True]

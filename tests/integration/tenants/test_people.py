@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from apps.tenants import selectors, services
@@ -112,3 +113,13 @@ def test_what_was_done_is_written_down_with_who_and_what_was_before(tenant: Tena
     assert newest.detail == {"before": {"name": "Blue Door"}, "after": {"name": "Green Door"}}
     other = make_tenant_row()
     assert not AuditEntry.objects.filter(tenant=other).exists()
+
+
+@pytest.mark.parametrize("wrong", [{"time_zone": "Mars/Base"}, {"limits": {"jobs_at_once": "two"}}, {"limits": [1]},
+                                   {"limits": {"requests_per_minute": 0}}, {"limits": {"items_at_most": 5}}])
+def test_what_the_queue_and_the_clock_of_all_tenants_read_has_to_be_right(wrong: dict[str, object]) -> None:
+    tenant = make_tenant_row()
+    with pytest.raises(ValidationError):
+        services.change_tenant(tenant=tenant, actor=None, **wrong)
+    kept = services.change_tenant(tenant=Tenant.objects.get(pk=tenant.pk), actor=None, limits={"people": 5})
+    assert kept.limit("people") == 5

@@ -192,3 +192,20 @@ def test_pages_that_are_not_there_or_not_allowed_are_said_in_the_houses_words() 
     assert response.status_code == 403 and "Your role in this shop does not allow this." in response.content.decode()
     strict = Client(enforce_csrf_checks=True)
     assert "The page was too old" in strict.post("/accounts/login/", {}).content.decode()
+
+
+def test_somebody_with_a_shop_makes_another_and_stands_in_it() -> None:
+    client = signed_in(make_shop(0))
+    response = client.post("/shops/new/", {key: NEW_SHOP[key] for key in ("shop_name", "country", "currency",
+                                                                          "time_zone")})
+    assert response.status_code == 302
+    assert Membership.objects.filter(user=User.objects.get()).count() == 2
+    assert "Fern &amp; Finch" in page(client, "/settings/")
+
+
+def test_a_suspended_shop_does_not_stand_between_a_person_and_their_other_shops() -> None:
+    suspended, other = make_shop(0), make_shop(0)
+    client = signed_in(suspended)
+    Membership.objects.create(tenant=other.tenant, user=User.objects.get(), role=Role.OWNER)
+    Tenant.objects.filter(pk=suspended.tenant.pk).update(status=Tenant.Status.SUSPENDED)
+    assert other.tenant.name in page(client, "/settings/")

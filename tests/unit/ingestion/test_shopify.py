@@ -99,3 +99,7 @@ def test_a_pseudonym_tells_customers_apart_and_names_nobody() -> None:
     assert pseudonym(b"k", "ann@example.test") != pseudonym(b"other", "ann@example.test")
     assert len(pseudonym(b"k", "bob")) == 24
     assert "ann" not in pseudonym(b"k", "ann")
+
+
+def test_a_signature_of_other_letters_than_base64_is_a_wrong_one() -> None:
+    assert not is_signed(b"{}", "secret", "\xe9")

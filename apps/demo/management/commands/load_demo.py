@@ -31,13 +31,18 @@ class Command(BaseCommand):
         for tenant in tenants:
             with tenant_context(tenant.pk):
                 services.go_on_loading(is_quick=options["quick"])
+        self.show_sign_ins(sign_ins, options["address"])
         watch.until(tenants, lambda _tenant: selectors.has_first_recommendations(),
                     (selectors.LOAD, *selectors.FIRST_STEPS))
         for tenant in tenants:
             tenant.refresh_from_db()
             watch.tell(_("%(shop)s has its recommendations; it stands on %(today)s.")
                        % {"shop": tenant.name, "today": tenant.today().isoformat()})
-        address = str(options["address"]).rstrip("/") + "/"
+        self.show_sign_ins(sign_ins, options["address"])
+
+    def show_sign_ins(self, sign_ins: list[services.SignIn], address: str) -> None:
+        """Said before the loading, which the portal shows, and after it, where nobody has to scroll for it."""
+        address = address.rstrip("/") + "/"
         self.stdout.write(f"\n{_('The portal')}    {address}\n{_('The operators’ admin')}    {address}admin/\n")
         for person in sign_ins:
             self.stdout.write(f"  {person.email:<32}{person.password:<18}{person.name}: {person.may}")
