@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from apps.forecasting.engine.base import OnProgress, silent
@@ -40,18 +40,19 @@ def run_stages(stages: Sequence[Stage[Result]], workers: int = 1, on_progress: O
     def run(place: int) -> Result:
         if stopped.is_set():
             raise Abandoned
-        result = stages[place](teller(place))
+        try:
+            result = stages[place](teller(place))
+        except BaseException:
+            stopped.set()  # here, before this thread takes up another stage
+            raise
         fractions[place] = 1.0
         return result
 
     with ThreadPoolExecutor(workers, thread_name_prefix="stage") as pool:
-        started: list[Future[Result]] = [pool.submit(run, place) for place in range(len(stages))]
-        done, _ = wait(started, return_when=FIRST_EXCEPTION)
-        failures = [future.exception() for future in started if future in done and future.exception() is not None]
-        stopped.set()  # harmless where all are done; where one failed, the others end at their next word
-    for failure in failures:
-        if failure is not None and not isinstance(failure, Abandoned):
-            raise failure
+        started = [pool.submit(run, place) for place in range(len(stages))]
+    for error in (future.exception() for future in started):
+        if error is not None and not isinstance(error, Abandoned):
+            raise error
     return [future.result() for future in started]
 
 
