@@ -112,7 +112,7 @@ def _moment(body: Mapping[str, Any], name: str) -> dt.datetime:
         raise NotUnderstood(f"{name} is missing, or no date.") from error
     if found.tzinfo is None:
         raise NotUnderstood(f"{name} has no offset from UTC.")
-    if not EARLIEST_YEAR < found.year < LATEST_YEAR:
+    if not EARLIEST_YEAR <= found.year <= LATEST_YEAR:
         raise NotUnderstood(f"{name} is no date that can be true.")
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import re
@@ -151,6 +152,8 @@ def apply_delivery(*, delivery_pk: int) -> Delivery:
     if not isinstance(body, dict):
         raise NotUnderstood("The body is not an object.")
     order = shopify.to_sale_lines(body)
+    if order.occurred_at > timezone.now() + dt.timedelta(days=1):  # a day beyond today, by any clock on earth
+        raise NotUnderstood("created_at lies in the future.")
     if order.is_test:
         delivery.outcome = {"lines": len(order.lines), "applied": 0, "unchanged": 0,
                             "set_aside": {"test": len(order.lines)}}

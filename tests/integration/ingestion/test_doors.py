@@ -348,7 +348,8 @@ def test_a_stored_upload_may_be_any_stream(tenant: Tenant) -> None:
         assert services.apply_file(file_id=file.pk).rows_applied == 1
 
 
-@pytest.mark.parametrize("created_at", ["9999-12-31T23:59:59-11:00", "0001-01-01T00:00:00+10:00"])
+@pytest.mark.parametrize("created_at", ["9999-12-31T23:59:59-11:00", "0001-01-01T00:00:00+10:00",
+                                        "2099-01-01T00:00:00+00:00"])
 def test_a_date_that_cannot_be_true_is_rejected(connected: Tenant, created_at: str) -> None:
     send(connected.slug, {**BODY, "created_at": created_at, "updated_at": created_at})
     work()
