@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
 from apps.jobs.models import Job, JobRecord
-from apps.tenants.operators import TenantOwnedAdmin
+from apps.tenants.operators import LookOnlyAdmin, TenantOwnedAdmin
 
 
 @admin.register(Job)
-class JobAdmin(ModelAdmin):
+class JobAdmin(LookOnlyAdmin):
     list_display = ("id", "tenant", "kind", "queue", "state", "percent", "attempts", "worker", "created_at",
                     "started_at", "finished_at")
     list_filter = ("state", "queue", "kind")
@@ -25,15 +21,6 @@ class JobAdmin(ModelAdmin):
     @admin.display(description=_("progress"), ordering="progress")
     def percent(self, job: Job) -> str:
         return f"{job.progress:.0%}"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(JobRecord)

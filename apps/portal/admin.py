@@ -12,14 +12,14 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
 from apps.portal.models import Usage
 from apps.portal.selectors.usage import usage
+from apps.tenants.operators import LookOnlyAdmin
 
 
 @admin.register(Usage)
-class UsageAdmin(ModelAdmin):
+class UsageAdmin(LookOnlyAdmin):
     """All tenants side by side, the largest first; counted whenever a tenant's lists are derived."""
 
     list_display = ("tenant", "tier", "items_of_limit", "planned_items", "lines", "people_of_limit", "files",
@@ -31,15 +31,6 @@ class UsageAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Usage]:
         return usage()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description=_("tier"), ordering="tenant__tier")
     def tier(self, row: Usage) -> str:

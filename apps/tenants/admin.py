@@ -145,7 +145,7 @@ class ApiKeyAdmin(ModelAdmin):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ModelAdmin):
+class AuditEntryAdmin(operators.LookOnlyAdmin):
     """Who did what: to read, never to change."""
 
     list_display = ("created_at", "tenant", "actor_label", "action", "target")
@@ -153,12 +153,3 @@ class AuditEntryAdmin(ModelAdmin):
     search_fields = ("actor_label", "target", "tenant__name")
     list_select_related = ("tenant",)
     date_hierarchy = "created_at"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        return False

@@ -52,7 +52,20 @@ def in_chosen_scope(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
     return scoped
 
 
-class TenantOwnedAdmin(ModelAdmin):
+class LookOnlyAdmin(ModelAdmin):
+    """What operators see and never change here."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class TenantOwnedAdmin(LookOnlyAdmin):
     """A tenant table as operators see it: the chosen tenant's rows, and nothing to change."""
 
     list_per_page = 50
@@ -65,12 +78,3 @@ class TenantOwnedAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return self.model._default_manager.all()  # type: ignore[no-any-return]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from apps.jobs.models import Job
 from apps.portal.models import Usage
@@ -41,12 +42,12 @@ def test_jobs_and_their_time_are_of_the_last_thirty_days_and_of_each_tenant_alon
     assert found == {shop.tenant.pk: (2, dt.timedelta(minutes=45)), other.tenant.pk: (None, None)}
 
 
-def test_the_page_is_the_operators_and_does_not_grow_with_tenants(client: Client,
-                                                                 django_assert_max_num_queries: object) -> None:
+def test_the_page_is_the_operators_and_does_not_grow_with_tenants(
+        client: Client, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     for _ in range(6):
         run_job(make_shop(1), "portal.refresh")
     client.force_login(make_user(is_staff=True, is_superuser=True))
-    with django_assert_max_num_queries(12):  # type: ignore[operator]
+    with django_assert_max_num_queries(12):
         response = client.get("/admin/portal/usage/")
     assert response.status_code == 200
     assert "1 of 5,000" in response.content.decode()

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import IntegrityError, ProgrammingError, connection, models, transaction
 
 from apps.tenants.models import Tenant
-from apps.tenants.scope import NoTenant, WrongTenant, current_tenant_id, tenant_context
+from apps.tenants.scope import NoTenant, WrongTenant, current_tenant_id, outside_scope, tenant_context
 from apps.tenants.tables import TenantModel
 from tests.rows import make_referred, make_row, make_tenant_row, shapes
 
@@ -138,6 +138,23 @@ class TestScope:
             assert not setting()
             with tenant_context(other.pk):
                 assert setting() == str(other.pk)
+
+    def test_a_block_outside_the_scope_sees_nothing_may_enter_another_and_the_scope_goes_on_after_it(self) -> None:
+        one, other = make_tenant_row(), make_tenant_row()
+        with tenant_context(one.pk):
+            with outside_scope():
+                assert not setting()
+                with pytest.raises(NoTenant):
+                    current_tenant_id()
+                with tenant_context(other.pk):
+                    assert setting() == str(other.pk)
+            assert (current_tenant_id(), setting()) == (one.pk, str(one.pk))
+            with pytest.raises(RuntimeError, match="stop"), outside_scope():
+                raise RuntimeError("stop")
+            assert (current_tenant_id(), setting()) == (one.pk, str(one.pk))
+            with pytest.raises(ProgrammingError), outside_scope(), connection.cursor() as cursor:
+                cursor.execute("SELECT nonsense")
+            assert (current_tenant_id(), setting()) == (one.pk, str(one.pk))
 
     def test_an_exception_rolls_the_block_back(self) -> None:
         tenant = make_tenant_row()

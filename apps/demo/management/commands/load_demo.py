@@ -28,10 +28,13 @@ class Command(BaseCommand):
         watch = Watch(self.stdout.write)
         tenants = [services.make_shop(slug=slug) for slug in ([SMALL_SHOP.slug] if options["small"] else SHOPS)]
         sign_ins = services.make_people(tenants=tenants)
+        is_waiting = False
         for tenant in tenants:
             with tenant_context(tenant.pk):
                 services.go_on_loading(is_quick=options["quick"])
-        self.show_sign_ins(sign_ins, options["address"])
+                is_waiting = is_waiting or not selectors.has_first_recommendations()
+        if is_waiting:
+            self.show_sign_ins(sign_ins, options["address"])
         watch.until(tenants, lambda _tenant: selectors.has_first_recommendations(),
                     (selectors.LOAD, *selectors.FIRST_STEPS))
         for tenant in tenants:
