@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from config.embedded import wait_until
 from tests.e2e.conftest import Product
 
 pytestmark = pytest.mark.xdist_group("loop")
@@ -52,6 +53,16 @@ def let_in(page: Page, button: str, then: str) -> None:
     bar.get_by_role("button", name=button).click()
     bar.get_by_role("link", name="Done: show the new day").click(timeout=WEEK_MS)
     expect(bar).to_contain_text(then)
+
+
+def test_a_stranger_is_shown_the_way_in(page: Page, product: Product) -> None:
+    page.goto(product.address + "/")
+    expect(page).to_have_url(f"{product.address}/accounts/login/?next=/")
+    expect(page.locator("input[type=email]")).to_be_visible()
+
+
+def test_the_clock_rings_and_a_worker_answers(product: Product) -> None:
+    assert wait_until(lambda: "task_succeeded" in product.log("worker-light"), 40), product.log("beat")
 
 
 def test_the_loop_closes(page: Page, product: Product, sign_in: tuple[str, str], tmp_path: Path) -> None:
