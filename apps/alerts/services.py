@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -63,6 +64,14 @@ def resolve_of(*, code: str, subject: str = "") -> int:
     """What raised an alert has passed by itself; how many alerts that resolves."""
     return Alert.objects.exclude(state=State.RESOLVED).filter(code=code, subject=subject[:120]).update(
         state=State.RESOLVED, resolved_at=timezone.now())
+
+
+@transaction.atomic
+def resolve_others(*, code: str, subjects: Sequence[str]) -> int:
+    """What raised the alerts of a code holds for these subjects alone; how many others that resolves."""
+    return Alert.objects.exclude(state=State.RESOLVED).filter(code=code).exclude(
+        subject__in=[subject[:120] for subject in subjects]).update(
+            state=State.RESOLVED, resolved_at=timezone.now())
 
 
 def raise_for_failed_job(job: Job, reason: str) -> None:

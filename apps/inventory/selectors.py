@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 Status = PurchaseOrder.Status
 
+UNSENT_STATUSES = (Status.DRAFT, Status.APPROVED)
 SENT_STATUSES = (Status.SENT, Status.PARTLY_RECEIVED)
-OPEN_STATUSES = (Status.DRAFT, Status.APPROVED, *SENT_STATUSES)
+OPEN_STATUSES = (*UNSENT_STATUSES, *SENT_STATUSES)
 
 
 def _frame(query: str, **parameters: Any) -> pd.DataFrame:
@@ -69,8 +70,11 @@ def position_frame(as_of: dt.date) -> pd.DataFrame:
     return _frame(_POSITIONS, as_of=as_of)
 
 
+# What was not sent cannot come before its lead time from today: it is counted as if it were sent today.
 _ARRIVALS = """
-SELECT line.item_id, ordered.location_id, line.expected_on AS date,
+SELECT line.item_id, ordered.location_id,
+       line.expected_on + CASE WHEN ordered.status = ANY(%(unsent)s) THEN %(as_of)s::date - ordered.ordered_on ELSE 0
+                          END AS date,
        sum(line.quantity - line.received_quantity)::float8 AS quantity
 FROM inventory_purchaseorderline line
 JOIN inventory_purchaseorder ordered ON ordered.tenant_id = line.tenant_id AND ordered.id = line.order_id
@@ -81,15 +85,29 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 
 
 def arrivals_frame(as_of: dt.date) -> pd.DataFrame:
-    """What is still to come: item_id, location_id, date, quantity; drafts too, for what is decided is on its way."""
-    return _frame(_ARRIVALS, as_of=as_of, open=[str(status) for status in OPEN_STATUSES])
+    """What is still to come: item_id, location_id, date, quantity.
+
+    Orders that were not sent are in it, so that nothing is bought twice: they come as if they were sent on `as_of`.
+    """
+    return _frame(_ARRIVALS, as_of=as_of, open=[str(status) for status in OPEN_STATUSES],
+                  unsent=[str(status) for status in UNSENT_STATUSES])
 
 
-def on_order_by_item() -> dict[int, float]:
-    """Units still to come of each item, wherever they go."""
-    rows = (PurchaseOrderLine.objects.filter(order__status__in=OPEN_STATUSES, order__is_replay=False)
-            .order_by().values("item_id").annotate(rest=Sum(F("quantity") - F("received_quantity"))))
-    return {row["item_id"]: float(row["rest"]) for row in rows if row["rest"] > 0}
+def wait_to_be_sent(order: PurchaseOrder, as_of: dt.date) -> dt.timedelta:
+    """By how much an order's goods come later than written, because nobody has sent it by `as_of`."""
+    if order.status not in UNSENT_STATUSES or order.ordered_on is None:
+        return dt.timedelta()
+    return max(as_of - order.ordered_on, dt.timedelta())
+
+
+def overdue_for_sending(as_of: dt.date) -> list[PurchaseOrder]:
+    """Orders that nobody sent though half of the time until their first goods are expected is over.
+
+    Each has that day as `first_on`.
+    """
+    found = PurchaseOrder.objects.filter(status__in=UNSENT_STATUSES, ordered_on__lt=as_of).annotate(
+        first_on=_of_lines(Min("expected_on"))).exclude(first_on=None).order_by("pk")
+    return [order for order in found if 2 * (order.first_on - as_of) <= order.first_on - order.ordered_on]
 
 
 def levels() -> QuerySet[StockLevel]:
@@ -214,10 +232,14 @@ def order(order_id: int) -> PurchaseOrder | None:
 
 @dataclass(frozen=True)
 class Coming:
-    """What is still to come on open orders: how many lines, at what cost, and from which day on."""
+    """What is still to come on open orders: how many lines, at what cost, how much of it was not sent yet.
+
+    `next_on` is the first day on which a supplier who has the order owes goods.
+    """
 
     lines: int
     money: Decimal
+    unsent_money: Decimal
     next_on: dt.date | None
 
 
@@ -226,7 +248,9 @@ def still_to_come() -> Coming:
     rest = ExpressionWrapper((F("quantity") - F("received_quantity")) * F("unit_cost"), _MONEY)
     total = PurchaseOrderLine.objects.filter(
         order__status__in=OPEN_STATUSES, order__is_replay=False, received_quantity__lt=F("quantity")).aggregate(
-        lines=Count("pk"), money=Coalesce(Sum(rest), _ZERO), next_on=Min("expected_on"))
+        lines=Count("pk"), money=Coalesce(Sum(rest), _ZERO),
+        unsent_money=Coalesce(Sum(rest, filter=Q(order__status__in=UNSENT_STATUSES)), _ZERO),
+        next_on=Min("expected_on", filter=Q(order__status__in=SENT_STATUSES)))
     return Coming(**total)
 
 
@@ -287,15 +311,23 @@ def open_lines_of_item(item_id: int) -> QuerySet[PurchaseOrderLine]:
                     received_quantity__lt=F("quantity")).order_by("expected_on", "pk"))
 
 
-def order_rows(found: PurchaseOrder) -> Iterator[list[str]]:
+def unsent_units(item_id: int, location_id: int) -> Decimal:
+    """How much of what is on order of an item no supplier knows of yet."""
+    found = open_lines_of_item(item_id).filter(order__status__in=UNSENT_STATUSES, order__location_id=location_id)
+    total: Decimal = found.aggregate(units=Coalesce(Sum("quantity"), _ZERO))["units"]
+    return total
+
+
+def order_rows(found: PurchaseOrder, as_of: dt.date) -> Iterator[list[str]]:
     """An order as rows of a table, the header first, figures plain for machines."""
+    later = wait_to_be_sent(found, as_of)
     yield [_("Order"), _("Supplier"), _("SKU"), _("Title"), _("Quantity"), _("Unit cost"), _("Currency"), _("Amount"),
            _("Expected"), _("Received")]
     for line in order_lines(found.pk):
         yield [found.number, spreadsheet_text(found.supplier.name), spreadsheet_text(line.item.sku),
                spreadsheet_text(line.item.title), _plain(line.quantity),
                _plain(line.unit_cost), found.currency, _plain(line.quantity * line.unit_cost),
-               line.expected_on.isoformat(), _plain(line.received_quantity)]
+               (line.expected_on + later).isoformat(), _plain(line.received_quantity)]
 
 
 def _plain(number: Decimal) -> str:

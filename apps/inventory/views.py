@@ -54,11 +54,11 @@ def _found(pk: int) -> PurchaseOrder:
 @needs(Permission.READ)
 def order(request: ShopRequest, pk: int) -> HttpResponse:
     """One order: its lines, what came in, and its next step."""
-    found = _found(pk)
-    lines = list(selectors.order_lines(pk))
+    found, today = _found(pk), request.tenant.today()
     return render(request, "inventory/order.html", {
-        "order": found, "lines": lines, "receipts": selectors.receipts(pk)[:100], "today": request.tenant.today(),
+        "order": found, "lines": selectors.order_lines(pk), "receipts": selectors.receipts(pk)[:100], "today": today,
         "can_receive": found.status in selectors.SENT_STATUSES, "is_open": found.status in selectors.OPEN_STATUSES,
+        "is_unsent": found.status in selectors.UNSENT_STATUSES, "wait": selectors.wait_to_be_sent(found, today),
         "token": uuid.uuid4().hex})
 
 
@@ -66,7 +66,10 @@ def order(request: ShopRequest, pk: int) -> HttpResponse:
 @needs(Permission.READ)
 def printable(request: ShopRequest, pk: int) -> HttpResponse:
     """The order alone, as the supplier gets it on paper."""
-    return render(request, "inventory/print.html", {"order": _found(pk), "lines": selectors.order_lines(pk)})
+    found = _found(pk)
+    return render(request, "inventory/print.html", {
+        "order": found, "lines": selectors.order_lines(pk),
+        "wait": selectors.wait_to_be_sent(found, request.tenant.today())})
 
 
 @require_safe
@@ -76,7 +79,7 @@ def export(request: ShopRequest, pk: int) -> HttpResponse:
     found = _found(pk)
     response = HttpResponse(content_type="text/csv; charset=utf-8",
                             headers={"Content-Disposition": f'attachment; filename="{found.number}.csv"'})
-    csv.writer(response).writerows(selectors.order_rows(found))
+    csv.writer(response).writerows(selectors.order_rows(found, request.tenant.today()))
     return response
 
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from apps.inventory.selectors import unsent_units
 from apps.jobs import selectors as jobs
 from apps.optimization import selectors, services
 from apps.optimization.forms import NotAQuantity, Ticked
@@ -92,7 +93,8 @@ def line(request: ShopRequest, pk: int) -> HttpResponse:
     found = selectors.recommendation_by_id(pk)
     if found is None or found.plan.is_replay:
         raise Http404
-    context = {"line": found, "decision": selectors.decisions_of([found]).get(found.pk)}
+    context = {"line": found, "decision": selectors.decisions_of([found]).get(found.pk),
+               "unsent": unsent_units(found.item_id, found.location_id)}
     return render(request, "optimization/_why.html" if request.htmx else "optimization/line.html", context)
 
 

@@ -11,6 +11,7 @@ from apps.inventory.services.purchase_orders import (
     receive_due,
     receive_lines,
     receive_rest,
+    tell_unsent,
 )
 from apps.inventory.services.stock import post_sales, set_counts
 
@@ -27,4 +28,5 @@ __all__ = [
     "receive_lines",
     "receive_rest",
     "set_counts",
+    "tell_unsent",
 ]

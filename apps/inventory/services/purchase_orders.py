@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -12,10 +12,12 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from apps.alerts import services as alerts
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt
-from apps.inventory.selectors import SENT_STATUSES
+from apps.inventory.selectors import SENT_STATUSES, overdue_for_sending
 from apps.tenants.models import Tenant, User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -23,6 +25,7 @@ from apps.tenants.services import record_audit
 
 Status = PurchaseOrder.Status
 
+UNSENT_CODE = "order.unsent"
 _NUMBERS_LOCK = 0x504F  # the class of the advisory lock under which orders are numbered
 
 
@@ -56,8 +59,8 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
                          label: str = "") -> dict[int, int]:
     """Put decided recommendations on draft orders, one for each supplier and location: recommendation -> order.
 
-    A draft that the supplier already has takes the lines, unless the item is on it. A recommendation that already has
-    a line keeps that one: asking twice adds nothing.
+    A draft that the supplier already has takes the lines, unless the item is on it, and is then dated anew. A
+    recommendation that already has a line keeps that one: asking twice adds nothing.
     """
     tenant = tenant_by_id(current_tenant_id())
     _lock_numbers(tenant)
@@ -83,6 +86,7 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
             rows.append((order, line))
     for new, number in zip(orders, _next_numbers(as_of.year, len(orders)), strict=True):
         new.number = number
+    _date_anew({order.pk: order for order, _line in rows if order.pk}.values(), as_of)
     PurchaseOrder.objects.bulk_create(orders)
     PurchaseOrderLine.objects.bulk_create([
         PurchaseOrderLine(order=order, item_id=line.item_id, quantity=line.quantity, unit_cost=line.unit_cost,
@@ -120,6 +124,23 @@ def _drafts(supplier_ids: set[int]) -> dict[tuple[int, int], tuple[PurchaseOrder
     return drafts
 
 
+def _date_anew(drafts: Iterable[PurchaseOrder], as_of: dt.date) -> None:
+    """Move drafts that nobody sent to a later day, so that all their lines count their lead times from one day."""
+    for draft in drafts:
+        if draft.ordered_on is not None and draft.ordered_on < as_of:
+            _move(draft, as_of)
+            draft.save(update_fields=["ordered_on", "expected_on"])
+
+
+def _move(order: PurchaseOrder, day: dt.date) -> None:
+    """Count an order's lead times from another day."""
+    later = day - (order.ordered_on or day)
+    PurchaseOrderLine.objects.filter(order=order).update(expected_on=F("expected_on") + later)
+    if order.expected_on is not None:
+        order.expected_on += later
+    order.ordered_on = day
+
+
 def _expect_with_last_line(order_ids: list[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("""
@@ -151,13 +172,30 @@ def mark_sent(*, order_id: int, sent_on: dt.date, actor: User | None, label: str
         return order
     if order.status != Status.APPROVED:
         raise NotPossible(_("Only an approved order can be sent; %(number)s is %(status)s.") % _words(order))
-    later = sent_on - (order.ordered_on or sent_on)
-    PurchaseOrderLine.objects.filter(order=order).update(expected_on=F("expected_on") + later)
-    if order.expected_on is not None:
-        order.expected_on += later
-    order.status, order.sent_at, order.ordered_on = Status.SENT, timezone.now(), sent_on
+    _move(order, sent_on)
+    order.status, order.sent_at = Status.SENT, timezone.now()
     order.save(update_fields=["status", "sent_at", "ordered_on", "expected_on"])
+    alerts.resolve_of(code=UNSENT_CODE, subject=order.number)
     return _audited(order, "order.sent", actor, label)
+
+
+@transaction.atomic
+def tell_unsent(*, as_of: dt.date) -> int:
+    """Raise an alert for each order that waits too long to be sent, resolve those that do not; how many wait."""
+    found = overdue_for_sending(as_of)
+    for order in found:
+        first_on = order.first_on  # type: ignore[attr-defined]
+        title = (_("Order %(number)s was approved but never sent") if order.status == Status.APPROVED
+                 else _("Order %(number)s was drafted but never sent"))
+        now_on = first_on + (as_of - (order.ordered_on or as_of))
+        alerts.raise_alert(
+            code=UNSENT_CODE, subject=order.number, severity="critical" if first_on <= as_of else "warning",
+            title=title % _words(order), link=f"/orders/{order.pk}/",
+            reason=_("Its goods were meant to come from %(first)s on, and are counted as coming on %(now)s, as if it "
+                     "were sent today: nothing else is advised in their place. Send the order, or cancel it.") % {
+                         "first": date_format(first_on, "j M Y"), "now": date_format(now_on, "j M Y")})
+    alerts.resolve_others(code=UNSENT_CODE, subjects=[order.number for order in found])
+    return len(found)
 
 
 @transaction.atomic
@@ -172,6 +210,7 @@ def cancel_order(*, order_id: int, reason: str, actor: User | None, label: str =
     if reason:
         order.note = f"{order.note}\n{reason}".strip()
     order.save(update_fields=["status", "closed_at", "note"])
+    alerts.resolve_of(code=UNSENT_CODE, subject=order.number)
     return _audited(order, "order.cancelled", actor, label, reason=reason)
 
 

@@ -16,7 +16,7 @@ from apps.catalog.selectors import terms_of_items
 from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
 from apps.forecasting.selectors import demand_paths
 from apps.inventory.models import PurchaseOrderLine
-from apps.inventory.selectors import open_lines_of_item
+from apps.inventory.selectors import UNSENT_STATUSES, open_lines_of_item, wait_to_be_sent
 from apps.optimization.models import Plan, Recommendation
 from apps.portal.models import ItemSummary
 from apps.sales.models import Promotion
@@ -56,11 +56,25 @@ class ItemPage:
 
     @property
     def on_order(self) -> float:
-        return float(sum(line.quantity - line.received_quantity for line in self.coming))
+        return _rest(self.coming)
+
+    @property
+    def unsent(self) -> float:
+        """How much of what is on order no supplier knows of yet."""
+        return _rest([line for line in self.coming if line.order.status in UNSENT_STATUSES])
+
+    @property
+    def next_on(self) -> dt.date | None:
+        """The first day on which something is owed by a supplier who has the order."""
+        return next((line.expected_on for line in self.coming if line.order.status not in UNSENT_STATUSES), None)
 
     @property
     def stock_badge(self) -> str:
         return "simulated" if any(level["origin"] == "simulated" for level in self.stock) else ""
+
+
+def _rest(lines: Sequence[PurchaseOrderLine]) -> float:
+    return float(sum(line.quantity - line.received_quantity for line in lines))
 
 
 def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
@@ -202,7 +216,7 @@ def _projection(on_hand: float | None, coming: Sequence[PurchaseOrderLine], path
     days = paths.shape[1]
     arrivals = np.zeros(days)
     for line in coming:
-        place = max((line.expected_on - as_of).days, 0)
+        place = max((line.expected_on + wait_to_be_sent(line.order, as_of) - as_of).days, 0)
         if place < days:
             arrivals[place] += float(line.quantity - line.received_quantity)
     advised = arrivals.copy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from apps.alerts.selectors import open_alerts
 from apps.inventory import selectors, services
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockMovement
 from apps.inventory.services import NotPossible, ReceivedLine, WantedLine
@@ -120,7 +122,7 @@ def test_goods_come_in_by_parts_each_once_and_never_more_than_ordered() -> None:
 
         assert receive("van 1", (first, 4)) == "partly_received"
         assert receive("van 1", (first, 4)) == "partly_received"
-        assert (shop.level(milk), selectors.on_order_by_item()) == (5, {milk.pk: 2, bread.pk: 6})
+        assert shop.level(milk) == 5
         arrivals = selectors.arrivals_frame(MONDAY)
         assert arrivals[["item_id", "quantity"]].values.tolist() == [[milk.pk, 2], [bread.pk, 6]]
         with pytest.raises(NotPossible, match="2 are still to come"):
@@ -141,12 +143,49 @@ def test_a_supplier_who_keeps_dates_delivers_what_is_due_once() -> None:
     with tenant_context(shop.tenant.pk):
         sent_order(shop, wanted(shop, 0), wanted(shop, 1))
         open_orders(wanted(shop, 2, supplier=1))
-        assert not selectors.orders_due(MONDAY + 4 * DAY).exists()
         assert services.receive_due(on=MONDAY + 4 * DAY, label="the supplier") == 0
-        assert selectors.orders_due(MONDAY + 5 * DAY).count() == 1
         assert services.receive_due(on=MONDAY + 5 * DAY, label="the supplier") == 2
         assert services.receive_due(on=MONDAY + 6 * DAY, label="the supplier") == 0
         assert selectors.order_counts() == {"received": 1, "draft": 1}
+
+
+@pytest.mark.django_db
+def test_what_was_never_sent_comes_no_earlier_than_if_it_were_sent_today_and_raises_an_alert() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        [draft, sent] = dict.fromkeys(open_orders(wanted(shop, 0), wanted(shop, 1, supplier=1)).values())
+        services.approve_order(order_id=sent, actor=None)
+        services.mark_sent(order_id=sent, sent_on=MONDAY, actor=None)
+
+        def arrivals(days: int) -> list[int]:
+            dates = selectors.arrivals_frame(MONDAY + days * DAY).sort_values("item_id")["date"]
+            return [(date - MONDAY).days for date in dates]
+
+        def alert(days: int) -> list[tuple[str, str]]:
+            services.tell_unsent(as_of=MONDAY + days * DAY)
+            return [(alert.title, alert.severity) for alert in open_alerts()]
+
+        assert [arrivals(days) for days in (0, 3, 30)] == [[5, 5], [8, 5], [35, 5]]
+        assert [alert(days) for days in (0, 2)] == [[], []]
+        assert alert(3) == [("Order PO-2017-0001 was drafted but never sent", "warning")]
+        services.approve_order(order_id=draft, actor=None)
+        assert alert(5) == [("Order PO-2017-0001 was approved but never sent", "critical")]
+        assert "counted as coming on 14 Dec 2017" in open_alerts().get().reason
+        coming = selectors.still_to_come()
+        assert coming.unsent_money == 15 and coming.next_on == MONDAY + 5 * DAY
+        services.mark_sent(order_id=draft, sent_on=MONDAY + 6 * DAY, actor=None)
+        assert alert(6) == [] and arrivals(6) == [11, 5]
+
+
+@pytest.mark.django_db
+def test_a_draft_that_takes_another_line_later_counts_all_lead_times_from_that_day() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        [order_id] = open_orders(wanted(shop, 0)).values()
+        open_orders(replace(wanted(shop, 1), expected_on=MONDAY + 8 * DAY), as_of=MONDAY + 3 * DAY)
+        services.approve_order(order_id=order_id, actor=None)
+        order = services.mark_sent(order_id=order_id, sent_on=MONDAY + 4 * DAY, actor=None)
+        assert [line.expected_on for line in lines_of(order)] == [MONDAY + 9 * DAY] * 2 == [order.expected_on] * 2
 
 
 @pytest.mark.django_db
@@ -171,7 +210,7 @@ def test_the_csv_of_an_order_has_a_row_a_line_with_plain_figures() -> None:
         order = sent_order(shop, wanted(shop, 0, 12))
         found = selectors.order(order.pk)
         assert found is not None
-        header, row = selectors.order_rows(found)
+        header, row = selectors.order_rows(found, MONDAY + 3 * DAY)
         assert len(header) == len(row)
         assert row == ["PO-2017-0001", "Alder Foods", "sku-0", "Item 0", "12", "2.5", "USD", "30", "2017-12-09", "0"]
 

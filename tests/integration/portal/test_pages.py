@@ -15,10 +15,12 @@ from django.test import Client
 from apps.alerts.models import Alert
 from apps.catalog.models import PlanningDefaults, Supplier
 from apps.feedback.models import Proof
+from apps.inventory.services import approve_order, mark_sent
 from apps.jobs.models import Job
 from apps.jobs.running import Running
 from apps.jobs.services import enqueue
 from apps.optimization.models import Recommendation
+from apps.optimization.services import decide
 from apps.portal.models import ItemSummary
 from apps.portal.pipeline import refresh_tenant
 from apps.portal.selectors.items import SORTS
@@ -162,6 +164,21 @@ def test_an_item_shows_its_past_its_forecast_its_stock_and_why_this_quantity(sho
     assert steps[-1]["value"] == line.quantity
     assert sum(step["value"] for step in steps[:-1]) == line.quantity
     assert "mailer" in text.lower() and "known ahead" in text
+
+
+def test_an_item_says_what_is_on_order_but_was_never_sent_and_draws_it_as_sent_today(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        line = Recommendation.objects.get(item=shop.items[0])
+        order_id = decide(recommendation_id=line.pk, as_of=MONDAY - 9 * DAY, actor=None).purchase_order_id
+    assert order_id is not None
+    text = page(signed_in(shop), f"/items/{shop.items[0].pk}/")
+    assert f"{line.quantity} of it not sent yet" in text
+    drawn = data_of(text, "projection")["series"][0]["values"]
+    assert drawn[5] > max(drawn[2:5]), "five days of lead time from today, not from nine days ago"
+    with tenant_context(shop.tenant.pk):
+        approve_order(order_id=order_id, actor=None)
+        mark_sent(order_id=order_id, sent_on=MONDAY, actor=None)
+    assert "not sent yet" not in page(signed_in(shop), f"/items/{shop.items[0].pk}/")
 
 
 def test_slow_items_are_charted_by_whole_weeks_that_end_yesterday() -> None:
