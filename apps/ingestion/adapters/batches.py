@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from apps.ingestion.adapters.dialects import Dialect, FileRefused
+from apps.ingestion.adapters.quotes import Quotes, too_long
 
 BLOCK_BYTES = 1024 * 1024
 
@@ -24,7 +25,10 @@ T = TypeVar("T")
 
 
 class Utf8Stream(io.RawIOBase):
-    """The bytes of a file as UTF-8 without a byte order mark, from its header on; it knows how far it has read."""
+    """The bytes of a file as UTF-8 from its header on, without a byte order mark and with every quotation mark closed.
+
+    It knows how far it has read.
+    """
 
     def __init__(self, source: IO[bytes], dialect: Dialect) -> None:
         self._source = source
@@ -34,6 +38,7 @@ class Utf8Stream(io.RawIOBase):
         self._is_first = True
         self._rest = b""
         self._is_done = False
+        self.quotes = Quotes(dialect.delimiter, len(dialect.header))
         self.bytes_read = 0
 
     def readable(self) -> bool:
@@ -61,7 +66,7 @@ class Utf8Stream(io.RawIOBase):
         while self._to_skip and b"\n" in raw:
             raw = raw.split(b"\n", 1)[1]
             self._to_skip -= 1
-        return raw
+        return self.quotes.mend(raw, is_last=self._is_done)
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,12 @@ class Misfit:
 
 
 def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
-                 on_bytes: Callable[[int], None] = lambda _read: None) -> Iterator[Batch]:
+                 on_bytes: Callable[[int], None] = lambda _read: None,
+                 on_mended: Callable[[int], None] = lambda _rows: None) -> Iterator[Batch]:
     """The rows of a file, batch by batch; those that do not fit are put into `misfits`.
 
-    FileRefused where the text cannot be cut into rows: a quotation mark that never closes, a file that ends amid a
-    character.
+    At the end, `on_mended` is told in how many rows a quotation mark opened and did not close. FileRefused where the
+    text cannot be cut into rows: a row beyond reason, a file that ends amid a character.
     """
     width = len(dialect.header)
     names = [f"c{position}" for position in range(width)]
@@ -103,7 +109,6 @@ def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
 
     stream = Utf8Stream(source, dialect)
     next_number = 2
-    last: list[pa.StringArray] = []
     try:
         reader = pa_csv.open_csv(
             stream,
@@ -122,25 +127,20 @@ def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
             misfits.extend(taken)
             del waiting[: len(taken)]
             next_number = int(numbers[-1]) + 1
-            last = record_batch.columns
             on_bytes(stream.bytes_read)
-            yield Batch(numbers, last)
+            yield Batch(numbers, record_batch.columns)
     except pa.ArrowInvalid as error:
         words = str(error)
         if "Empty CSV" in words:
             return
         if "straddling" in words or "out of sync" in words:
-            raise FileRefused(_unclosed(next_number)) from error
+            raise FileRefused(too_long()) from error
         if "UTF8" in words or "utf" in words.lower():
             raise FileRefused(_("The file mixes two encodings: save it as “CSV UTF-8” and send it again.")) from error
         raise FileRefused(_("The file cannot be cut into rows near row %(row)d: %(why)s")
                           % {"row": next_number, "why": words}) from error
     misfits.extend(waiting)
-    final = [column[-1].as_py() for column in last]
-    if misfits and misfits[-1].row_number >= next_number:
-        final, next_number = [misfits[-1].text], misfits[-1].row_number + 1
-    if _swallowed(final, dialect.delimiter, width):
-        raise FileRefused(_unclosed(next_number - 1))
+    on_mended(stream.quotes.rows_mended)
 
 
 def ahead(source: Iterator[T], depth: int = 2) -> Iterator[T]:
@@ -180,20 +180,6 @@ def ahead(source: Iterator[T], depth: int = 2) -> Iterator[T]:
     finally:
         is_over.set()
         thread.join()
-
-
-def _unclosed(row: int) -> str:
-    return _("A quotation mark that opens in row %(row)d or shortly after never closes: the rest of the file would be "
-             "one value. Close it, or take it out.") % {"row": row}
-
-
-def _swallowed(values: Sequence[str], delimiter: str, width: int) -> bool:
-    """Whether the last value of a file is really a stretch of rows."""
-    for value in values:
-        lines = value.splitlines()[1:]
-        if len(lines) >= 2 and sum(line.count(delimiter) == width - 1 for line in lines) > len(lines) / 2:
-            return True
-    return False
 
 
 def _numbers(start: int, count: int, skipped: Sequence[int]) -> NDArray[np.int64]:

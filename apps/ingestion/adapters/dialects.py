@@ -106,7 +106,7 @@ def sniff(head: bytes, encoding: str) -> Dialect:
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
     text = decoder.decode(head).lstrip("\ufeff")
     skip = 0
-    named = re.match(r'"?sep=(.)"?\r?\n', text)
+    named = re.match(r'"?sep=([\t!#-/:-@\[-`{-~])"?\r?\n', text)
     candidates: tuple[str, ...] = DELIMITERS
     if named:
         candidates, skip, text = (named[1],), 1, text[named.end():]

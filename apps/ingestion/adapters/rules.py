@@ -62,6 +62,7 @@ _ALL = (
     Rule("other_currency", FLAGGED, _("Paid in another currency: kept as demand, left out of money"), ""),
     Rule("repeated_line", FLAGGED, _("The same item again in one order: kept as lines of their own"), ""),
     Rule("outlier", FLAGGED, _("Far more than this item usually sells in one line: kept"), ""),
+    Rule("open_quote", FLAGGED, _("A quotation mark opens a value and none closes it: read as part of the value"), ""),
     Rule("new_item", FLAGGED, _("Lines of items that were new: the items were made"), ""),
 )
 RULES: dict[str, Rule] = {rule.code: rule for rule in _ALL}

@@ -130,15 +130,17 @@ def judged_batches(reading: Reading, judge: Callable[[Batch], Judged]) -> Iterat
 
     misfits: list[Misfit] = []
     total = max(reading.file.size, 1)
-    progress = [0]
+    progress, mended = [0], [0]
     with default_storage.open(reading.file.path, "rb") as stored:
         found = read_batches(stored, reading.dialect, misfits=misfits,
-                             on_bytes=lambda read: progress.__setitem__(0, read))
+                             on_bytes=lambda read: progress.__setitem__(0, read),
+                             on_mended=lambda rows: mended.__setitem__(0, rows))
         for batch, judged in ahead((batch, judge(batch)) for batch in found):
             reading.rows_read += len(batch)
             reading.on_progress(READING_SHARE * progress[0] / total, _reading_note(progress[0], total))
             yield batch, judged
     reading.rows_read += len(misfits)
+    reading.flagged["open_quote"] += mended[0]
     if misfits:
         copy_in("ingestion_refused", {
             "row_number": pa.array([each.row_number for each in misfits]),
