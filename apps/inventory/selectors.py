@@ -284,6 +284,13 @@ def cancelled_among(order_ids: Sequence[int]) -> set[int]:
     return set(PurchaseOrder.objects.filter(pk__in=order_ids, status=Status.CANCELLED).values_list("pk", flat=True))
 
 
+def expected_days(recommendation_ids: Sequence[int]) -> dict[int, dt.date]:
+    """When the goods of decided recommendations were due, of those alone whose order went to the supplier and stood."""
+    return dict(PurchaseOrderLine.objects
+                .filter(recommendation_id__in=recommendation_ids, order__status__in=(*SENT_STATUSES, Status.RECEIVED))
+                .values_list("recommendation_id", "expected_on"))
+
+
 def order_lines(order_id: int) -> QuerySet[PurchaseOrderLine]:
     """An order's lines in the order of their SKUs, each with its `money` and what is still to come as `rest`."""
     lines: QuerySet[PurchaseOrderLine] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -125,12 +126,12 @@ def judge_decisions(running: Running, as_of: dt.date) -> int:
         lines = decided_lines(as_of)
         if lines.empty:
             return 0
-        first = lines["planned_on"].min() - dt.timedelta(days=STOCK_DAYS_BEFORE)
+        first = lines["starts_on"].min() - dt.timedelta(days=STOCK_DAYS_BEFORE)
         moved = inventory.stock_days_frame(first, as_of - dt.timedelta(days=1))
         rate = catalog.planning_defaults().holding_cost_rate
     wanted, served, closing, rows = stock_matrices(lines, moved, first, as_of)
-    planned = np.array([(day - first).days for day in lines["planned_on"]], dtype=np.int64)
-    found = stock_outcomes(lines, rows, planned, wanted, served, closing)
+    start = np.array([(day - first).days for day in lines["starts_on"]], dtype=np.int64)
+    found = stock_outcomes(lines, rows, start, wanted, served, closing)
     found["judged_through"] = [first + dt.timedelta(days=int(end)) for end in found.pop("end")]
     found["override_gain"] = override_gain(found, rate)
     judged = 0
@@ -142,20 +143,31 @@ def judge_decisions(running: Running, as_of: dt.date) -> int:
 
 
 def decided_lines(as_of: dt.date) -> pd.DataFrame:
-    """Decisions without an outcome yet, with what was advised and what was decided, a row each."""
-    found = optimization.decisions_between(as_of - dt.timedelta(days=DECISION_DAYS), as_of)
+    """Decisions without an outcome yet, with what was advised and what was decided, a row each.
+
+    `starts_on` is the day on which the goods were due, or would have been had the line not been dismissed. A decision
+    whose order was cancelled or not sent is left out: nothing was bought, so nothing came of it.
+    """
     line = "recommendation__"
-    rows = found.exclude(recommendation_id__in=selectors.judged_recommendations()).values_list(
-        "kind", "quantity", f"{line}plan_id", f"{line}plan__as_of", f"{line}item_id", f"{line}location_id",
-        f"{line}quantity", f"{line}lead_time_days", f"{line}review_period_days", f"{line}unit_cost", f"{line}price")
-    frame = pd.DataFrame(list(rows), columns=[
-        "kind", "decided_quantity", "plan_id", "planned_on", "item_id", "location_id", "quantity", "lead_time_days",
-        "review_period_days", "unit_cost", "price"])
+    rows = list(optimization.decisions_between(as_of - dt.timedelta(days=DECISION_DAYS), as_of)
+                .exclude(recommendation_id__in=selectors.judged_recommendations()).values_list(
+                    "recommendation_id", "kind", "quantity", "decided_on", f"{line}plan_id", f"{line}item_id",
+                    f"{line}location_id", f"{line}quantity", f"{line}lead_time_days", f"{line}review_period_days",
+                    f"{line}unit_cost", f"{line}price"))
+    frame = pd.DataFrame(rows, columns=[
+        "recommendation_id", "kind", "decided_quantity", "decided_on", "plan_id", "item_id", "location_id", "quantity",
+        "lead_time_days", "review_period_days", "unit_cost", "price"])
+    due = inventory.expected_days([row[0] for row in rows])
+    is_dismissed = frame["kind"] == "dismissed"
+    frame["starts_on"] = [
+        decided_on + dt.timedelta(days=math.ceil(lead_days)) if dismissed else due.get(pk)
+        for pk, decided_on, lead_days, dismissed in zip(
+            frame["recommendation_id"], frame["decided_on"], frame["lead_time_days"], is_dismissed, strict=True)]
     frame["followed"] = (frame["kind"] == "approved") & (frame["decided_quantity"] == frame["quantity"])
     for name in ("unit_cost", "price", "decided_quantity"):
         frame[name] = frame[name].astype(np.float64)
-    frame.loc[frame["kind"] == "dismissed", "decided_quantity"] = 0.0
-    return frame
+    frame.loc[is_dismissed, "decided_quantity"] = 0.0
+    return frame[frame["starts_on"].notna()].reset_index(drop=True)
 
 
 def stock_matrices(lines: pd.DataFrame, moved: pd.DataFrame, first: dt.date,
@@ -199,16 +211,18 @@ def override_gain(lines: pd.DataFrame, holding_cost_rate: float) -> pd.Series[fl
 
 
 def look_for_drift(as_of: dt.date) -> dict[str, Any]:
-    """Whether the champion's first weeks were worse than its own contest lets expect, two weeks running.
+    """Whether the first weeks of the model in use were worse than its contest lets expect, two weeks running.
 
     If so: an alert, and a new contest, unless one was held since the first of those weeks.
     """
-    contest = forecasting.latest_backtest(as_of)
-    usual = contest.report.get("usual_week") if contest else None
+    contest, model = forecasting.latest_backtest(as_of), forecasting.model_in_use(as_of)
+    usual = contest.report.get("usual_weeks", {}).get(model) if contest else None
     if contest is None or usual is None:
-        return {"state": "unknown", "why": _("No contest has measured what is usual yet.")}
-    weeks = selectors.champion_weeks(contest.champion, as_of, DRIFT_WEEKS)
-    told = {"usual": usual, "weeks": weeks, "model": contest.champion}
+        alerts.resolve_of(code=DRIFT_CODE)
+        return {"state": "unknown", "why": _("No contest has measured yet what is usual for the %(model)s.")
+                % {"model": forecasting.model_title(model)}}
+    weeks = selectors.weeks_of(model, as_of, DRIFT_WEEKS)
+    told = {"usual": usual, "weeks": weeks, "model": model}
     if len(weeks) < DRIFT_WEEKS or any(week["wape"] <= usual["high"] for week in weeks):
         alerts.resolve_of(code=DRIFT_CODE)
         return {"state": "usual" if weeks else "unknown", **told}

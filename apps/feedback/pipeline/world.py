@@ -95,7 +95,8 @@ class World:
     def outcomes(self, lines: pd.DataFrame, planned_on: dt.date) -> pd.DataFrame:
         """What came of a plan's lines; those whose time is not over yet are left out. See `stock_outcomes`."""
         ids = (lines["item_id"].astype(str) + "/" + lines["location_id"].astype(str)).to_numpy(dtype=np.str_)
-        found = stock_outcomes(lines, self.rows(ids), (planned_on - self.first_day).days,
+        lead_days = np.ceil(lines["lead_time_days"].to_numpy(dtype=np.float64)).astype(np.int64)
+        found = stock_outcomes(lines, self.rows(ids), (planned_on - self.first_day).days + lead_days,
                                self.wanted.astype(float), self.served.astype(float), self.closing.astype(float))
         found["judged_through"] = [self.first_day + dt.timedelta(days=int(end)) for end in found.pop("end")]
         return found.assign(followed=True, decided_quantity=found["quantity"].astype(float))
@@ -105,20 +106,18 @@ class World:
         return pd.DataFrame({"item_id": parts[:, 0].astype(np.int64), "location_id": parts[:, 2].astype(np.int64)})
 
 
-def stock_outcomes(lines: pd.DataFrame, rows: Ints, planned: Ints | int, wanted: Floats, served: Floats,
+def stock_outcomes(lines: pd.DataFrame, rows: Ints, start: Ints, wanted: Floats, served: Floats,
                    closing: Floats) -> pd.DataFrame:
     """What came of lines in the time that each of them decided about.
 
-    That is from the day on which an order would arrive until the next one could: `review_period_days` from
-    `lead_time_days` after the planning day. Lines whose time is not over, or whose stock is not known in it, are left
-    out.
+    That is from the day on which its order is due until the next one could be: `review_period_days`. Lines whose time
+    is not over, or whose stock is not known in it, are left out.
 
-    lines: item_id, location_id, quantity, lead_time_days, review_period_days, kept with every other column.
-    rows: where each line's series stands in the matrices [n, days], -1 for none. planned: the column of the planning
-    day, for all or each. Returns the lines with demand_units, served_units, lost_units, days_out (evenings with an
-    empty shelf), closing_units and end (the column of the last day).
+    lines: item_id, location_id, quantity, review_period_days, kept with every other column. rows: where each line's
+    series stands in the matrices [n, days], -1 for none. start: the column of the day on which each is due. Returns
+    the lines with demand_units, served_units, lost_units, days_out (evenings with an empty shelf), closing_units and
+    end (the column of the last day).
     """
-    start = planned + np.ceil(lines["lead_time_days"].to_numpy(dtype=np.float64)).astype(np.int64)
     end = start + np.maximum(np.ceil(lines["review_period_days"].to_numpy(dtype=np.float64)), 1).astype(np.int64)
     days = wanted.shape[1]
     over = (rows >= 0) & (start >= 0) & (end <= days)

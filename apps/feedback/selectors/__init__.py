@@ -5,7 +5,6 @@ from apps.feedback.selectors.verdicts import (
     AccuracyPage,
     accuracy_page,
     calibration,
-    champion_weeks,
     forecast_value_added,
     horizon_accuracy,
     judged_recommendations,
@@ -16,10 +15,11 @@ from apps.feedback.selectors.verdicts import (
     scored_horizons,
     segment_accuracy,
     weekly_accuracy,
+    weeks_of,
 )
 
 __all__ = [
-    "AccuracyPage", "accuracy_page", "calibration", "champion_weeks", "forecast_value_added", "horizon_accuracy",
+    "AccuracyPage", "accuracy_page", "calibration", "forecast_value_added", "horizon_accuracy",
     "judged_recommendations", "latest_judgement", "latest_proof", "loop_report", "outcome_totals", "plan_outcomes",
-    "scored_horizons", "segment_accuracy", "weekly_accuracy",
+    "scored_horizons", "segment_accuracy", "weekly_accuracy", "weeks_of",
 ]

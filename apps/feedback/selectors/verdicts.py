@@ -100,9 +100,14 @@ def _beside_rival(told: dict[str, Any]) -> dict[str, Any]:
             "is_better": bool(best and own.get("wape") is not None and own["wape"] < rivals[best]["wape"])}
 
 
-def champion_weeks(model: str, as_of: dt.date, count: int) -> list[dict[str, Any]]:
-    """The last weeks of real forecasts by a model, a week apart, newest first: the day of the forecast and its WAPE."""
-    rows = (scores(segment="all").filter(model=model, is_champion=True, run__is_replay=False, run__as_of__lt=as_of)
+def weeks_of(model: str, as_of: dt.date, count: int) -> list[dict[str, Any]]:
+    """The last weeks of real forecasts by a model, a week apart, newest first: the day of the forecast and its WAPE.
+
+    Weeks that passed before the model was taken into use again are left out.
+    """
+    recent = as_of - dt.timedelta(weeks=count + 2)
+    rows = (scores(segment="all").filter(model=model, is_champion=True, run__is_replay=False,
+                                         run__as_of__range=(recent, as_of - dt.timedelta(days=1)))
             .values("run__as_of", "actual_units", "absolute_error"))
     found: list[dict[str, Any]] = []
     for row in rows[:60]:

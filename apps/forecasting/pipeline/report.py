@@ -37,7 +37,7 @@ def build(result: BacktestResult, verdict: Verdict, panel: Panel, ablation: list
                    for row in beside_baselines(result, verdict.champion).itertuples()],
         "notes": [{"model": row.model, "cutoff": day(row.cutoff), "note": row.note}
                   for row in result.notes.itertuples()],
-        "usual_week": usual_range(result, verdict.champion),
+        "usual_weeks": {name: usual_range(result, name) for name in names},
     }
 
 
@@ -45,7 +45,7 @@ def empty(panel: Panel, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The report of a contest that could not be held."""
     return {"series": panel.n_series, "days": panel.n_days, "sum_days": 14, "cutoffs": [], "models": [],
             "by_category": [], "by_abc": [], "by_week": [], "ablation": [], "beside": [], "notes": [],
-            "usual_week": None, "seconds": dict(seconds)}
+            "usual_weeks": {}, "seconds": dict(seconds)}
 
 
 def model_row(result: BacktestResult, name: str, champion: str) -> dict[str, Any]:
@@ -89,13 +89,13 @@ def ablation_rows(scores: pd.DataFrame, result: BacktestResult, model: str, full
             for variant, row in table.iterrows()]
 
 
-def usual_range(result: BacktestResult, champion: str) -> dict[str, float] | None:
-    """Where the champion's WAPE of its first week is to be expected: the 95 % range for one more week.
+def usual_range(result: BacktestResult, name: str) -> dict[str, float] | None:
+    """Where a model's WAPE of its first week is to be expected: the 95 % range for one more week.
 
     A prediction interval from the cutoffs' values (Student's t); None with fewer than three of them.
     """
     table = result.table("wape", "week", "1")
-    values = table.loc[champion].dropna().to_numpy() if champion in table.index else np.zeros(0)
+    values = table.loc[name].dropna().to_numpy() if name in table.index else np.zeros(0)
     if len(values) < 3:
         return None
     reach = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / len(values)))

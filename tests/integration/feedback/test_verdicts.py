@@ -13,10 +13,13 @@ import pytest
 from apps.alerts.models import Alert
 from apps.feedback import selectors
 from apps.feedback.models import ForecastScore, Judgement, Outcome, Proof
+from apps.feedback.pipeline.judge import look_for_drift
 from apps.forecasting.models import Backtest, ForecastRun
+from apps.inventory import services as orders
 from apps.inventory.models import PurchaseOrder, StockLevel, StockMovement
 from apps.jobs.models import Job
-from apps.optimization.models import Decision, Plan, Recommendation
+from apps.optimization import services as optimization
+from apps.optimization.models import Plan, Recommendation
 from apps.sales.models import DailyDemand
 from apps.tenants.scope import tenant_context
 from tests.integration.forecasting.selling_shops import DAY, make_selling_shop, run_job, sell
@@ -84,11 +87,14 @@ def test_a_shop_with_nothing_to_judge_gets_a_verdict_that_says_so() -> None:
     assert told["words"] == ["No forecast is a week old yet: there is nothing to score."]
 
 
+USUAL = {"mean": 0.3, "low": 0.2, "high": 0.4, "weeks": 5}
+
+
 def test_two_weeks_out_of_range_raise_an_alert_and_queue_a_contest_once(shop: Shop) -> None:
     with tenant_context(shop.tenant.pk):
         run = ForecastRun.objects.get()
         Backtest.objects.create(as_of=MONDAY, champion=run.model, series=6, seconds=1, verdict={},
-                                report={"usual_week": {"mean": 0.3, "low": 0.2, "high": 0.4, "weeks": 5}})
+                                report={"usual_weeks": {run.model: USUAL}})
     sold_out_of_pattern = let_days_pass(shop, 14, a_day=9.0)
     assert run_job(shop, "feedback.judge", MONDAY + 7 * DAY)["drift"] == "usual", "one week alone is no drift"
     run_job(shop, "forecasting.forecast", MONDAY)
@@ -112,10 +118,35 @@ def test_two_weeks_out_of_range_raise_an_alert_and_queue_a_contest_once(shop: Sh
         assert Alert.objects.filter(code="accuracy.drift").count() == 1
 
 
+def test_drift_watches_the_model_that_people_put_in_use_and_not_the_contests_winner(
+        shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tenant_context(shop.tenant.pk):
+        run = ForecastRun.objects.get()
+        Backtest.objects.create(as_of=MONDAY, champion=run.model, series=6, seconds=1, verdict={},
+                                report={"usual_weeks": {run.model: USUAL, "tsb": {**USUAL, "high": 1e9}}})
+        for weeks in (1, 2):
+            ForecastScore.objects.create(
+                run=forecast_of(run, MONDAY - weeks * 7 * DAY), model=run.model, is_champion=True, segment_kind="all",
+                segment="all", horizon="week_1", series=6, actual_units=1, absolute_error=9, error=9, squared_error=9,
+                scored_through=MONDAY)
+        assert look_for_drift(MONDAY)["state"] == "worse"
+        for model, state in (("tsb", "unknown"), ("keras_lstm", "unknown")):
+            monkeypatch.setattr("apps.feedback.pipeline.judge.forecasting.model_in_use", lambda _day, name=model: name)
+            found = look_for_drift(MONDAY)
+            assert (found["state"], Alert.objects.filter(state="open").count()) == (state, 0)
+        assert "LSTM" in found["why"], "it was scored too seldom to say what is usual"
+
+
+def forecast_of(run: ForecastRun, day: dt.date) -> ForecastRun:
+    run.pk, run.as_of = None, day
+    run.save()
+    return run
+
+
 # --- Decisions ----------------------------------------------------------------------------------------------------
 
-def decided(shop: Shop, *quantities: int) -> None:
-    """The plan's lines decided: each quantity for one line, the rest as advised; stock told day by day."""
+def planned(shop: Shop) -> list[Recommendation]:
+    """The lines of a plan, the items' order; stock told day by day: two asked for and one served."""
     with tenant_context(shop.tenant.pk):
         for item in shop.items:
             StockLevel.objects.create(item=item, location=shop.location, on_hand=5)
@@ -123,32 +154,49 @@ def decided(shop: Shop, *quantities: int) -> None:
                                          quantity=5, reference="opening")
     run_job(shop, "optimization.plan")
     with tenant_context(shop.tenant.pk):
-        for line, quantity in zip(Recommendation.objects.order_by("item_id"), quantities, strict=False):
-            Decision.objects.create(recommendation=line, kind="edited", quantity=quantity, reason="I know better",
-                                    decided_by="Someone", decided_on=MONDAY)
         for day in range(20):
             for item in shop.items:
-                StockMovement.objects.create(item=item, location=shop.location, kind="sale", quantity=-1, wanted=2,
-                                             occurred_on=MONDAY + day * DAY, reference=f"day {day}")
+                StockMovement.objects.create(item=item, location=shop.location, kind="sale", quantity=-1,
+                                             wanted=2 if day < 10 else 3, occurred_on=MONDAY + day * DAY,
+                                             reference=f"day {day}")
+        return list(Recommendation.objects.order_by("item_id"))
 
 
-def test_a_decision_is_judged_once_its_time_is_over(shop: Shop) -> None:
-    decided(shop, 0, 3)
+def ordered(line: Recommendation, quantity: int, sent_after: int | None) -> PurchaseOrder:
+    """A line approved into an order of its own, and sent some days later."""
+    decision = optimization.decide(recommendation_id=line.pk, quantity=quantity, reason="I know better", as_of=MONDAY,
+                                   actor=None)
+    assert decision.purchase_order_id is not None
+    order = orders.approve_order(order_id=decision.purchase_order_id, actor=None)
+    if sent_after is not None:
+        orders.mark_sent(order_id=order.pk, sent_on=MONDAY + sent_after * DAY, actor=None)
+    return order
+
+
+def test_a_decision_is_judged_once_over_the_time_from_the_day_its_goods_were_due(shop: Shop) -> None:
+    lines = planned(shop)
+    with tenant_context(shop.tenant.pk):
+        optimization.dismiss(recommendation_id=lines[0].pk, reason="enough of it", as_of=MONDAY, actor=None)
+        for line, sent_after in zip(lines[1:4], (0, 4, None), strict=True):
+            ordered(line, 3, sent_after)
+        orders.cancel_order(order_id=ordered(lines[4], 3, 0).pk, reason="cannot deliver", actor=None)
     let_days_pass(shop, 20)
-    assert run_job(shop, "feedback.judge", MONDAY + 8 * DAY)["decisions_judged"] == 0
-    assert run_job(shop, "feedback.judge", MONDAY + 20 * DAY)["decisions_judged"] == 2
+    assert run_job(shop, "feedback.judge", MONDAY + 11 * DAY)["decisions_judged"] == 0
+    assert run_job(shop, "feedback.judge", MONDAY + 12 * DAY)["decisions_judged"] == 2
+    assert run_job(shop, "feedback.judge", MONDAY + 20 * DAY)["decisions_judged"] == 1
     with tenant_context(shop.tenant.pk):
         outcomes = list(Outcome.objects.order_by("recommendation__item_id"))
-        assert [outcome.decided_quantity for outcome in outcomes] == [0, 3]
-        assert all(not outcome.followed for outcome in outcomes)
-        assert outcomes[0].demand_units == 14, "seven days of two"
-        assert outcomes[0].lost_units == 7
-        assert isinstance(outcomes[0].override_gain, Decimal)
-        assert selectors.forecast_value_added() == {"n": 2, "is_told": False, "needed": 20}
+        assert [outcome.recommendation_id for outcome in outcomes] == [line.pk for line in lines[:3]], (
+            "what was never sent or was cancelled is not scored as bought")
+        assert [outcome.decided_quantity for outcome in outcomes] == [0, 3, 3]
+        assert all(not outcome.followed and outcome.override_gain is not None for outcome in outcomes)
+        assert [outcome.demand_units for outcome in outcomes] == [16, 16, 20], "days 5 to 11; sent later, 9 to 15"
+        assert [outcome.lost_units for outcome in outcomes] == [9, 9, 13]
+        assert selectors.forecast_value_added() == {"n": 3, "is_told": False, "needed": 20}
 
 
 def test_what_changes_are_worth_is_told_from_twenty_on_with_its_interval(shop: Shop) -> None:
-    decided(shop)
+    planned(shop)
     with tenant_context(shop.tenant.pk):
         line = Recommendation.objects.first()
         assert line is not None

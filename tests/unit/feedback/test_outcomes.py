@@ -83,15 +83,15 @@ def test_a_line_is_judged_from_its_arrival_until_the_next_one_could_arrive() -> 
     served[0, 5:7] = 0
     closing = np.full((1, 20), 3.0)
     closing[0, 4:7] = 0
-    found = stock_outcomes(line(6, lead=2.2, review=7), np.array([0]), 0, wanted, served, closing)
+    found = stock_outcomes(line(6, review=7), np.array([0]), np.array([3]), wanted, served, closing)
     assert found[["demand_units", "served_units", "lost_units", "days_out", "closing_units", "end"]].iloc[0].tolist() \
         == [7, 5, 2, 3, 3, 9], "days 3 to 9"
 
 
-@pytest.mark.parametrize(("planned", "row"), [(15, 0), (0, -1)])
-def test_a_line_whose_time_is_not_over_or_that_nobody_knows_is_not_judged(planned: int, row: int) -> None:
+@pytest.mark.parametrize(("start", "row"), [(14, 0), (3, -1)])
+def test_a_line_whose_time_is_not_over_or_that_nobody_knows_is_not_judged(start: int, row: int) -> None:
     days = np.ones((1, 20))
-    assert stock_outcomes(line(6), np.array([row]), planned, days, days, days).empty
+    assert stock_outcomes(line(6), np.array([row]), np.array([start]), days, days, days).empty
 
 
 def test_stock_stands_still_between_movements_and_is_unknown_before_the_first() -> None:
