@@ -62,7 +62,7 @@ def test_today_shows_the_ten_decisions_worth_most_by_supplier() -> None:
 
 def test_today_says_who_won_the_proof_and_when_nobody_did(shop: Shop) -> None:
     client = signed_in(shop)
-    assert "It needs 13 weeks of sales" in page(client, "/")
+    assert "It needs 21 weeks of sales" in page(client, "/")
     for low, high, words in ((5, 20, "earned more than the simple rule"), (-20, -5, "for now, it wins"),
                              (-5, 20, "do not tell the two apart")):
         with tenant_context(shop.tenant.pk):
