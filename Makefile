@@ -4,6 +4,7 @@ RUN := .venv/bin/python
 LOCK := .venv/bin/uv pip compile --universal --no-annotate --generate-hashes --python-version 3.11 --quiet
 # Throw-away values: the deploy check wants production settings, and production takes no secret from the repository.
 PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwright.example \
+	SECURE_HSTS_INCLUDE_SUBDOMAINS=1 SECURE_HSTS_PRELOAD=1 \
 	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 

@@ -4,8 +4,11 @@ from django.contrib import admin
 from django.urls import include, path
 
 from apps.ingestion.webhooks import receive_shopify
+from apps.tenants.operators import no_shortcut
 
+handler429 = "apps.tenants.views.too_many"
 urlpatterns = [
+    path("admin/r/<path:rest>", no_shortcut),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
     path("api/", include("config.api")),

@@ -14,9 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
+from apps.tenants.middleware import SAFE_METHODS
 from apps.tenants.models import ApiKey, Membership, Permission, Tenant, User
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 

@@ -8,7 +8,8 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,7 @@ from apps.tenants import operators, services
 from apps.tenants.models import ApiKey, AuditEntry, Membership, Tenant, User
 
 admin.site.unregister(Group)
+admin.site.login_form = operators.SignInForm
 
 
 @admin.register(Tenant)
@@ -83,12 +85,17 @@ class TenantAdmin(ModelAdmin):
                           % {"n": len(tenants)})
 
     @action(description=_("Look into its data"), url_path="look-into")
-    def look_into(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
-        tenant = Tenant.objects.get(pk=object_id)
-        operators.choose_tenant(request, tenant)
-        messages.success(request, gettext("You are looking into %(name)s. This is written in its audit trail.")
-                         % {"name": tenant.name})
-        return HttpResponseRedirect(reverse("admin:catalog_item_changelist"))
+    def look_into(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        tenant = get_object_or_404(Tenant, pk=object_id)
+        form = operators.ReasonForm(request.POST or None)
+        if form.is_valid():
+            operators.choose_tenant(request, tenant, form.cleaned_data["reason"])
+            messages.success(request, gettext("You are looking into %(name)s. This is written in its audit trail.")
+                             % {"name": tenant.name})
+            return HttpResponseRedirect(reverse("admin:catalog_item_changelist"))
+        return render(request, "tenants/look_into.html", {
+            **self.admin_site.each_context(request), "form": form, "tenant": tenant, "opts": self.opts,
+            "title": gettext("Look into the data of %(name)s") % {"name": tenant.name}})
 
 
 @admin.register(User)
@@ -107,6 +114,9 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
                  (_("When"), {"fields": ("last_login", "date_joined")}))
     add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
 
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False  # decisions and orders name who made them: a person is kept from signing in, not dropped
+
 
 @admin.register(Membership)
 class MembershipAdmin(ModelAdmin):
@@ -117,6 +127,27 @@ class MembershipAdmin(ModelAdmin):
     search_fields = ("user__email", "tenant__name")
     autocomplete_fields = ("user", "tenant")
     list_select_related = ("user", "tenant")
+
+    changeform_view = operators.said_instead_of_failing(ModelAdmin.changeform_view)
+    changelist_view = operators.said_instead_of_failing(ModelAdmin.changelist_view)
+    delete_view = operators.said_instead_of_failing(ModelAdmin.delete_view)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
+        return ("user", "tenant", "created_at") if obj else ("created_at",)
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        actor: Any = request.user
+        if change:
+            services.change_role(membership=Membership.objects.get(pk=obj.pk), role=obj.role, actor=actor)
+        else:
+            obj.pk = services.add_person(tenant=obj.tenant, user=obj.user, role=obj.role, actor=actor).pk
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        services.remove_person(membership=obj, actor=request.user)  # type: ignore[arg-type]
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        for membership in queryset.select_related("tenant", "user"):
+            self.delete_model(request, membership)
 
 
 @admin.register(ApiKey)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import lazystr
 from django.utils.translation import gettext_lazy as _
 
-from apps.tenants.middleware import SESSION_KEY
+from apps.tenants.middleware import enter_shop
 from apps.tenants.models import Invitation, Permission, Role, Tenant, User
 from apps.tenants.selectors import invitation_by_token
 from apps.tenants.services import make_tenant
@@ -124,7 +124,7 @@ class SignUpForm(SignupForm, ShopFields):
         user.save(update_fields=["name"])
         if self.invitation is None:
             tenant = make_tenant(name=self.cleaned_data["shop_name"], owner=user, **self.shop())
-            request.session[SESSION_KEY] = tenant.pk
+            enter_shop(request, tenant.pk)
         return user
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import structlog
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.middleware.csrf import rotate_token
 from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
 from apps.tenants import selectors, services
@@ -15,6 +17,17 @@ from apps.tenants.models import ApiKey, Membership, Tenant
 from apps.tenants.scope import scoped_stream, tenant_context
 
 SESSION_KEY = "tenant_id"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def enter_shop(request: HttpRequest, tenant_id: int) -> None:
+    """Stand in this shop from now on.
+
+    Forms of pages that another tab still shows of the shop before carry the old token: they are refused as too old
+    instead of doing in this shop what was meant for that one.
+    """
+    request.session[SESSION_KEY] = tenant_id
+    rotate_token(request)
 
 
 class TenantRequest(HttpRequest):
@@ -49,6 +62,10 @@ class TenantMiddleware:
         if request.tenant is None:
             return self.get_response(request)
         structlog.contextvars.bind_contextvars(tenant_id=request.tenant.pk)
+        if request.membership is not None and request.session.get(SESSION_KEY) not in (None, request.tenant.pk):
+            enter_shop(request, request.tenant.pk)  # the shop that was chosen is no longer theirs
+            if request.method not in SAFE_METHODS:
+                return render(request, "403_csrf.html", status=403)
         if request.tenant.status == Tenant.Status.SUSPENDED:
             if not request.path.startswith("/accounts/"):
                 return self.suspended(request)
@@ -62,6 +79,8 @@ class TenantMiddleware:
                 response = response.render()
         if isinstance(response, StreamingHttpResponse) and not response.is_async:
             response.streaming_content = scoped_stream(request.tenant.pk, response.streaming_content)  # type: ignore[arg-type]
+        if not response.has_header("Cache-Control"):  # a shop's pages are kept by no proxy and no shared machine
+            add_never_cache_headers(response)
         return response
 
     @staticmethod

@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.core.signing import Signer
 from django.db import transaction
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
@@ -132,9 +134,7 @@ def invite_person(*, tenant: Tenant, email: str, role: str, actor: User) -> tupl
     email = email.strip().lower()
     if Membership.objects.filter(tenant=tenant, user__email=email).exists():
         raise NotAllowed(_("%(email)s is already here.") % {"email": email})
-    seats = tenant.limit("people")
-    if Membership.objects.filter(tenant=tenant).count() >= seats:
-        raise NotAllowed(_("Your plan has room for %(seats)d people; all places are taken.") % {"seats": seats})
+    _need_a_seat(tenant)
     Invitation.objects.filter(tenant=tenant, email=email, accepted_at=None).delete()
     token = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
@@ -142,6 +142,22 @@ def invite_person(*, tenant: Tenant, email: str, role: str, actor: User) -> tupl
         expires_at=timezone.now() + dt.timedelta(days=INVITATION_DAYS))
     record_audit(tenant=tenant, actor=actor, action="person.invited", target=email, detail={"role": role})
     return invitation, token
+
+
+def _need_a_seat(tenant: Tenant) -> None:
+    """Raise NotAllowed where all places of the plan are taken; two who join at once wait for each other here."""
+    seats = Tenant.objects.select_for_update().get(pk=tenant.pk).limit("people")
+    if Membership.objects.filter(tenant=tenant).count() >= seats:
+        raise NotAllowed(_("The plan has room for %(seats)d people; all places are taken.") % {"seats": seats})
+
+
+def mail_proof(token: str) -> str:
+    """What only the mailed link of an invitation carries: who has it has read that mailbox, not just the screen."""
+    return Signer(salt="tenants.invitation_mail").signature(token)
+
+
+def came_by_mail(token: str, proof: str) -> bool:
+    return constant_time_compare(proof, mail_proof(token))
 
 
 @transaction.atomic
@@ -153,6 +169,8 @@ def accept_invitation(*, token: str, user: User) -> Membership:
         raise NotAllowed(_("This invitation is no longer open: ask for a new one."))
     if invitation.email.lower() != user.email.lower():
         raise NotAllowed(_("This invitation was sent to another address: sign in with that one."))
+    if not Membership.objects.filter(tenant=invitation.tenant, user=user).exists():
+        _need_a_seat(invitation.tenant)
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
     return add_person(tenant=invitation.tenant, user=user, role=invitation.role, actor=user)

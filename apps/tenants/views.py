@@ -31,11 +31,13 @@ from apps.tenants.forms import (
     RoleForm,
     ShopForm,
 )
-from apps.tenants.middleware import SESSION_KEY
+from apps.tenants.middleware import enter_shop
 from apps.tenants.models import TIER_LIMITS, Permission, Role
 from apps.tenants.scope import outside_scope
 
 AUDIT_PAGE = 50
+MOST_DIGITS = 18  # of an id
+WAIT_SECONDS = 300  # after which every throttle of the doors lets through again
 
 
 # --- Oneself ------------------------------------------------------------------------------------------------------
@@ -45,10 +47,11 @@ AUDIT_PAGE = 50
 def switch_shop(request: ShopRequest) -> HttpResponse:
     """Look into another of one's shops from now on."""
     chosen = request.POST.get("tenant", "")
-    place = selectors.memberships_of(request.user).filter(tenant_id=chosen).first() if chosen.isdecimal() else None
+    is_id = chosen.isdecimal() and len(chosen) <= MOST_DIGITS
+    place = selectors.memberships_of(request.user).filter(tenant_id=chosen).first() if is_id else None
     if place is None:
         raise Http404
-    request.session[SESSION_KEY] = place.tenant_id
+    enter_shop(request, place.tenant_id)
     return redirect("/")
 
 
@@ -71,7 +74,7 @@ def new_shop(request: HttpRequest) -> HttpResponse:
         assert request.user.is_authenticated
         with outside_scope():
             tenant = services.make_tenant(name=form.cleaned_data["shop_name"], owner=request.user, **form.shop())
-        request.session[SESSION_KEY] = tenant.pk
+        enter_shop(request, tenant.pk)
         return redirect("/")
     return render(request, "tenants/new_shop.html", {"form": form})
 
@@ -90,16 +93,23 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
                 messages.error(request, str(refusal))
                 return redirect("tenants:invitation", token)
             request.session.pop(INVITATION_KEY, None)
-            request.session[SESSION_KEY] = place.tenant_id
+            enter_shop(request, place.tenant_id)
             messages.success(request, _("Welcome to %(shop)s.") % {"shop": place.tenant})
             return redirect("/")
         is_theirs = found.email.lower() == request.user.email.lower()
         return render(request, "tenants/invitation.html", {"invitation": found, "is_theirs": is_theirs})
-    # Whoever holds the token read it in that mailbox, or was given it by an owner: the address needs no second proof.
     request.session[INVITATION_KEY] = token
-    get_adapter().stash_verified_email(request, found.email)
+    if services.came_by_mail(token, request.GET.get("proof", "")):  # the link shown to who invites proves nothing
+        get_adapter().stash_verified_email(request, found.email)
     query = urlencode({"next": reverse("tenants:invitation", args=[token])})
     return render(request, "tenants/invitation.html", {"invitation": found, "query": query})
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """What a throttled visitor sees; programs read how long to wait."""
+    response = render(request, "429.html", status=429)
+    response["Retry-After"] = str(WAIT_SECONDS)
+    return response
 
 
 # --- The shop -----------------------------------------------------------------------------------------------------
@@ -135,7 +145,7 @@ def people(request: ShopRequest) -> HttpResponse:
 
 @require_POST
 @never_cache
-@sensitive_variables("token", "link")
+@sensitive_variables("token", "link", "mailed", "facts")
 @needs(Permission.ADMINISTER)
 def invite(request: ShopRequest) -> HttpResponse:
     """Ask somebody to join: their link goes by mail, and is shown once to who asked."""
@@ -148,7 +158,8 @@ def invite(request: ShopRequest) -> HttpResponse:
         form.add_error(None, str(refusal))
         return people_page(request, form)
     link = request.build_absolute_uri(reverse("tenants:invitation", args=[token]))
-    facts = {"invitation": made, "link": link, "who": request.user, "shop": request.tenant}
+    mailed = f"{link}?{urlencode({'proof': services.mail_proof(token)})}"
+    facts = {"invitation": made, "link": mailed, "who": request.user, "shop": request.tenant}
     send_mail(_("Join %(shop)s on Stockwright") % {"shop": request.tenant},
               render_to_string("tenants/invitation_mail.txt", facts), None, [made.email], fail_silently=True)
     return people_page(request, InviteForm(), link=link, invited=made)

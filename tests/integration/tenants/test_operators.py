@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from apps.tenants.models import AuditEntry, Tenant
+from apps.tenants.models import AuditEntry, Membership, Tenant
 from apps.tenants.operators import TenantOwnedAdmin
 from apps.tenants.scope import tenant_context
 from apps.tenants.tables import TenantModel
@@ -28,7 +29,7 @@ def operator(client: Client) -> Client:
 
 
 def look_into(operator: Client, tenant: Tenant) -> None:
-    operator.get(reverse("admin:tenants_tenant_look_into", args=[tenant.pk]))
+    operator.post(reverse("admin:tenants_tenant_look_into", args=[tenant.pk]), {"reason": "a call"})
 
 
 def test_a_merchants_owner_is_no_operator(client: Client) -> None:
@@ -73,9 +74,50 @@ def test_a_tenants_rows_open_only_once_it_was_chosen_and_only_to_look(operator: 
 
 def test_looking_into_a_tenant_is_written_down(operator: Client) -> None:
     tenant = make_tenant_row()
+    path = reverse("admin:tenants_tenant_look_into", args=[tenant.pk])
+    assert "Why you need to see it" in operator.get(path).content.decode(), "asked for first"
+    operator.post(path, {"reason": ""})
+    assert not AuditEntry.objects.exists() and operator.get("/admin/catalog/item/").status_code == 302
     look_into(operator, tenant)
     [entry] = AuditEntry.objects.filter(tenant=tenant)
     assert (entry.action, entry.actor_label) == ("operator.looked_in", "operator@example.test")
+    assert entry.detail == {"reason": "a call"}
+    for unknown in (10 ** 6, 10 ** 30):
+        assert operator.get(reverse("admin:tenants_tenant_look_into", args=[unknown])).status_code == 404
+
+
+def test_places_changed_here_follow_the_rules_of_places_and_are_written_down(operator: Client) -> None:
+    tenant, owner = make_tenant_row(), make_user()
+    operator.post("/admin/tenants/membership/add/", {"user": owner.pk, "tenant": tenant.pk, "role": "owner"})
+    [place] = Membership.objects.filter(tenant=tenant)
+    path = f"/admin/tenants/membership/{place.pk}"
+    refused = [operator.post(f"{path}/change/", {"role": "viewer"}, follow=True),
+               operator.post(f"{path}/delete/", {"post": "yes"}, follow=True),
+               operator.post("/admin/tenants/membership/", {"action": "delete_selected", "_selected_action": [place.pk],
+                                                            "post": "yes"}, follow=True)]
+    assert all("A shop needs an owner" in response.content.decode() for response in refused)
+    place.refresh_from_db()
+    assert place.role == "owner"
+    Membership.objects.create(tenant=tenant, user=make_user(), role="owner")
+    operator.post(f"{path}/change/", {"role": "viewer"})
+    operator.post(f"{path}/delete/", {"post": "yes"})
+    assert [entry.action for entry in AuditEntry.objects.filter(tenant=tenant).order_by("pk")] == [
+        "person.added", "person.role", "person.removed"]
+
+
+@pytest.mark.parametrize("model", list(admin.site._registry), ids=lambda model: model._meta.label)
+def test_no_page_of_the_admin_fails(operator: Client, model: type[Model]) -> None:
+    tenant = make_tenant_row()
+    look_into(operator, tenant)
+    place = Membership.objects.create(tenant=tenant, user=make_user(), role="viewer")
+    known = {Tenant: tenant, Membership: place, type(place.user): place.user}.get(model)
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    ids = [known.pk if known else 1, 10 ** 30, "x"]
+    pages = [reverse(f"{name}_changelist"), reverse(f"{name}_add"), "/admin/r/1/1/", "/admin/r/x",
+             *(reverse(f"{name}_{verb}", args=[pk]) for verb in ("change", "delete", "history") for pk in ids)]
+    for path in pages:
+        assert operator.get(path).status_code in (200, 302, 403, 404), path
+        assert operator.post(path, {"post": "yes"}).status_code in (200, 302, 403, 404, 405), path
 
 
 def test_suspending_is_one_action_and_is_written_down(operator: Client) -> None:

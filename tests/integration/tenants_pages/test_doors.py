@@ -6,6 +6,7 @@ import re
 
 import pytest
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client, override_settings
 
 from apps.catalog.models import PlanningDefaults
@@ -115,14 +116,42 @@ def test_somebody_new_signs_up_by_the_link_joins_that_shop_and_gets_none_of_thei
     form = page(client, found[1])
     assert 'name="shop_name"' not in form and 'value="noor@example.test"' in form
     sent = {"name": "Noor", "email": "noor@example.test", "password1": PASSWORD, "password2": PASSWORD, "next": link}
-    with override_settings(ACCOUNT_EMAIL_VERIFICATION="mandatory"):  # the link was the proof of the address
-        response = client.post("/accounts/signup/", sent)
-    assert response.headers["Location"] == link
+    assert client.post("/accounts/signup/", sent).headers["Location"] == link
     assert "Join the shop" in page(client, link)
     assert client.post(link).headers["Location"] == "/"
     assert Membership.objects.get(user__email="noor@example.test").tenant == tenant
     assert Tenant.objects.count() == 1
     assert "no longer open" in page(Client(), link, 410), "a link works once"
+
+
+@pytest.mark.parametrize(("way", "is_in"), [("shown", False), ("forged", False), ("mailed", True)])
+@override_settings(ACCOUNT_EMAIL_VERIFICATION="mandatory")
+def test_only_the_mailed_link_proves_the_address(way: str, is_in: bool) -> None:
+    """Who invites sees a link too: with it, they could otherwise make an account in anybody's name."""
+    inviter = signed_in(make_shop(0), "owner")
+    shown = re.search(r'value="[^"]*(/invitations/[^"]+)"', inviter.post(
+        "/settings/people/invite/", {"email": "noor@example.test", "role": "viewer"}).content.decode())
+    mailed = re.search(r"/invitations/\S+", str(mail.outbox[-1].body))
+    assert shown is not None and mailed is not None
+    link = {"shown": shown[1], "forged": f"{shown[1]}?proof={shown[1].split('/')[2]}", "mailed": mailed[0]}[way]
+    client = Client()
+    client.get(link)
+    response = client.post("/accounts/signup/", {"name": "Noor", "email": "noor@example.test", "password1": PASSWORD,
+                                                 "password2": PASSWORD, "next": shown[1]})
+    assert response.headers["Location"] == (shown[1] if is_in else "/accounts/confirm-email/")
+    assert (client.get("/").status_code == 200) == is_in
+
+
+def test_who_is_invited_needs_a_free_place_when_they_come() -> None:
+    tenant, link = invitation_for("noor@example.test")
+    Tenant.objects.filter(pk=tenant.pk).update(limits={"people": 1})
+    client = Client()
+    client.force_login(make_user("noor@example.test"))
+    assert "all places are taken" in client.post(link, follow=True).content.decode()
+    assert Membership.objects.filter(tenant=tenant).count() == 1
+    Tenant.objects.filter(pk=tenant.pk).update(limits={"people": 2})
+    client.post(link)
+    assert Membership.objects.filter(tenant=tenant).count() == 2
 
 
 def test_the_invitation_is_for_the_address_it_was_sent_to() -> None:
@@ -167,9 +196,76 @@ def test_people_switch_between_their_own_shops_and_into_no_other() -> None:
     assert f'value="{second.tenant.pk}"' in page(client, "/settings/")
     client.post("/shops/switch/", {"tenant": second.tenant.pk})
     assert f"<title>Settings · {second.tenant.name}" in page(client, "/settings/")
-    for wrong in (strange.tenant.pk, "", "x", 10 ** 30):
+    for wrong in (strange.tenant.pk, "", "x", 10 ** 30, "9" * 5000):
         assert client.post("/shops/switch/", {"tenant": wrong}).status_code == 404
     assert f"<title>Settings · {second.tenant.name}" in page(client, "/settings/")
+
+
+def form_token(client: Client, path: str) -> str:
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page(client, path))
+    assert found is not None
+    return found[1]
+
+
+def test_a_form_of_the_shop_before_does_nothing_in_the_shop_one_is_in_now() -> None:
+    first, second = make_shop(0), make_shop(0)
+    client = Client(enforce_csrf_checks=True)
+    user = make_user()
+    places = [Membership.objects.create(tenant=shop.tenant, user=user, role=Role.OWNER) for shop in (first, second)]
+    client.force_login(user)
+    old = form_token(client, "/settings/")
+    invite = {"email": "x@example.test", "role": "viewer"}
+    client.post("/shops/switch/", {"tenant": second.tenant.pk, "csrfmiddlewaretoken": old})
+    response = client.post("/settings/people/invite/", {**invite, "csrfmiddlewaretoken": old})
+    assert response.status_code == 403 and "Nothing was changed" in response.content.decode()
+    fresh = form_token(client, "/settings/people/")
+    places[1].delete()  # taken away while the page is open
+    assert client.post("/settings/people/invite/", {**invite, "csrfmiddlewaretoken": fresh}).status_code == 403
+    assert not first.tenant.invitations.exists() and not second.tenant.invitations.exists()
+    again = form_token(client, "/settings/people/")
+    assert client.post("/settings/people/invite/", {**invite, "csrfmiddlewaretoken": again}).status_code == 200
+    assert first.tenant.invitations.exists()
+
+
+def test_no_cache_keeps_a_shops_page() -> None:
+    assert "no-store" in signed_in(make_shop(0)).get("/settings/").headers["Cache-Control"]
+
+
+LIMITED = override_settings(ACCOUNT_RATE_LIMITS={"login_failed": "6/m/ip,4/5m/key"}, ALLAUTH_TRUSTED_PROXY_COUNT=1)
+
+
+def tries(path: str, name: str, count: int, came_from: str, email: str = "", password: str = "wrong") -> str:
+    """The last answer to so many tries to sign in."""
+    text = ""
+    for number in range(count):
+        response = Client().post(path, {name: email or f"{number}@example.test", "password": password},
+                                 headers={"x-forwarded-for": came_from})
+        text = "in" if response.status_code == 302 else response.content.decode()
+    return text
+
+
+@pytest.mark.parametrize(("path", "name"), [("/accounts/login/", "login"), ("/admin/login/", "username")])
+def test_who_tries_too_often_waits_and_nobody_else_does(path: str, name: str) -> None:
+    cache.clear()
+    make_user("ann@example.test", is_staff=True, is_superuser=True)
+    with LIMITED:
+        assert tries(path, name, 1, "203.0.113.1", "ann@example.test", "a long password") == "in"
+        assert "Too many" in tries(path, name, 7, "203.0.113.1"), "an address"
+        # What the client claims stands left of what the proxy saw.
+        assert "Too many" in tries(path, name, 1, "198.51.100.7, 203.0.113.1", "ann@example.test", "a long password")
+        assert tries(path, name, 1, "203.0.113.2", "ann@example.test", "a long password") == "in", "others come in"
+        assert "Too many" in tries(path, name, 5, "203.0.113.3", "ann@example.test"), "one name"
+    cache.clear()
+
+
+def test_a_throttled_page_says_how_long_to_wait() -> None:
+    cache.clear()
+    with override_settings(ACCOUNT_RATE_LIMITS={"signup": "1/m/ip"}):
+        Client().post("/accounts/signup/", {})
+        response = Client().post("/accounts/signup/", {})
+    assert response.status_code == 429 and response.headers["Retry-After"] == "300"
+    assert "Too many tries" in response.content.decode()
+    cache.clear()
 
 
 def test_a_suspended_shop_shows_only_that_and_lets_people_out() -> None:
