@@ -1,9 +1,11 @@
 """The network keeps the contract of every model, and learns a season that a four-week mean cannot."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 import pytest
+import tensorflow
 from scipy.special import gammaln
 
 from apps.forecasting.engine.base import ArtifactError, Forecaster, Grid
@@ -13,7 +15,10 @@ from tests.unit.forecasting import shops
 from tests.unit.forecasting.conformance import Conformance, MakeModel
 
 # TensorFlow's variables know NumPy 2's copy keyword not yet; Keras reads the learning rate through them.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`:UserWarning"),
+]
 
 
 @pytest.fixture(scope="class")
@@ -21,6 +26,15 @@ def make_model() -> MakeModel:
     return partial(make, "keras_lstm", units=4, hidden=8, lookback_weeks=6, origins=4, epochs=1, batch=64)
 
 
+@pytest.fixture(scope="class")
+def step_by_step() -> Iterator[None]:
+    """Tracing a graph for every tiny network takes longer than its training: these run operation by operation."""
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("step_by_step")
 class TestKerasLSTM(Conformance):
     def test_weights_that_do_not_fit_their_description_are_refused(self, fitted: Forecaster) -> None:
         files = fitted.to_artifact()
