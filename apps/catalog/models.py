@@ -66,7 +66,10 @@ class Item(TenantModel):
     unit_cost = models.DecimalField(_("unit cost"), max_digits=14, decimal_places=4, null=True, blank=True)
     cost_origin = models.CharField(max_length=10, choices=Origin, default=Origin.GIVEN)
     price = models.DecimalField(_("price"), max_digits=14, decimal_places=4, null=True, blank=True)
+    price_seen_at = models.DateTimeField(null=True, blank=True)  # the sale that showed the price; NULL: it was said
     status = models.CharField(_("status"), max_length=14, choices=Status, default=Status.ACTIVE)
+    has_sku = models.BooleanField(default=True)  # without one, the title stands in its place
+    is_stated = models.BooleanField(default=True)  # by a file of items; False: other files only named it
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -81,6 +84,10 @@ class Item(TenantModel):
 
     def __str__(self) -> str:
         return self.title or self.sku
+
+    @property
+    def shown_sku(self) -> str:
+        return str(self.sku if self.has_sku else _("no SKU"))
 
     @property
     def department(self) -> str:

@@ -96,12 +96,23 @@ WHERE NOT EXISTS (SELECT FROM catalog_externalid known WHERE known.tenant_id = %
 ON CONFLICT (tenant_id, channel_id, kind, value) DO NOTHING
 """
 
+# An item that was only known by its title gets its sku from the first row that has both.
+_GIVE_SKUS = """
+UPDATE catalog_item item SET sku = said.sku, has_sku = true, updated_at = %(now)s
+FROM (SELECT lower(title) AS title, min(sku) AS sku FROM {rows} WHERE has_sku AND title IS NOT NULL
+      GROUP BY 1 HAVING count(*) = 1) said
+WHERE item.tenant_id = %(tenant)s AND NOT item.has_sku AND lower(item.title) = said.title
+  AND NOT EXISTS (SELECT FROM catalog_item other WHERE other.tenant_id = %(tenant)s AND other.id <> item.id
+                  AND (other.sku = said.sku OR lower(other.title) = said.title))
+"""
+
 _CHANGE_ITEMS = """
 UPDATE catalog_item item SET
     title = coalesce(said.title, item.title), category = coalesce(said.category, item.category),
     brand = coalesce(said.brand, item.brand), unit_of_measure = coalesce(said.unit_of_measure, item.unit_of_measure),
     unit_cost = coalesce(said.unit_cost, item.unit_cost), price = coalesce(said.price, item.price),
-    status = coalesce(said.status, item.status),
+    price_seen_at = CASE WHEN said.price IS NULL THEN item.price_seen_at END,
+    status = coalesce(said.status, item.status), is_stated = true,
     cost_origin = CASE WHEN said.unit_cost IS NULL THEN item.cost_origin ELSE %(origin)s END, updated_at = %(now)s
 FROM (SELECT known.item_id AS known_id, rows.* FROM {rows} rows JOIN catalog_externalid known
       ON known.tenant_id = %(tenant)s AND known.channel_id = %(channel)s AND known.kind = 'item'
@@ -109,10 +120,11 @@ FROM (SELECT known.item_id AS known_id, rows.* FROM {rows} rows JOIN catalog_ext
 WHERE item.tenant_id = %(tenant)s AND item.id = said.known_id
   AND (coalesce(said.title, item.title), coalesce(said.category, item.category), coalesce(said.brand, item.brand),
        coalesce(said.unit_of_measure, item.unit_of_measure), coalesce(said.unit_cost, item.unit_cost),
-       coalesce(said.price, item.price), coalesce(said.status, item.status),
+       coalesce(said.price, item.price), coalesce(said.status, item.status), true,
+       CASE WHEN said.price IS NULL THEN item.price_seen_at END,
        CASE WHEN said.unit_cost IS NULL THEN item.cost_origin ELSE %(origin)s END)
       IS DISTINCT FROM (item.title, item.category, item.brand, item.unit_of_measure, item.unit_cost, item.price,
-                        item.status, item.cost_origin)
+                        item.status, item.is_stated, item.price_seen_at, item.cost_origin)
 """
 
 _NEW_ITEMS = """
@@ -125,9 +137,17 @@ FROM {rows} rows WHERE NOT EXISTS (
 
 _MAKE_ITEMS = """
 INSERT INTO catalog_item (tenant_id, id, sku, title, category, brand, unit_of_measure, unit_cost, cost_origin, price,
-                          status, created_at, updated_at)
+                          status, has_sku, is_stated, created_at, updated_at)
 SELECT %(tenant)s, id, sku, coalesce(title, sku), coalesce(category, ''), coalesce(brand, ''),
-       coalesce(unit_of_measure, ''), unit_cost, %(origin)s, price, coalesce(status, 'active'), %(now)s, %(now)s
+       coalesce(unit_of_measure, ''), unit_cost, %(origin)s, price, coalesce(status, 'active'), has_sku, true,
+       %(now)s, %(now)s
+FROM catalog_new_items
+"""
+
+_MAKE_NAMED_ITEMS = """
+INSERT INTO catalog_item (tenant_id, id, sku, title, category, brand, unit_of_measure, cost_origin, status, has_sku,
+                          is_stated, created_at, updated_at)
+SELECT %(tenant)s, id, sku, sku, '', '', '', %(origin)s, 'active', has_sku, false, %(now)s, %(now)s
 FROM catalog_new_items
 """
 
@@ -141,27 +161,77 @@ SELECT %(tenant)s, %(channel)s, 'item', value, id, NULL FROM catalog_new_items
 def upsert_items(*, channel: Channel, rows: str, origin: str = Origin.GIVEN) -> Upserted:
     """Make and change items from a temp table, one row for each `value`, by which the channel knows the item.
 
-    Columns: value, sku, title, category, brand, unit_of_measure, unit_cost, price, status; what is NULL was not said
-    and changes nothing. A value new to the channel is first looked for among the skus: a sku that only one item has
-    means that item.
+    Columns: value, sku, has_sku, title, category, brand, unit_of_measure, unit_cost, price, status; what is NULL was
+    not said and changes nothing. A value new to the channel is first looked for among the skus: a sku that only one
+    item has means that item.
     """
-    given: dict[str, Any] = {"tenant": current_tenant_id(), "channel": channel.pk, "origin": str(origin),
-                             "now": timezone.now()}
+    given = _given(channel, origin)
     table = sql.Identifier(rows)
     with joined_in_sets(), connection.cursor() as cursor:
+        cursor.execute(sql.SQL(_GIVE_SKUS).format(rows=table), given)
         cursor.execute(sql.SQL(_LINK).format(rows=table), given)
         cursor.execute(sql.SQL("SELECT count(*) FROM {rows}").format(rows=table))
         total = int(cursor.fetchone()[0])
         cursor.execute(sql.SQL(_CHANGE_ITEMS).format(rows=table), given)
         changed = cursor.rowcount
-        cursor.execute(sql.SQL(_NEW_ITEMS).format(rows=table), given)
-        made = cursor.rowcount
-        if made:
-            _check_room(made)
-            cursor.execute(_MAKE_ITEMS, given)
-            cursor.execute(_NAME_ITEMS, given)
-        cursor.execute("DROP TABLE catalog_new_items")
+        made = _make_new(cursor, table, _MAKE_ITEMS, given)
     return Upserted(made=made, changed=changed, unchanged=total - changed - made)
+
+
+@transaction.atomic
+def name_items(*, channel: Channel, rows: str, origin: str = Origin.GIVEN) -> int:
+    """Make the items that a temp table only names; how many there are.
+
+    Columns: value, sku, has_sku, title. An item that is there already stays as it is, but for the sku that it lacks.
+    """
+    given = _given(channel, origin)
+    table = sql.Identifier(rows)
+    with joined_in_sets(), connection.cursor() as cursor:
+        cursor.execute(sql.SQL(_GIVE_SKUS).format(rows=table), given)
+        cursor.execute(sql.SQL(_LINK).format(rows=table), given)
+        return _make_new(cursor, table, _MAKE_NAMED_ITEMS, given)
+
+
+# The newest sale shows the price of an item that nobody has said one of.
+_FILL_ITEMS = """
+UPDATE catalog_item item SET
+    title = CASE WHEN item.title = item.sku THEN coalesce(seen.title, item.title) ELSE item.title END,
+    price = CASE WHEN seen.is_newer THEN seen.price ELSE item.price END,
+    price_seen_at = CASE WHEN seen.is_newer THEN seen.price_seen_at ELSE item.price_seen_at END, updated_at = %(now)s
+FROM (SELECT rows.*, coalesce(rows.price IS NOT NULL AND (known.price IS NULL OR (known.price_seen_at, known.price)
+                              < (rows.price_seen_at, rows.price)), false) AS is_newer
+      FROM {rows} rows JOIN catalog_item known ON known.tenant_id = %(tenant)s AND known.id = rows.item_id) seen
+WHERE item.tenant_id = %(tenant)s AND item.id = seen.item_id
+  AND (seen.is_newer OR (item.title = item.sku AND seen.title <> item.title))
+"""
+
+
+@transaction.atomic
+def fill_items(*, rows: str) -> int:
+    """Fill in what nobody has said of items by what their sales show; how many items changed.
+
+    Columns of the temp table, one row for each item: item_id, title, price, price_seen_at.
+    """
+    with joined_in_sets(), connection.cursor() as cursor:
+        cursor.execute(sql.SQL(_FILL_ITEMS).format(rows=sql.Identifier(rows)),
+                       {"tenant": current_tenant_id(), "now": timezone.now()})
+        return int(cursor.rowcount)
+
+
+def _given(channel: Channel, origin: str) -> dict[str, Any]:
+    return {"tenant": current_tenant_id(), "channel": channel.pk, "origin": str(origin), "now": timezone.now()}
+
+
+def _make_new(cursor: Any, table: sql.Identifier, make: str, given: dict[str, Any]) -> int:
+    """Make the items of a temp table that the channel does not know, and let it know them."""
+    cursor.execute(sql.SQL(_NEW_ITEMS).format(rows=table), given)
+    made = int(cursor.rowcount)
+    if made:
+        _check_room(made)
+        cursor.execute(make, given)
+        cursor.execute(_NAME_ITEMS, given)
+    cursor.execute("DROP TABLE catalog_new_items")
+    return made
 
 
 def _check_room(more: int) -> None:

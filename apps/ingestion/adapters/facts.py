@@ -141,6 +141,7 @@ class FactReader:
             found["title"] = pc.if_else(pc.equal(variant, ""), found["title"],
                                         pc.binary_join_element_wise(found["title"], variant, " - "))
         title = found.get("title", nothing)
+        found["has_sku"] = pc.is_valid(found.get("sku", nothing))
         found["sku"] = pc.coalesce(found.get("sku", nothing), pc.utf8_slice_codeunits(title, 0, 120))
 
     def _fill_down(self, found: dict[str, Any]) -> None:
@@ -168,6 +169,7 @@ class FactReader:
         if "row_type" in found:
             category = pc.replace_substring_regex(category, r",\s*\S.*$", "")
         values["category"] = category
+        values["has_sku"] = found["has_sku"]
         del values["row_type"]
 
     @staticmethod

@@ -120,7 +120,8 @@ class OrderReader:
         settings = self.settings
 
         order_id, title = columns["order_id"], columns.get("title", nothing)
-        sku = pc.coalesce(columns.get("sku", nothing), title)
+        given_sku = columns.get("sku", nothing)
+        sku = pc.coalesce(given_sku, pc.utf8_slice_codeunits(title, 0, 120))
         for name, values, most in (("order_id", order_id, 80), ("sku", sku, 120)):
             verdicts.stop(mask(pc.is_null(values)), "missing", name, values)
             verdicts.stop(mask(pc.greater(pc.utf8_length(values), most)), "too_long", name, values)
@@ -143,8 +144,9 @@ class OrderReader:
         for rule, pattern in settings.title_rules:
             verdicts.stop(is_unknown & mask(pc.match_substring_regex(pc.coalesce(title, sku), pattern,
                                                                      ignore_case=True)), rule, "title", title)
+        has_sku = pc.is_valid(given_sku)
         if not settings.makes_items:
-            verdicts.stop(is_unknown, "unknown_sku", "sku", sku)
+            verdicts.stop(is_unknown & mask(has_sku), "unknown_sku", "sku", sku)
         rules = self.known.rules.take(found)
         for rule in pc.unique(pc.drop_null(rules)).to_pylist():
             if rule:
@@ -175,7 +177,8 @@ class OrderReader:
         chosen = pa.array(np.flatnonzero(good))
         lines = {
             "row_number": pa.array(batch.row_numbers), "order_id": order_id, "line_id": line_id,
-            "occurred_at": occurred_at, "updated_at": updated_at, "sku": sku, "item_id": item_id, "title": title,
+            "occurred_at": occurred_at, "updated_at": updated_at, "sku": sku, "has_sku": has_sku, "item_id": item_id,
+            "title": title,
             "location": columns.get("location", nothing), "channel": columns.get("channel", nothing),
             "quantity": pa.array(quantity), "shelf_price": _figure(shelf), "paid_price": _figure(paid),
             "discount": pa.array(np.nan_to_num(discount)),

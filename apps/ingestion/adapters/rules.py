@@ -24,6 +24,8 @@ _ALL = (
     Rule("columns", REJECTED, _("The row has more or fewer columns than the first row"),
          _("Put values that contain the separator into quotation marks.")),
     Rule("missing", REJECTED, _("A value that is needed is empty"), _("Fill it in.")),
+    Rule("no_sku", REJECTED, _("This row has no SKU, and its title is that of no item"), _("Fill in its SKU.")),
+    Rule("two_titles", REJECTED, _("This row has no SKU, and several items have its title"), _("Fill in its SKU.")),
     Rule("too_long", REJECTED, _("The value is too long"), _("Shorten it.")),
     Rule("number", REJECTED, _("This is not a number"), _("Write digits, such as 1234.56.")),
     Rule("too_large", REJECTED, _("The number is too large to be true"), _("Check it for a slipped separator.")),

@@ -16,14 +16,22 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.catalog import selectors as catalog
-from apps.catalog.services import main_location, make_channel, upsert_items
+from apps.catalog.services import main_location, make_channel
 from apps.ingestion.adapters import shopify
 from apps.ingestion.adapters.dialects import FileRefused
 from apps.ingestion.adapters.people import pseudonym
 from apps.ingestion.adapters.sealing import NotOurs, seal, unseal
 from apps.ingestion.adapters.shopify import NotUnderstood
 from apps.ingestion.models import Connection, Delivery
-from apps.ingestion.services.staging import FIND_ITEMS, NEW_ITEMS, STAGED_LINES, pseudonym_key, run
+from apps.ingestion.services.staging import (
+    STAGED_LINES,
+    fill_gaps,
+    find_by_title,
+    find_items,
+    make_items,
+    pseudonym_key,
+    run,
+)
 from apps.jobs.services import enqueue
 from apps.sales.services import record_lines
 from apps.tenants.models import User
@@ -122,9 +130,10 @@ def reject_delivery(*, delivery_pk: int, reason: str) -> None:
 
 
 _STAGE = """
-INSERT INTO ingestion_lines (row_number, channel_id, external_line_id, has_line_id, order_id, sku, title, location_id,
-    customer, quantity, shelf_price, paid_price, discount, promotion, currency, occurred_at, version_at, source)
-VALUES (%s, %s, %s, false, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO ingestion_lines (row_number, channel_id, external_line_id, has_line_id, order_id, sku, has_sku, title,
+    location_id, customer, quantity, shelf_price, paid_price, discount, promotion, currency, occurred_at, version_at,
+    source)
+VALUES (%s, %s, %s, false, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 _FIND_BY_SKU = """
@@ -179,14 +188,17 @@ def _apply_order(order: shopify.Order, channel: Channel, delivery_pk: int) -> di
             aside[line.rule] = aside.get(line.rule, 0) + 1
             continue
         money = [None, None, 0] if is_foreign else [line.shelf_price or None, line.paid_price, line.discount]
-        rows.append([number, channel.pk, line.external_line_id, order.order_id, line.sku, line.title, location_id,
-                     customer, line.quantity, *money, order.promotion, order.currency or tenant.currency,
-                     order.occurred_at, order.version_at, f"delivery {delivery_pk}"])
+        rows.append([number, channel.pk, line.external_line_id, order.order_id, line.sku,
+                     line.sku != line.title[:120], line.title, location_id, customer, line.quantity, *money,
+                     order.promotion, order.currency or tenant.currency, order.occurred_at,
+                     order.version_at, f"delivery {delivery_pk}"])
     run(STAGED_LINES)
     with connection.cursor() as cursor:
         cursor.executemany(_STAGE, rows)
-        cursor.execute(FIND_ITEMS.format(table="ingestion_lines"), given)
+        find_items(channel=channel, table="ingestion_lines")
         cursor.execute(_FIND_BY_SKU, given)
+        find_by_title()
+        cursor.execute("DROP TABLE ingestion_titles")
         found = catalog.not_goods_sql("thing")
         cursor.execute(f"""
             DELETE FROM ingestion_lines line USING (
@@ -198,10 +210,8 @@ def _apply_order(order: shopify.Order, channel: Channel, delivery_pk: int) -> di
                        given)
         for (rule,) in cursor.fetchall():
             aside[rule] = aside.get(rule, 0) + 1
-    if run(NEW_ITEMS):
-        upsert_items(channel=channel, rows="ingestion_new_items")
-        run(FIND_ITEMS.format(table="ingestion_lines"), given)
-    run("DROP TABLE ingestion_new_items")
+    make_items(channel=channel, table="ingestion_lines")
+    fill_gaps()
     recorded = record_lines(rows="ingestion_lines")
     run("DROP TABLE ingestion_lines")
     return {"lines": len(order.lines), "applied": recorded.made + recorded.corrected,

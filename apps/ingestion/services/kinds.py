@@ -17,7 +17,14 @@ from apps.ingestion.adapters.orders import Known, OrderReader, Settings
 from apps.ingestion.models import ImportFile
 from apps.ingestion.selectors import is_connected
 from apps.ingestion.services.applying import Places, Reading, copy_in, judged_batches, refuse, stop_rows
-from apps.ingestion.services.staging import FIND_ITEMS, NEW_ITEMS, STAGED_LINES, pseudonym_key, run
+from apps.ingestion.services.staging import (
+    STAGED_LINES,
+    fill_gaps,
+    find_by_title,
+    make_items,
+    pseudonym_key,
+    run,
+)
 from apps.inventory.services import set_counts
 from apps.sales import selectors as sales
 from apps.sales.services import record_lines, upsert_promotions
@@ -130,6 +137,11 @@ SELECT count(*) FROM ingestion_lines line JOIN ingestion_usual usual USING (item
 WHERE line.quantity >= 20 AND line.quantity > 10 * usual.quantity
 """
 
+_TWO_TITLES = """
+SELECT row_number, title FROM ingestion_lines WHERE item_id IS NULL AND NOT has_sku AND lower(title) IN (
+    SELECT title FROM ingestion_titles WHERE items > 1)
+"""
+
 _DROP_STOPPED = """
 DELETE FROM ingestion_lines line USING ingestion_refused refused WHERE refused.row_number = line.row_number
 """
@@ -216,12 +228,7 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
                  for rule in ("cancelled", "refunded"))
     if voided:
         run(_DROP_STOPPED)
-    made = run(NEW_ITEMS)
-    if made:
-        upsert_items(channel=reading.file.channel, rows="ingestion_new_items", origin=origin(reading))
-        reading.flagged["new_item"] += run(FIND_ITEMS.format(table="ingestion_lines"),
-                                           {**tenant, "channel": reading.file.channel_id})
-    run("DROP TABLE ingestion_new_items")
+    find_lines(reading)
     run(_USUAL, tenant)
     if stop_rows("other_units", "quantity", _OTHER_UNITS):
         run(_DROP_STOPPED)
@@ -229,13 +236,34 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
         cursor.execute(_OUTLIERS)
         reading.flagged["outlier"] += int(cursor.fetchone()[0])
     run("DROP TABLE ingestion_usual")
+    fill_gaps()
+
+
+def find_lines(reading: Reading) -> None:
+    """Find the items of all lines, or make them: by sku, then, of lines without one, by the title."""
+    file = reading.file
+    of_items = {"channel": file.channel, "table": "ingestion_lines", "origin": origin(reading)}
+    if makes_items(reading):
+        reading.flagged["new_item"] += make_items(**of_items, of="has_sku")
+    find_by_title()
+    # A shop that keeps no skus sells by title; elsewhere, a gap among skus is an oversight.
+    goes_by_title = "sku" not in file.mapping or columns.format_of(file.dialect["header"], "orders") is not None
+    stopped = stop_rows("two_titles", "title", _TWO_TITLES)
+    if not makes_items(reading) or not goes_by_title:
+        stopped += stop_rows("no_sku" if makes_items(reading) else "unknown_sku", "sku",
+                             "SELECT row_number, title FROM ingestion_lines WHERE item_id IS NULL AND NOT has_sku "
+                             "AND row_number NOT IN (SELECT row_number FROM ingestion_refused)")
+    if stopped:
+        run(_DROP_STOPPED)
+    run("DROP TABLE ingestion_titles")
+    reading.flagged["new_item"] += make_items(**of_items)
 
 
 # --- Everything else ----------------------------------------------------------------------------------------------
 
 _STAGES = {
-    "items": "sku text, title text, category text, brand text, unit_of_measure text, unit_cost numeric(14, 4), "
-             "price numeric(14, 4), status text",
+    "items": "sku text, has_sku boolean, title text, category text, brand text, unit_of_measure text, "
+             "unit_cost numeric(14, 4), price numeric(14, 4), status text",
     "stock": "sku text, location text, location_id bigint, on_hand numeric(14, 3), counted_at timestamptz",
     "suppliers": "supplier text, sku text, lead_time_days float8, lead_time_spread_days float8, moq float8, "
                  "pack_size float8, unit_cost numeric(14, 4), minimum_order_value numeric(14, 2), "
@@ -299,21 +327,13 @@ def stage(reading: Reading) -> int:
 
 def _find_or_make(reading: Reading) -> None:
     """Unknown items are made, or their rows set aside, as the file's options say."""
-    given = {"tenant": current_tenant_id(), "channel": reading.file.channel_id}
     if not makes_items(reading):
         if stop_rows("unknown_sku", "sku", "SELECT row_number, sku FROM ingestion_rows WHERE item_id IS NULL "
                                            "AND sku IS NOT NULL"):
             run(_DROP_STOPPED.replace("ingestion_lines", "ingestion_rows"))
         return
-    made = run("""
-        CREATE TEMP TABLE ingestion_new_items ON COMMIT DROP AS
-        SELECT DISTINCT sku AS value, sku, NULL::text AS title, NULL::text AS category, NULL::text AS brand,
-               NULL::text AS unit_of_measure, NULL::numeric AS unit_cost, NULL::numeric AS price, NULL::text AS status
-        FROM ingestion_rows WHERE item_id IS NULL AND sku IS NOT NULL""")
-    if made:
-        upsert_items(channel=reading.file.channel, rows="ingestion_new_items", origin=origin(reading))
-        reading.flagged["new_item"] += run(FIND_ITEMS.format(table="ingestion_rows"), given)
-    run("DROP TABLE ingestion_new_items")
+    reading.flagged["new_item"] += make_items(channel=reading.file.channel, table="ingestion_rows",
+                                              origin=origin(reading))
 
 
 def read_items(reading: Reading) -> None:

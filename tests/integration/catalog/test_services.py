@@ -17,7 +17,7 @@ from apps.tenants.services import make_tenant
 from tests.rows import make_user
 
 pytestmark = pytest.mark.django_db
-ITEM = ("value", "sku", "title", "category", "brand", "unit_of_measure", "unit_cost", "price", "status")
+ITEM = ("value", "sku", "has_sku", "title", "category", "brand", "unit_of_measure", "unit_cost", "price", "status")
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +30,11 @@ def shop() -> Any:
 def items(*rows: dict[str, Any]) -> str:
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS given_items")
-        cursor.execute("CREATE TEMP TABLE given_items (value text, sku text, title text, category text, brand text, "
-                       "unit_of_measure text, unit_cost numeric, price numeric, status text)")
-        cursor.executemany(f"INSERT INTO given_items VALUES ({', '.join(['%s'] * 9)})",
-                           [[{"sku": row["value"], **row}.get(name) for name in ITEM] for row in rows])
+        cursor.execute("CREATE TEMP TABLE given_items (value text, sku text, has_sku boolean, title text, "
+                       "category text, brand text, unit_of_measure text, unit_cost numeric, price numeric, "
+                       "status text)")
+        cursor.executemany(f"INSERT INTO given_items VALUES ({', '.join(['%s'] * 10)})",
+                           [[{"sku": row["value"], "has_sku": True, **row}.get(name) for name in ITEM] for row in rows])
     return "given_items"
 
 

@@ -6,13 +6,13 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from apps.catalog import selectors as catalog
 from apps.catalog.models import Item, Supplier, SupplyTerm
-from apps.ingestion import selectors
 from apps.inventory.models import StockLevel
 from apps.sales.models import Promotion
-from tests.integration.ingestion.shops import ORDERS, counts, take
+from tests.integration.ingestion.shops import ORDERS, counts, sold, take
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shop")]
 
@@ -93,19 +93,73 @@ def test_promotions_are_facts_with_a_share_and_whether_they_were_known() -> None
     assert Promotion.objects.get(kind="mailer").starts_on == dt.date(2025, 1, 6)
 
 
+FILES = {
+    "items": "sku,title,category,unit_cost,price\nA,Apple,Fruit,1,3\nB,Bread,Bakery,,\n",
+    "orders": ORDERS[:-1] + ",title\n1,1,2025-01-05,A,2,2.50,,apple (old)\n1,2,2025-01-05,B,1,4,,\n"
+              "1,3,2025-01-05,C,1,6,,Cake\n",
+    "later orders": "order,date,sku,qty,price\n2,2025-01-06,A,1,2.75\n2,2025-01-06,B,1,4.50\n3,2025-01-06,C,1,7\n",
+    "suppliers": "supplier,sku,lead_time_days,unit_cost\nAlder,A,6,1.10\nAlder,B,6,\nAlder,D,6,2\n",
+    "stock": "sku,on_hand,counted_at\nA,9,2025-01-07\nB,9,2025-01-07\nC,9,2025-01-07\nD,9,2025-01-07\n",
+    "promotions": "sku,kind,starts_on,ends_on\nA,mailer,2025-01-05,2025-01-06\nC,mailer,2025-01-05,2025-01-06\n",
+}
+
+
 def test_files_may_come_in_any_order() -> None:
-    files = {"orders": ORDERS + "1,1,2025-01-05,A,2,3,\n", "items": "sku,title,unit_cost,price\nA,Apple,1,3\n",
-             "suppliers": "supplier,sku,lead_time_days\nAlder,A,6\n",
-             "stock": "sku,on_hand,counted_at\nA,9,2025-01-05\n",
-             "promotions": "sku,kind,starts_on,ends_on\nA,mailer,2025-01-05,2025-01-06\n"}
-    for kind in ("promotions", "orders", "stock", "suppliers", "items"):
-        assert counts(take(files[kind], kind))[1] == 1
-    found = catalog.terms_of_items([Item.objects.get().pk]).popitem()[1]
-    assert (found["lead_time_days"], found["unit_cost"], found["assumed"]) == (
-        6, 1, ["lead_time_spread_days", "review_period_days"])
-    assert Item.objects.get().title == "Apple"
-    totals = selectors.counts_by_kind()
-    assert {kind: figures.applied for kind, figures in totals.items()} == dict.fromkeys(files, 1)
+    """What one file says fills the gaps of another, whichever comes first, and a said figure beats a seen one."""
+    names = list(FILES)
+    turned = names[3:] + names[:3]
+    states = []
+    for order in (names, names[::-1], turned, turned[::-1]):  # of any two files, each comes before the other
+        point = transaction.savepoint()
+        for name in order:
+            file = take(FILES[name], name.split()[-1])
+            assert file.rows_applied == file.rows_read, (order, name)
+        terms = catalog.terms_of_items(list(Item.objects.values_list("id", flat=True)))
+        skus = dict(Item.objects.values_list("id", "sku"))
+        found_items = Item.objects.order_by("sku").values_list("sku", "title", "category", "price", "unit_cost")
+        states.append((list(found_items),
+                       {skus[key]: (found["price"], found["unit_cost"], found["assumed"])
+                        for key, found in terms.items()},
+                       sold(), StockLevel.objects.count(), Promotion.objects.count()))
+        transaction.savepoint_rollback(point)
+    assert states[0][0] == [("A", "Apple", "Fruit", 3, 1), ("B", "Bread", "Bakery", Decimal("4.5"), None),
+                            ("C", "Cake", "", 7, None), ("D", "D", "", None, None)]
+    assert all(state == states[0] for state in states)
+
+
+def test_an_items_file_is_news_even_where_sales_told_as_much() -> None:
+    take("order,date,sku,qty,price,title\n1,2025-01-05,A,1,3,Apple\n")
+    text = "sku,title,price\nA,Apple,3\n"
+    assert counts(take(text, "items")) == (1, 1, 0, 0, 0)
+    assert counts(take(text, "items")) == (1, 0, 1, 0, 0)
+    take("order,date,sku,qty,price,title\n2,2025-01-06,A,1,9,Pear\n")
+    assert Item.objects.values_list("title", "price").get() == ("Apple", 3)
+
+
+def test_a_title_stands_in_for_a_sku_until_there_is_one() -> None:
+    shopify = ("Name,Financial Status,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku\n"
+               "#1,paid,2025-01-05 10:00:00 -0500,1,Cup - red,4.00,\n")
+    file = take(shopify, None)
+    assert (counts(file), file.rules["flagged"]["new_item"]) == ((1, 1, 0, 0, 0), 1)
+    cup = Item.objects.get()
+    assert (cup.sku, cup.shown_sku) == ("Cup - red", "no SKU")
+    take("Handle,Title,Option1 Value,Variant SKU,Variant Price\ncup,Cup,red,C-1,5.00\ncup,,blue,,5.00\n", None)
+    assert set(Item.objects.values_list("sku", "has_sku", "price")) == {("C-1", True, 5), ("Cup - blue", False, 5)}
+    assert counts(take(shopify, None)) == (1, 0, 1, 0, 0)
+    take(shopify.replace("#1", "#2").replace("Cup - red", "cup - RED"), None)
+    assert sold() == {("C-1", "2025-01-05"): 2}
+
+
+def test_a_gap_among_skus_is_filled_by_a_title_or_pointed_out() -> None:
+    take("sku,title\nA,Apple\nT1,Twin\nT2,Twin\n", "items")
+    file = take("order,date,sku,qty,title\n1,2025-01-05,,1,apple\n2,2025-01-05,,1,Twin\n3,2025-01-05,,1,Cake\n"
+                "4,2025-01-05,C,1,Cake\n5,2025-01-05,,1,Pie\n")
+    assert counts(file) == (5, 3, 0, 0, 2)
+    assert file.rules["rejected"] == {"two_titles": 1, "no_sku": 1}
+    assert sold() == {("A", "2025-01-05"): 1, ("C", "2025-01-05"): 2}
+    aside = take("order,date,sku,qty,title\n6,2025-01-05,,1,apple\n7,2025-01-05,,1,Pie\n",
+                 options={"unknown_items": "set_aside"})
+    assert (counts(aside), aside.rules["set_aside"]) == ((2, 1, 0, 1, 0), {"unknown_sku": 1})
 
 
 def test_simulated_figures_keep_their_origin() -> None:
