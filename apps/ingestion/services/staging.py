@@ -21,7 +21,8 @@ CREATE TEMP TABLE ingestion_lines (
     order_id text NOT NULL, sku text NOT NULL, has_sku boolean NOT NULL, title text, item_id bigint,
     location_id bigint NOT NULL, customer text, quantity numeric(14, 3) NOT NULL,
     shelf_price numeric(14, 4), paid_price numeric(14, 4), discount numeric(14, 4), promotion text,
-    currency text NOT NULL, occurred_at timestamptz NOT NULL, version_at timestamptz, void text, status text, is_head boolean, source text
+    currency text NOT NULL, occurred_at timestamptz NOT NULL, version_at timestamptz, void text, status text,
+    is_head boolean, source text
 ) ON COMMIT DROP
 """
 
