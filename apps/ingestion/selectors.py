@@ -172,6 +172,28 @@ def counts_by_kind() -> dict[str, Counts]:
     return totals
 
 
+# How many rejected rows of files nobody has mended and sent again; %(tenant)s is the tenant. A file of mended rows is
+# known by the columns that it was handed out with: what passes of it waits no more.
+REJECTED_WAITING = f"""
+SELECT coalesce(sum(waiting), 0)::bigint FROM (
+    SELECT greatest(coalesce(sum(rejected) FILTER (WHERE NOT is_mended), 0)
+                    - coalesce(sum(passed) FILTER (WHERE is_mended), 0), 0) AS waiting
+    FROM (SELECT DISTINCT ON (sha256, kind) kind, rows_rejected AS rejected,
+                 rows_applied + rows_duplicate + rows_set_aside AS passed,
+                 coalesce(dialect -> 'header' ? '{REASON_COLUMNS[1]}', false) AS is_mended
+          FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'applied'
+          ORDER BY sha256, kind, (rows_applied > 0) DESC, id DESC) file
+    GROUP BY kind) kind
+"""
+
+
+def rejected_waiting() -> int:
+    """How many rejected rows of files nobody has mended and sent again."""
+    with connection.cursor() as cursor:
+        cursor.execute(REJECTED_WAITING, {"tenant": current_tenant_id()})
+        return int(cursor.fetchone()[0])
+
+
 def _as_dict(value: Any) -> dict[str, dict[str, int]]:
     import json
 

@@ -46,7 +46,7 @@ def health(request: ShopRequest) -> HttpResponse:
     return render(request, "ingestion/health.html", {
         "orders": orders, "counts": [(titles[kind], figures) for kind, figures in sorted(counts.items())],
         "set_aside": selectors.rule_counts(orders.rules, SET_ASIDE),
-        "rejected": selectors.rule_counts(orders.rules, REJECTED),
+        "rejected": selectors.rule_counts(orders.rules, REJECTED), "waiting": selectors.rejected_waiting(),
         "flagged": selectors.rule_counts(orders.rules, FLAGGED),
         "deliveries": selectors.delivery_counts(), "span": span,
         "gaps": unexplained[-GAPS_SHOWN:], "gap_count": len(unexplained), "closed_count": len(gaps) - len(unexplained),

@@ -18,6 +18,7 @@ from apps.optimization.engine.frames import InputError
 from apps.optimization.models import Plan
 from apps.optimization.services import Cash, Inputs, Rules
 from apps.optimization.services.planning import minimums_of
+from apps.sales import selectors as sales
 from apps.tenants.scope import tenant_context
 
 OLDEST_FORECAST_DAYS = 14
@@ -72,6 +73,7 @@ def read_inputs(as_of: dt.date, standing: Plan | None) -> Inputs:
     minimums = {supplier: max(value - float(drafts.get(supplier, 0)), 0.0)
                 for supplier, value in minimums_of(terms).items()}
     rules = Rules(cash=cash, supplier_minimums=minimums, settled=selectors.settled_series(as_of),
-                  active_item_ids=list(active), previous=selectors.previous_lines(standing) if standing else None)
+                  young=sales.young_series(as_of), active_item_ids=list(active),
+                  previous=selectors.previous_lines(standing) if standing else None)
     return services.prepare(as_of=as_of, paths=paths, terms=terms, positions=inventory.position_frame(as_of),
                             arrivals=inventory.arrivals_frame(as_of), rules=rules)

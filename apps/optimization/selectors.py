@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Count, DecimalField, ExpressionWrapper, F, FloatField, Q, QuerySet, Sum, Value
+from django.db.models import Aggregate, Count, DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum, Value, Window
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -27,7 +27,10 @@ LONGEST_REVIEW_DAYS = 92
 _MONEY: DecimalField[Any, Any] = DecimalField(max_digits=18, decimal_places=4)
 _ZERO = Value(Decimal(0), _MONEY)
 _LINE_MONEY = ExpressionWrapper(F("quantity") * F("unit_cost"), _MONEY)
-_AT_RISK = ExpressionWrapper((F("price") - F("unit_cost")) * F("lost_units_without"), FloatField())
+# Money at risk: the margin expected to be lost on the item of an open `line` if nothing is bought, until an order of
+# its next ordering day could come. What is lost before anything could arrive is in it, though no order saves that.
+AT_RISK_SQL = "greatest(line.price - line.unit_cost, 0) * line.lost_units_without"
+_GROUNDS = {"uncounted": Q(assumed__contains=["on_hand"]), "young": Q(assumed__contains=["history"])}
 
 SORTS = {
     "gain": "net_gain", "money": "money", "quantity": "quantity", "order_by": "order_by_on", "stockout": "stockout_on",
@@ -46,15 +49,11 @@ def current_plan() -> Plan | None:
     return plans().select_related("previous").first()
 
 
-def plan_by_id(plan_id: int) -> Plan | None:
-    return Plan.objects.filter(pk=plan_id).first()
-
-
 def recommendations(plan: Plan | None) -> QuerySet[Recommendation]:
-    """Every line of a plan, also where nothing is to be ordered, each with its `money` and `at_risk`."""
+    """Every line of a plan, also where nothing is to be ordered, each with its `money`."""
     found = Recommendation.objects.filter(plan=plan) if plan else Recommendation.objects.none()
     lines: QuerySet[Recommendation] = found.select_related("item", "supplier", "location").annotate(
-        money=_LINE_MONEY, at_risk=_AT_RISK)
+        money=_LINE_MONEY)
     return lines
 
 
@@ -82,9 +81,18 @@ def open_recommendations(*, plan: Plan | None = None, supplier_id: int | None = 
     return lines.order_by(order, "pk")
 
 
+def top_decisions(plan: Plan, limit: int) -> list[Recommendation]:
+    """The open lines worth most, each with what all of its supplier's come to: `supplier_lines`, `supplier_money`."""
+    def at_supplier(aggregate: Aggregate) -> Window:
+        return Window(aggregate, partition_by=F("supplier_id"))
+
+    return list(open_recommendations(plan=plan).annotate(
+        supplier_lines=at_supplier(Count("pk")), supplier_money=at_supplier(Sum(_LINE_MONEY)))[:limit])
+
+
 @dataclass(frozen=True)
 class Totals:
-    """What a group of lines comes to."""
+    """What a group of lines comes to, and how much of it rests on stock that nobody counted or on a short history."""
 
     lines: int = 0
     units: int = 0
@@ -92,13 +100,19 @@ class Totals:
     avoided: Decimal = Decimal(0)
     gain: Decimal = Decimal(0)
     suppliers: int = 0
+    uncounted_lines: int = 0
+    uncounted_money: Decimal = Decimal(0)
+    young_lines: int = 0
+    young_money: Decimal = Decimal(0)
 
 
 def totals(lines: QuerySet[Recommendation]) -> Totals:
     found = lines.order_by().aggregate(
         lines=Count("pk"), units=Coalesce(Sum("quantity"), 0), money=Coalesce(Sum(_LINE_MONEY), _ZERO),
         avoided=Coalesce(Sum("avoided_lost_sales"), _ZERO), gain=Coalesce(Sum("net_gain"), _ZERO),
-        suppliers=Count("supplier", distinct=True))
+        suppliers=Count("supplier", distinct=True),
+        **{f"{name}_lines": Count("pk", filter=rests) for name, rests in _GROUNDS.items()},
+        **{f"{name}_money": Coalesce(Sum(_LINE_MONEY, filter=rests), _ZERO) for name, rests in _GROUNDS.items()})
     return Totals(**found)
 
 
@@ -126,27 +140,11 @@ def bindings_of(plan: Plan | None) -> dict[str, int]:
     return dict(rows.annotate(Count("pk")))
 
 
-def state_counts(plan: Plan | None) -> dict[str, int]:
-    """How many lines of a plan stand in each state, of those that advise to order."""
-    return dict(recommendations(plan).filter(quantity__gt=0).order_by().values_list("state").annotate(Count("pk")))
-
-
 def recommendation_by_id(recommendation_id: int) -> Recommendation | None:
     found: Recommendation | None = (Recommendation.objects.select_related("item", "supplier", "location", "plan")
-                                    .annotate(money=_LINE_MONEY, at_risk=_AT_RISK)
+                                    .annotate(money=_LINE_MONEY)
                                     .filter(pk=recommendation_id).first())
     return found
-
-
-def item_recommendations(item_id: int) -> list[Recommendation]:
-    """What the plan that stands says of an item, a line for each of its locations; empty where it is not planned."""
-    return list(recommendations(current_plan()).filter(item_id=item_id).order_by("location__code"))
-
-
-def decisions_of_item(item_id: int) -> QuerySet[Decision]:
-    """What was decided on an item, newest first."""
-    return (Decision.objects.select_related("recommendation__supplier", "recommendation__plan")
-            .filter(recommendation__item_id=item_id, recommendation__plan__is_replay=False).order_by("-pk"))
 
 
 def decisions_between(first: dt.date, last: dt.date) -> QuerySet[Decision]:
@@ -159,53 +157,6 @@ def decisions_of(lines: Sequence[Recommendation]) -> dict[int, Decision]:
     """The decision on each of some lines, by line."""
     found = Decision.objects.filter(recommendation_id__in=[line.pk for line in lines])
     return {decision.recommendation_id: decision for decision in found}
-
-
-@dataclass(frozen=True)
-class SupplierDecisions:
-    """Decisions worth making at one supplier: its lines by gain, and the first day by which one has to be ordered."""
-
-    supplier_id: int
-    name: str
-    lines: list[Recommendation]
-
-    @property
-    def money(self) -> Decimal:
-        return sum((line.quantity * line.unit_cost for line in self.lines), Decimal(0))
-
-    @property
-    def gain(self) -> Decimal:
-        return sum((line.net_gain for line in self.lines), Decimal(0))
-
-    @property
-    def order_by_on(self) -> dt.date | None:
-        return min((line.order_by_on for line in self.lines if line.order_by_on), default=None)
-
-
-def top_decisions(limit: int = 10) -> list[SupplierDecisions]:
-    """The open lines worth most, grouped by supplier: the most urgent supplier first, then the one worth most."""
-    groups: dict[int, SupplierDecisions] = {}
-    for line in open_recommendations()[:limit]:
-        known = SupplierDecisions(line.supplier_id, line.supplier.name, [])
-        groups.setdefault(line.supplier_id, known).lines.append(line)
-    return sorted(groups.values(), key=lambda group: (group.order_by_on or dt.date.max, -group.gain))
-
-
-@dataclass(frozen=True)
-class Risk:
-    """Money at risk: the margin that would be lost if nothing were ordered, and what the advice saves of it."""
-
-    at_risk: float
-    avoided: Decimal
-    items: int
-
-
-def money_at_risk() -> Risk:
-    """Over the items of the plan that stands on whose lines nobody has decided."""
-    found = recommendations(current_plan()).filter(state=State.OPEN).order_by().aggregate(
-        total=Coalesce(Sum(_AT_RISK), Value(0.0)), avoided=Coalesce(Sum("avoided_lost_sales"), _ZERO),
-        items=Count("pk", filter=Q(lost_units_without__gte=0.5)))
-    return Risk(found["total"], found["avoided"], found["items"])
 
 
 def settled_series(as_of: dt.date) -> list[str]:

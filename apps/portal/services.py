@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from apps.optimization.selectors import AT_RISK_SQL
 from apps.tenants.scope import current_tenant_id
 
 HALF_YEAR_DAYS = 182
@@ -46,12 +47,11 @@ WITH plan AS (
     FROM forecasting_seriesforecast series JOIN run ON series.run_id = run.id
     WHERE series.tenant_id = %(tenant)s GROUP BY series.item_id
 ), advice AS (
-    SELECT rec.item_id, min(rec.days_of_cover) AS days_of_cover, min(rec.stockout_on) AS stockout_on,
-           coalesce(sum(rec.quantity) FILTER (WHERE rec.state = 'open'), 0) AS recommended,
-           coalesce(sum(rec.avoided_lost_sales) FILTER (WHERE rec.state = 'open' AND rec.quantity > 0), 0)::float8
-               AS money_at_risk
-    FROM optimization_recommendation rec JOIN plan ON rec.plan_id = plan.id
-    WHERE rec.tenant_id = %(tenant)s GROUP BY rec.item_id
+    SELECT line.item_id, min(line.days_of_cover) AS days_of_cover, min(line.stockout_on) AS stockout_on,
+           coalesce(sum(line.quantity) FILTER (WHERE line.state = 'open'), 0) AS recommended,
+           coalesce(sum({at_risk}) FILTER (WHERE line.state = 'open'), 0)::float8 AS money_at_risk
+    FROM optimization_recommendation line JOIN plan ON line.plan_id = plan.id
+    WHERE line.tenant_id = %(tenant)s GROUP BY line.item_id
 ), stock AS (
     SELECT item_id, sum(on_hand)::float8 AS on_hand FROM inventory_stocklevel WHERE tenant_id = %(tenant)s GROUP BY 1
 ), coming AS (
@@ -131,7 +131,7 @@ def refresh_summaries(*, as_of: dt.date) -> Refreshed:
     """Derive every item's summary anew from what the apps below know on the morning of `as_of`."""
     statement = _REFRESH.format(
         columns=", ".join(_COLUMNS), excluded=", ".join(f"excluded.{name}" for name in _COLUMNS),
-        kept=", ".join(f"kept.{name}" for name in _COLUMNS))
+        kept=", ".join(f"kept.{name}" for name in _COLUMNS), at_risk=AT_RISK_SQL)
     tenant = current_tenant_id()
     with connection.cursor() as cursor:
         # Tables filled a moment ago have no statistics yet: Postgres takes them for empty and would join 68,000 items

@@ -23,6 +23,7 @@ PLANNED_WEEKS = 26
 PRICE_DAYS = 56
 CLOSED_SHARE = 0.8  # a weekday that had no sale on so many of its last days is a day on which the shop is closed
 CLOSED_WEEKS = 8
+SHORT_HISTORY_WEEKS = 8  # with less, neither a weekday's rhythm nor a trend can be told from chance
 PROMOTION_KINDS = ("mailer", "display", "price_cut", "other")
 _COLUMN_OF_KIND = {"mailer": "mailer", "display": "display", "price": "price_cut", "other": "other"}
 _EPOCH = dt.date(1970, 1, 1).toordinal()
@@ -388,6 +389,15 @@ def units_frame(since: dt.date, as_of: dt.date) -> pd.DataFrame:
     with connection.cursor() as cursor:
         cursor.execute(_UNITS, {"tenant": current_tenant_id(), "since": since, "as_of": as_of})
         return pd.DataFrame(cursor.fetchall(), columns=["item_id", "location_id", "date", "units"])
+
+
+def young_series(as_of: dt.date) -> list[str]:
+    """Series, `item/location`, that were first sold less than eight weeks ago."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT item_id || '/' || location_id FROM sales_dailydemand WHERE tenant_id = %s AND date < %s "
+                       "GROUP BY item_id, location_id HAVING min(date) > %s ORDER BY 1",
+                       [current_tenant_id(), as_of, as_of - dt.timedelta(weeks=SHORT_HISTORY_WEEKS)])
+        return [name for (name,) in cursor.fetchall()]
 
 
 # --- What is assumed, and what that moves -------------------------------------------------------------------------

@@ -55,8 +55,9 @@ class World:
         self.closing = np.vstack([self.closing, nothing + opening[new][:, None]])
 
     def positions(self) -> pd.DataFrame:
-        """Stock this morning: item_id, location_id, on_hand, origin."""
-        return self._keyed(np.arange(len(self.ids))).assign(on_hand=self.on_hand.astype(float), origin="simulated")
+        """Stock this morning, known exactly: item_id, location_id, on_hand, counted_at, origin."""
+        return self._keyed(np.arange(len(self.ids))).assign(
+            on_hand=self.on_hand.astype(float), counted_at=pd.Timestamp(self.today), origin="simulated")
 
     def arrivals(self) -> pd.DataFrame:
         """What is on its way as the shop knows it: item_id, location_id, date, quantity; the late comes tomorrow."""

@@ -115,13 +115,15 @@ class Rules:
     """What holds for a plan beside the facts of its items.
 
     supplier_minimums: what each supplier's order has to come to; None takes it from the terms. settled: series on which
-    somebody has decided lately; they are looked at and not ordered again. active_item_ids: None for all that have
-    terms. previous: an earlier plan's lines, as `selectors.previous_lines` gives them.
+    somebody has decided lately; they are looked at and not ordered again. young: series whose history is too short to
+    rest on. active_item_ids: None for all that have terms. previous: an earlier plan's lines, as
+    `selectors.previous_lines` gives them.
     """
 
     cash: Cash = Cash()
     supplier_minimums: Mapping[int, float] | None = None
     settled: Sequence[str] = ()
+    young: Sequence[str] = ()
     active_item_ids: Sequence[int] | None = None
     previous: pd.DataFrame | None = None
 
@@ -130,8 +132,8 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
             arrivals: pd.DataFrame, rules: Rules) -> Inputs:
     """Put the engine's frames together from what the apps below know.
 
-    terms: the catalog's terms_frame. positions: item_id, location_id, on_hand, origin. arrivals: item_id, location_id,
-    date, quantity.
+    terms: the catalog's terms_frame. positions: item_id, location_id, on_hand, counted_at (NaT: never), origin.
+    arrivals: item_id, location_id, date, quantity.
     """
     import numpy as np
     import pandas as pd
@@ -144,16 +146,16 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
     items = series.merge(terms, on="item_id", how="inner")
     if rules.active_item_ids is not None:
         items = items[items["item_id"].isin(list(rules.active_item_ids))]
-    stock = positions[["item_id", "location_id", "on_hand", "origin"]]
+    stock = positions[["item_id", "location_id", "on_hand", "counted_at", "origin"]]
     items = items.merge(stock, on=["item_id", "location_id"], how="left").sort_values("row", ignore_index=True)
 
     priced = items["unit_cost"].notna() & items["price"].notna()
     notes = _notes(items, priced)
     items = items[priced].reset_index(drop=True)
-    uncounted = items["on_hand"].isna()
+    grounds = zip(items["counted_at"].isna(), items["unique_id"].isin(list(rules.young)), strict=True)
     items["on_hand"] = np.floor(items["on_hand"].astype(float).fillna(0.0) + 1e-6).astype(np.int64)
-    items["assumed"] = [[*names, "on_hand"] if unknown else list(names)
-                        for names, unknown in zip(items["assumed"], uncounted, strict=True)]
+    items["assumed"] = [[*names, *(["on_hand"] if is_uncounted else []), *(["history"] if is_young else [])]
+                        for names, (is_uncounted, is_young) in zip(items["assumed"], grounds, strict=True)]
     items["simulated"] = [[name for name, holds in (("terms", made_up), ("on_hand", origin == "simulated")) if holds]
                           for made_up, origin in zip(items["is_simulated"], items["origin"], strict=True)]
     items["is_settled"] = items["unique_id"].isin(list(rules.settled))
@@ -167,7 +169,7 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
                            "quantity": np.rint(coming["quantity"].astype(float)).astype(np.int64)})
     wanted = minimums_of(terms) if rules.supplier_minimums is None else rules.supplier_minimums
     minimums = {str(supplier): float(value) for supplier, value in wanted.items() if value > 0}
-    return Inputs(as_of=as_of, run=paths.run, items=items.drop(columns=["row", "origin", "is_simulated"]),
+    return Inputs(as_of=as_of, run=paths.run, items=items.drop(columns=["row", "counted_at", "origin", "is_simulated"]),
                   arrivals=coming, demand=_demand(paths, items, as_of), cash=rules.cash, supplier_minimums=minimums,
                   previous=rules.previous, notes=notes)
 
@@ -183,7 +185,7 @@ def _notes(items: pd.DataFrame, priced: pd.Series[bool]) -> tuple[Note, ...]:
     counts = {
         "without_price": int((~priced).sum()),
         "without_margin": int((priced & (items["price"] <= items["unit_cost"])).sum()),
-        "without_stock": int((priced & items["on_hand"].isna()).sum()),
+        "without_stock": int((priced & items["counted_at"].isna()).sum()),
         "without_supplier": int((priced & (items["supplier_id"] == 0)).sum()),
     }
     return tuple(Note(code, {"items": count, "planned": int(priced.sum())}) for code, count in counts.items() if count)

@@ -45,8 +45,8 @@ def sentences() -> dict[str, str]:
                            "one of the two."),
         "without_margin": _("%(items)s items sell at or below their cost: running out of them costs nothing, so they "
                             "are not ordered."),
-        "without_stock": _("Nobody has counted %(items)s of %(planned)s items: they are planned as if none were "
-                           "there."),
+        "without_stock": _("Nobody has counted %(items)s of %(planned)s items: they are planned as if nothing were "
+                           "there but what has come in since. Count them, and import the stock."),
         "without_supplier": _("%(items)s of %(planned)s items have no supplier: the shop's defaults stand in for their "
                               "terms."),
     }
@@ -96,7 +96,7 @@ def assumption_words() -> dict[str, str]:
     return {
         "lead_time_days": _("lead time"), "lead_time_spread_days": _("spread of the lead time"),
         "review_period_days": _("ordering period"), "unit_cost": _("unit cost"), "price": _("price"),
-        "on_hand": _("stock"), "terms": _("cost and terms"),
+        "on_hand": _("stock"), "terms": _("cost and terms"), "history": _("demand, from under eight weeks of sales"),
     }
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from apps.catalog.models import Item
 from apps.catalog.selectors import terms_of_items
 from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
-from apps.forecasting.selectors import demand_paths
+from apps.forecasting.selectors import demand_paths, latest_run
 from apps.inventory.models import PurchaseOrderLine
 from apps.inventory.selectors import UNSENT_STATUSES, open_lines_of_item, wait_to_be_sent
 from apps.optimization.models import Plan, Recommendation
@@ -43,6 +43,7 @@ class ItemPage:
     stock: list[dict[str, Any]]
     advice: list[Recommendation]
     run: ForecastRun | None
+    is_on_request: bool
     backtest: ItemBacktest | None
     coming: list[PurchaseOrderLine]
     promotions: list[Promotion]
@@ -88,16 +89,17 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
                   .select_related("plan", "supplier", "location"))
     is_weekly = summary is None or summary.weekly_units < DAILY_FROM_WEEKLY_UNITS
     facts = _item_facts(item.pk, as_of, DAYS_BACK if not is_weekly else 7 * WEEKS_BACK)
-    saved = (SeriesForecast.objects.filter(item=item, run__is_complete=True, run__is_replay=False)
-             .select_related("run").order_by("-run__as_of", "-run__pk").first())
-    run = saved.run if saved else None
+    newest_run = latest_run(as_of)
+    is_forecast = SeriesForecast.objects.filter(run=newest_run, item=item).exists() if newest_run else False
+    run = newest_run if is_forecast else None
     coming = list(open_lines_of_item(item.pk))
     paths = _paths(run, item.pk, as_of) if run else None
     promotions = [_promotion(each) for each in facts["promotions"]]
     on_hand = sum(level["on_hand"] for level in facts["stock"]) if facts["stock"] else None
     return ItemPage(
         item=item, summary=summary, term=terms_of_items([item.pk]).get(item.pk), stock=facts["stock"], advice=advice,
-        run=run, backtest=_backtest(item.pk), coming=coming, promotions=promotions, is_weekly=is_weekly,
+        run=run, is_on_request=newest_run is not None and not is_forecast, backtest=_backtest(item.pk), coming=coming,
+        promotions=promotions, is_weekly=is_weekly,
         sales=_sales_chart(facts["days"], paths, as_of, is_weekly, promotions),
         projection=_projection(on_hand, coming, paths, as_of, advice))
 

@@ -8,15 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.alerts.models import Alert
 from apps.alerts.selectors import open_alerts
 from apps.feedback.models import Proof
+from apps.ingestion.selectors import REJECTED_WAITING
 from apps.jobs.selectors import JobView, live_jobs
+from apps.optimization import selectors as optimization
 from apps.optimization.models import Plan, Recommendation
+from apps.optimization.selectors import AT_RISK_SQL, Totals
 from apps.tenants.models import Tenant
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.templatetags.stockwright import day_short, units
@@ -27,15 +29,13 @@ ALERTS = 5
 
 @dataclass(frozen=True)
 class SupplierGroup:
-    """The decisions at one supplier among the ten."""
+    """The decisions at one supplier among the ten, and all that the plan would buy there."""
 
     supplier_id: int
     name: str
+    all_lines: int
+    all_money: Decimal
     lines: list[Recommendation]
-
-    @property
-    def money(self) -> Decimal:
-        return sum((line.quantity * line.unit_cost for line in self.lines), Decimal(0))
 
     @property
     def gain(self) -> Decimal:
@@ -63,6 +63,7 @@ class Today:
     """Everything on the page, from a fixed number of queries."""
 
     plan: Plan | None
+    totals: Totals
     groups: list[SupplierGroup]
     facts: dict[str, Any]
     proof: Proof | None
@@ -82,24 +83,20 @@ class Today:
         return "advice" if self.proof.gain_low > 0 else "rule" if self.proof.gain_high < 0 else "undecided"
 
 
-_FACTS = """
+_FACTS = f"""
 WITH plan AS (
     SELECT id FROM optimization_plan WHERE tenant_id = %(tenant)s AND NOT is_replay ORDER BY as_of DESC, id DESC LIMIT 1
 ), open AS (
-    SELECT count(*) AS lines, count(DISTINCT supplier_id) AS suppliers,
-           coalesce(sum(quantity * unit_cost), 0) AS money, coalesce(sum(avoided_lost_sales), 0) AS at_risk,
-           count(*) FILTER (WHERE order_by_on <= %(as_of)s) AS due
-    FROM optimization_recommendation
-    WHERE tenant_id = %(tenant)s AND plan_id = (SELECT id FROM plan) AND state = 'open' AND quantity > 0
+    SELECT count(*) FILTER (WHERE quantity > 0 AND order_by_on <= %(as_of)s) AS due,
+           coalesce(sum({AT_RISK_SQL}), 0) AS at_risk
+    FROM optimization_recommendation line
+    WHERE tenant_id = %(tenant)s AND plan_id = (SELECT id FROM plan) AND state = 'open'
 ), item AS (
     SELECT count(*) AS items, count(*) FILTER (WHERE planning = 'planned') AS planned,
            count(*) FILTER (WHERE planning = 'planned' AND on_hand <= 0) AS out_of_stock
     FROM portal_itemsummary WHERE tenant_id = %(tenant)s
-), file AS (
-    SELECT count(*) AS files, coalesce(sum(rows_rejected), 0) AS rejected, coalesce(sum(rows_set_aside), 0) AS set_aside
-    FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'applied'
 ), ordered AS (
-    SELECT count(*) FILTER (WHERE status IN ('draft', 'approved')) AS drafts,
+    SELECT count(*) FILTER (WHERE status = 'draft') AS drafts, count(*) FILTER (WHERE status = 'approved') AS unsent,
            count(*) FILTER (WHERE status IN ('sent', 'partly_received')) AS coming
     FROM inventory_purchaseorder WHERE tenant_id = %(tenant)s AND NOT is_replay
 ), run AS (
@@ -108,15 +105,15 @@ WITH plan AS (
 )
 SELECT (SELECT max(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s),
        (SELECT max(as_of) FROM feedback_judgement WHERE tenant_id = %(tenant)s),
-       open.lines, open.suppliers, open.money, open.at_risk, open.due,
+       open.due, open.at_risk,
        greatest(item.items, (SELECT count(*) FROM (
            SELECT FROM catalog_item WHERE tenant_id = %(tenant)s LIMIT 1) one)),
-       item.planned, item.out_of_stock, file.files, file.rejected, file.set_aside, ordered.drafts, ordered.coming,
-       run.as_of, run.model, run.series
-FROM open, item, file, ordered LEFT JOIN run ON true
+       item.planned, item.out_of_stock, ordered.drafts, ordered.unsent, ordered.coming,
+       run.as_of, run.model, run.series, ({REJECTED_WAITING})
+FROM open, item, ordered LEFT JOIN run ON true
 """
-_NAMES = ("last_sale_on", "judged_on", "lines", "suppliers", "money", "at_risk", "due", "items", "planned",
-          "out_of_stock", "files", "rejected", "set_aside", "drafts", "coming", "run_as_of", "run_model", "run_series")
+_NAMES = ("last_sale_on", "judged_on", "due", "at_risk", "items", "planned", "out_of_stock", "drafts", "unsent",
+          "coming", "run_as_of", "run_model", "run_series", "rejected")
 
 
 def _facts(as_of: dt.date) -> dict[str, Any]:
@@ -129,24 +126,21 @@ def _facts(as_of: dt.date) -> dict[str, Any]:
 def today(tenant: Tenant) -> Today:
     """The page of one shop, on its own today."""
     as_of = tenant.today()
-    plan = Plan.objects.filter(is_replay=False).order_by("-as_of", "-pk").first()
-    lines: list[Recommendation] = []
-    if plan is not None:
-        lines = list(Recommendation.objects.filter(plan=plan, state="open", quantity__gt=0)
-                     .select_related("item", "supplier")
-                     .annotate(cost=F("quantity") * F("unit_cost"))
-                     .order_by("-net_gain", "order_by_on", "pk")[:DECISIONS])
+    plan = optimization.current_plan()
+    totals = optimization.totals(optimization.open_recommendations(plan=plan)) if plan else Totals()
     live = live_jobs()
     facts = _facts(as_of)
-    return Today(plan=plan, groups=_by_supplier(lines), facts=facts, jobs=live,
+    return Today(plan=plan, totals=totals, groups=_by_supplier(plan), facts=facts, jobs=live,
                  proof=Proof.objects.order_by("-as_of").first(), alerts=list(open_alerts()[:ALERTS]),
-                 steps=_loop(facts, plan, as_of, {view.job.kind for view in live}))
+                 steps=_loop({**facts, "lines": totals.lines}, plan, as_of, {view.job.kind for view in live}))
 
 
-def _by_supplier(lines: list[Recommendation]) -> list[SupplierGroup]:
+def _by_supplier(plan: Plan | None) -> list[SupplierGroup]:
     groups: dict[int, SupplierGroup] = {}
-    for line in lines:
-        groups.setdefault(line.supplier_id, SupplierGroup(line.supplier_id, line.supplier.name, [])).lines.append(line)
+    for line in optimization.top_decisions(plan, DECISIONS) if plan else []:
+        group = SupplierGroup(line.supplier_id, line.supplier.name,
+                              line.supplier_lines, line.supplier_money, [])  # type: ignore[attr-defined]
+        groups.setdefault(line.supplier_id, group).lines.append(line)
     return sorted(groups.values(), key=lambda group: -group.gain)
 
 
@@ -165,8 +159,8 @@ def _loop(facts: dict[str, Any], plan: Plan | None, as_of: dt.date, live: set[st
              _("sales to %(day)s") % {"day": day_short(last)} if last else _("no sales yet")),
         Step("cleaning", _("Cleaning"), "/data/", "filter",
              state(last, not refused, "sales."),
-             (ngettext("%(n)s row refused", "%(n)s rows refused", refused) % {"n": units(refused)} if refused
-              else _("nothing refused")) if last else _("nothing to clean")),
+             (ngettext("%(n)s row to mend", "%(n)s rows to mend", refused) % {"n": units(refused)} if refused
+              else _("nothing to mend")) if last else _("nothing to clean")),
         Step("forecast", _("Forecast"), "/models/", "chart-line",
              state(run_as_of, run_as_of == as_of, "forecasting."),
              ngettext("%(n)s item, %(day)s", "%(n)s items, %(day)s", facts["run_series"]) % {
@@ -176,10 +170,10 @@ def _loop(facts: dict[str, Any], plan: Plan | None, as_of: dt.date, live: set[st
              ngettext("%(n)s line to decide", "%(n)s lines to decide", facts["lines"]) % {"n": units(facts["lines"])}
              if plan else _("no plan yet")),
         Step("orders", _("Orders"), "/orders/", "truck-delivery",
-             state(facts["drafts"] + facts["coming"], not facts["drafts"]),
-             _("%(drafts)s to send, %(coming)s on the way") % {
-                 "drafts": units(facts["drafts"]), "coming": units(facts["coming"])}
-             if facts["drafts"] + facts["coming"] else _("none open")),
+             state(facts["drafts"] + facts["unsent"] + facts["coming"], not facts["drafts"] + facts["unsent"]),
+             _("%(drafts)s to approve, %(unsent)s to send, %(coming)s on the way") % {
+                 name: units(facts[name]) for name in ("drafts", "unsent", "coming")}
+             if facts["drafts"] + facts["unsent"] + facts["coming"] else _("none open")),
         Step("feedback", _("Feedback"), "/accuracy/", "target-arrow",
              state(facts["judged_on"], True, "feedback."),
              _("judged to %(day)s") % {"day": day_short(facts["judged_on"])} if facts["judged_on"]

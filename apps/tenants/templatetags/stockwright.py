@@ -174,6 +174,8 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 def badges() -> dict[str, tuple[str, str, str]]:
     return {
         "assumed": (_("assumed"), "warning", _("Nobody said this figure: it comes from the shop's defaults.")),
+        "uncounted": (_("never counted"), "warning", _("Nobody has counted its stock: count and import it.")),
+        "young": (_("short history"), "warning", _("It has been sold for under eight weeks: import more history.")),
         "simulated": (_("simulated"), "purple", _("Made by a written rule for the demo; it is not a real figure.")),
         "replay": (_("replay"), "azure", _("Made afterwards, with only what was known on that day.")),
         "demo": (_("demo"), "purple", _("Real sales, recast; costs, stock and terms are simulated.")),
@@ -285,9 +287,10 @@ def filter_select(context: template.Context, name: str, label: str, options: Any
 
 @register.inclusion_tag("components/stat.html")
 def stat(label: str, value: Any, note: str = "", icon: str = "", tone: str = "", href: str = "",
-         badge: str = "") -> dict[str, Any]:
-    """A figure with its name and a line under it."""
-    return {"label": label, "value": value, "note": note, "icon": icon, "tone": tone, "href": href, "badge": badge}
+         badge: str = "", title: str = "") -> dict[str, Any]:
+    """A figure with its name and a line under it; `title` says what it means, to those who point at it."""
+    return {"label": label, "value": value, "note": note, "icon": icon, "tone": tone, "href": href, "badge": badge,
+            "title": title}
 
 
 @register.inclusion_tag("components/sort_header.html", takes_context=True)

@@ -93,7 +93,7 @@ def test_a_plan_tells_what_changed_since_the_last_one_and_why() -> None:
         plan = present_plan()
         [reason] = plan.changes["reasons"]
         assert (reason["driver"], reason["lines"]) == ("stock", 1)
-        [line] = selectors.item_recommendations(shop.items[0].pk)
+        line = Recommendation.objects.get(plan=present_plan(), item=shop.items[0])
         assert line.change["driver"] == "stock"
         assert line.change["before"] == before[line.item_id] > line.quantity
         others = [each for each in open_lines() if each.item_id != shop.items[0].pk]
@@ -112,7 +112,7 @@ def test_approved_and_planned_again_nothing_more_is_advised() -> None:
     assert (again["status"], again["lines"], again["binding"]) == ("empty", 0, ["nothing_needed", "decided"])
     with tenant_context(shop.tenant.pk):
         assert open_lines() == []
-        [line] = selectors.item_recommendations(shop.items[0].pk)
+        line = Recommendation.objects.get(plan=present_plan(), item=shop.items[0])
         assert line.binding == "decided" and line.quantity == sum(line.waterfall["units"].values()) == 0
         assert line.on_order > 0
         assert [reason["driver"] for reason in present_plan().changes["reasons"]] == ["decided"]
@@ -237,7 +237,7 @@ def test_a_plan_made_some_days_after_its_forecast_starts_on_its_own_day_and_outl
         SupplyTerm.objects.filter(item=shop.items[0]).update(lead_time_days=60)
     run_plan(shop, MONDAY + 3 * DAY)
     with tenant_context(shop.tenant.pk):
-        [line] = selectors.item_recommendations(shop.items[0].pk)
+        line = Recommendation.objects.get(plan=present_plan(), item=shop.items[0])
         assert line.arrives_on == MONDAY + 63 * DAY
         assert line.stockout_on is not None and line.stockout_on >= MONDAY + 3 * DAY
         assert line.mean_demand == pytest.approx(67 * 2, rel=0.15)
@@ -255,23 +255,10 @@ def test_another_tenant_sees_no_plan_and_decides_on_none() -> None:
     with tenant_context(shop.tenant.pk):
         ids = [line.pk for line in open_lines()]
     with tenant_context(other.tenant.pk):
-        assert selectors.current_plan() is None and selectors.top_decisions() == []
+        assert selectors.current_plan() is None
         with pytest.raises(services.NotOpen):
             services.decide(recommendation_id=ids[0], as_of=MONDAY, actor=None)
         assert not Decision.objects.exists() and not PurchaseOrderLine.objects.exists()
-
-
-def test_what_is_worth_most_comes_first_grouped_by_supplier() -> None:
-    shop = make_planned_shop(6)
-    run_plan(shop)
-    with tenant_context(shop.tenant.pk):
-        groups = selectors.top_decisions(4)
-        assert sum(len(group.lines) for group in groups) == 4
-        gains = sorted((line.net_gain for group in groups for line in group.lines), reverse=True)
-        assert gains == [line.net_gain for line in open_lines()[:4]]
-        risk = selectors.money_at_risk()
-        assert risk.at_risk >= float(risk.avoided) > 0
-        assert risk.items == 6
 
 
 def test_figures_of_the_plan_add_up_over_filters() -> None:

@@ -15,6 +15,8 @@ from django.test import Client
 from apps.alerts.models import Alert
 from apps.catalog.models import PlanningDefaults, Supplier
 from apps.feedback.models import Proof
+from apps.inventory.models import StockLevel
+from apps.inventory.selectors import order_counts
 from apps.inventory.services import approve_order, mark_sent
 from apps.jobs.models import Job
 from apps.jobs.running import Running
@@ -24,11 +26,13 @@ from apps.optimization.services import decide
 from apps.portal.models import ItemSummary
 from apps.portal.pipeline import refresh_tenant
 from apps.portal.selectors.items import SORTS
-from apps.sales.models import Promotion
+from apps.portal.selectors.today import today
+from apps.sales.models import DailyDemand, Promotion
 from apps.tenants.models import AuditEntry
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+from tests.integration.optimization.planned_shops import forecast_for, run_plan
 from tests.integration.portal.stocked_shops import DAY, make_stocked_shop, refreshed, sell
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +62,52 @@ def test_today_shows_the_ten_decisions_worth_most_by_supplier() -> None:
     assert shown == {item.pk for item in shop.items[4:]}, "the ten of the greatest gain, and no other"
     for supplier in shop.suppliers:
         assert f'href="/replenish/?supplier={supplier.pk}"' in text
+
+
+def test_todays_figures_are_the_plans_the_orders_and_the_lists() -> None:
+    shop = make_stocked_shop(14)
+    with tenant_context(shop.tenant.pk):
+        lines = list(Recommendation.objects.order_by("item_id"))
+        decide(recommendation_id=lines[0].pk, as_of=MONDAY, actor=None)
+        second = decide(recommendation_id=lines[-1].pk, as_of=MONDAY, actor=None).purchase_order_id
+        assert second is not None
+        approve_order(order_id=second, actor=None)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        found = today(shop.tenant)
+        waiting = Recommendation.objects.filter(state="open")
+        at_risk = sum(float(line.price - line.unit_cost) * line.lost_units_without for line in waiting)
+        assert found.facts["at_risk"] == pytest.approx(at_risk)
+        assert sum(row.money_at_risk for row in ItemSummary.objects.all()) == pytest.approx(at_risk)
+        assert at_risk >= found.totals.avoided == sum(line.avoided_lost_sales for line in waiting if line.quantity)
+        assert (found.facts["drafts"], found.facts["unsent"]) == (1, 1)
+        counts = order_counts()
+        assert (counts["draft"], counts["approved"]) == (1, 1)
+        for group in found.groups:
+            whole = waiting.filter(supplier_id=group.supplier_id, quantity__gt=0)
+            assert group.all_money == sum(line.quantity * line.unit_cost for line in whole), "not of the ten alone"
+    assert "1 to approve, 1 to send" in page(signed_in(shop), "/")
+
+
+def test_advice_on_thin_ground_says_so_at_the_top_and_on_its_lines() -> None:
+    shop = make_stocked_shop(4)
+    client = signed_in(shop)
+    assert not any(words in page(client, path) for path in ("/", "/replenish/")
+                   for words in ("nobody has counted", "under eight weeks"))
+    with tenant_context(shop.tenant.pk):
+        StockLevel.objects.filter(item=shop.items[0]).delete()
+        StockLevel.objects.filter(item=shop.items[1]).update(counted_at=None)
+        DailyDemand.objects.filter(item=shop.items[2], date__lt=MONDAY - 10 * DAY).delete()
+    run_plan(shop, MONDAY + DAY)
+    with tenant_context(shop.tenant.pk):
+        assumed = dict(Recommendation.objects.filter(state="open").values_list("item_id", "assumed"))
+        marks = [{"on_hand", "history"} & set(assumed[item.pk]) for item in shop.items]
+        assert marks == [{"on_hand"}, {"on_hand"}, {"history"}, set()]
+    for path in ("/", "/replenish/"):
+        text = page(client, path)
+        assert "2 of 4 lines" in text and "nobody has counted" in text and 'href="/data/imports/"' in text
+        assert "1 of 4 lines" in text and "rests on under eight weeks of sales" in text
+        assert (text.count(">never counted<"), text.count(">short history<")) == (2, 1)
 
 
 def test_today_says_who_won_the_proof_and_when_nobody_did(shop: Shop) -> None:
@@ -164,6 +214,15 @@ def test_an_item_shows_its_past_its_forecast_its_stock_and_why_this_quantity(sho
     assert steps[-1]["value"] == line.quantity
     assert sum(step["value"] for step in steps[:-1]) == line.quantity
     assert "mailer" in text.lower() and "known ahead" in text
+
+
+def test_an_item_that_the_newest_forecast_leaves_out_is_ordered_on_request(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        forecast_for(shop, 14, items=shop.items[1:], fingerprint="later facts")
+    text = page(signed_in(shop), f"/items/{shop.items[0].pk}/")
+    assert "order it on request" in text and "order on request" in text
+    assert [one["name"] for one in data_of(text, "sales")["series"]] == ["sold"], "no forecast of an earlier run"
+    assert "order it on request" not in page(signed_in(shop), f"/items/{shop.items[1].pk}/")
 
 
 def test_an_item_says_what_is_on_order_but_was_never_sent_and_draws_it_as_sent_today(shop: Shop) -> None:
