@@ -7,6 +7,8 @@ NIGHT: tuple[str, ...] = ("sales.refresh", "feedback.judge", "forecasting.foreca
 # What a file that brought something new leads to, in a shop that is no demo.
 AFTER_IMPORT: tuple[str, ...] = ("sales.refresh", "forecasting.forecast", "optimization.plan", "portal.refresh",
                                  "forecasting.renew")
+# And in a shop that has not sold anything yet, of which there is nothing to forecast.
+BEFORE_SALES: tuple[str, ...] = ("portal.refresh",)
 # A contest of models and what its winner changes. The first one is followed by what advice would have done: a shop has
 # its first recommendations by then, and nothing that anyone waits for.
 CONTEST: tuple[str, ...] = ("forecasting.backtest", "forecasting.forecast", "optimization.plan", "portal.refresh",

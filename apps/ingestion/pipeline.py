@@ -12,6 +12,7 @@ from apps.ingestion import services
 from apps.ingestion.models import ImportFile
 from apps.jobs.running import Cancelled, GiveUp, Running
 from apps.jobs.services import start_chain
+from apps.sales import selectors as sales
 from apps.tenants.scope import tenant_context
 from apps.tenants.selectors import tenant_by_id
 
@@ -42,8 +43,11 @@ def apply_file(running: Running) -> dict[str, Any]:
 def follow(running: Running) -> None:
     """Ask for what new facts lead to, once for any number of files that come together."""
     tenant = tenant_by_id(running.tenant_id)
-    if not tenant.is_demo and settings.JOBS_AFTER_IMPORT:
-        start_chain(chain=settings.JOBS_AFTER_IMPORT, as_of=tenant.today())
+    if tenant.is_demo:
+        return
+    today, first = tenant.today(), sales.history_span().first_date
+    has_sold = first is not None and first < today
+    start_chain(chain=settings.JOBS_AFTER_IMPORT if has_sold else settings.JOBS_BEFORE_SALES, as_of=today)
 
 
 def apply_delivery(running: Running) -> dict[str, Any]:

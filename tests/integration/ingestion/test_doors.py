@@ -70,6 +70,14 @@ def test_a_confirmed_file_is_read_by_a_job_that_starts_the_planning(tenant: Tena
         assert Job.objects.filter(tenant=tenant, kind="sales.refresh", state="queued").count() == 1
 
 
+def test_nothing_is_planned_before_the_first_sale(tenant: Tenant) -> None:
+    """Else the first file, of suppliers, would lead to an alert that a forecast failed for want of sales."""
+    with tenant_context(tenant.pk):
+        services.confirm_file(file=store("supplier,sku,lead_time_days\nAlder,A,6\n", "suppliers"), actor=None)
+    pipeline.apply_file(claimed())
+    assert list(Job.objects.filter(tenant=tenant, state="queued").values_list("kind", flat=True)) == ["portal.refresh"]
+
+
 def test_a_killed_worker_and_its_follower_apply_once(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     confirmed(tenant, ORDERS + "1,1,2025-01-05,A,2,3,\n")
     first = claimed()
