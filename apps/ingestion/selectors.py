@@ -11,10 +11,11 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models import Count, QuerySet, Sum
+from django.utils.translation import gettext as _
 
 from apps.ingestion.adapters.columns import COLUMNS, EXTRA, Column
 from apps.ingestion.adapters.dialects import HEAD_BYTES, Dialect, records
-from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE, Rule, rule
+from apps.ingestion.adapters.rules import FLAGGED, PLAINLY, REJECTED, SET_ASIDE, Rule, rule
 from apps.ingestion.models import Connection, Delivery, ImportFile, RowIssue
 from apps.tenants.scope import current_tenant_id
 
@@ -58,18 +59,50 @@ class RuleCount:
 
     rule: Rule
     count: int
+    fix: str
 
 
-def rule_counts(rules: dict[str, dict[str, int]], outcome: str) -> list[RuleCount]:
-    """The rules of one outcome, the most frequent first."""
-    counts = rules.get(outcome, {})
-    return [RuleCount(rule(code), count) for code, count in sorted(counts.items(), key=lambda pair: -pair[1])]
+def rule_counts(rules: dict[str, dict[str, int]], outcome: str, file: ImportFile | None = None) -> list[RuleCount]:
+    """The rules of one outcome, the most frequent first; what would mend a row is said in the way of the file."""
+    counts, written = rules.get(outcome, {}), written_like(file) if file else PLAINLY
+    return [RuleCount(found := rule(code), count, found.remedy(written))
+            for code, count in sorted(counts.items(), key=lambda pair: -pair[1])]
+
+
+def written_like(file: ImportFile) -> dict[str, str]:
+    """How a file writes its values, as the remedies of its rows say it."""
+    day = file.dialect.get("day", PLAINLY["day"])
+    if day == "12/31/2025" and file.options.get("dates") == "dmy":
+        day = "31/12/2025"
+    given = {**PLAINLY, "day": day, "separator": file.dialect.get("delimiter", ",").replace("\t", _("tab"))}
+    if file.options.get("numbers") == "comma":
+        given.update(number="1234,56", other_number="1234.56", half="0,5")
+    return given
 
 
 def issues_of(file: ImportFile, *, rule_code: str = "") -> QuerySet[RowIssue]:
     """The rows of a file that did not pass, in the order of the file."""
     issues = RowIssue.objects.filter(file=file).order_by("row_number")
     return issues.filter(rule=rule_code) if rule_code else issues
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row that did not pass, in words, with its column as the file calls it."""
+
+    issue: RowIssue
+    title: str
+    column: str
+    fix: str
+
+
+def shown_issues(file: ImportFile, issues: Iterable[RowIssue]) -> Iterator[Shown]:
+    written = written_like(file)
+    titles = {column.name: str(column.title) for column in COLUMNS[file.kind]}
+    for issue in issues:
+        found = rule(issue.rule)
+        column = file.mapping.get(issue.column) or titles.get(issue.column, issue.column)
+        yield Shown(issue, str(found.title), column, found.remedy(written, column))
 
 
 def sample_rows(file: ImportFile, *, limit: int = 5) -> list[list[str]]:
@@ -119,22 +152,21 @@ def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]
     """
     header = list(file.dialect.get("header", ()))
     names_lines = file.kind == ImportFile.Kind.ORDERS and "line_id" not in file.mapping
-    yield b"\xef\xbb\xbf" + _csv_line([*REASON_COLUMNS, *(["line_id"] if names_lines else []), *header])
     delimiter = file.dialect.get("delimiter", ",")
-    issues = issues_of(file).filter(outcome=outcome)
-    for issue in issues.iterator(chunk_size=2000):
-        found = rule(issue.rule)
+    yield b"\xef\xbb\xbf" + _csv_line([*REASON_COLUMNS, *(["line_id"] if names_lines else []), *header], delimiter)
+    for shown in shown_issues(file, issues_of(file).filter(outcome=outcome).iterator(chunk_size=2000)):
+        issue = shown.issue
         cells = list(issue.raw.get("cells", ()))
         if issue.rule == "columns" and len(cells) == 1:
             cells = next(csv.reader(io.StringIO(cells[0]), delimiter=delimiter), [])
         line = [issue.raw.get("line_id") or f"row {issue.row_number}"] if names_lines else []
-        yield _csv_line([str(issue.row_number), str(found.title), issue.column, issue.value, str(found.fix), *line,
-                         *cells])
+        yield _csv_line([str(issue.row_number), shown.title, shown.column, issue.value, shown.fix, *line, *cells],
+                        delimiter)
 
 
-def _csv_line(cells: Iterable[str]) -> bytes:
+def _csv_line(cells: Iterable[str], delimiter: str) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
     return text.getvalue().encode()
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.ingestion import selectors, services
-from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE, rule
+from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE
 from apps.ingestion.forms import ConfirmForm, ShopifyForm, UploadForm
 from apps.ingestion.models import ImportFile
 from apps.jobs import selectors as jobs
@@ -106,10 +106,10 @@ def file(request: ShopRequest, pk: int) -> HttpResponse:
     issues = Paginator(selectors.issues_of(found, rule_code=rule_code), ISSUES).get_page(request.GET.get("page"))
     choices = [(choice, form[f"column_{choice.column.name}"]) for choice in selectors.column_choices(found)] if (
         form is not None) else []
-    rules = {outcome: selectors.rule_counts(found.rules, outcome) for outcome in (REJECTED, SET_ASIDE, FLAGGED)}
+    rules = {outcome: selectors.rule_counts(found.rules, outcome, found) for outcome in (REJECTED, SET_ASIDE, FLAGGED)}
     return render(request, "ingestion/file.html", {
         "file": found, "form": form, "choices": choices, "issues": issues,
-        "shown": [(issue, rule(issue.rule)) for issue in issues],
+        "shown": selectors.shown_issues(found, issues),
         "job": jobs.job_view(found.job_id) if found.job_id and found.state in ("queued", "applying") else None,
         "rules": rules, "rule": rule_code,
         "stopped_rules": [(each.rule.code, each.rule.title) for each in rules[REJECTED] + rules[SET_ASIDE]],

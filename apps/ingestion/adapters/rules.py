@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 REJECTED, SET_ASIDE, FLAGGED = "rejected", "set_aside", "flagged"
+
+
+# How a file writes its values, where nothing else is known.
+PLAINLY = {"number": "1234.56", "other_number": "1234,56", "half": "0.5", "day": "2025-12-31", "separator": ","}
 
 
 @dataclass(frozen=True)
@@ -19,23 +25,30 @@ class Rule:
     title: Any
     fix: Any
 
+    def remedy(self, written: Mapping[str, str] = PLAINLY, column: str = "") -> str:
+        """What would mend a row of a file that is `written` like this, in the column that the file calls so."""
+        words = str(self.fix) % written
+        return gettext("“%(column)s”: %(fix)s") % {"column": column, "fix": words} if column and words else words
+
 
 _ALL = (
     Rule("columns", REJECTED, _("The row has more or fewer columns than the first row"),
-         _("Put values that contain the separator into quotation marks.")),
+         _("Put values that contain “%(separator)s” into quotation marks, and leave no column out.")),
     Rule("missing", REJECTED, _("A value that is needed is empty"), _("Fill it in.")),
     Rule("no_sku", REJECTED, _("This row has no SKU, and its title is that of no item"), _("Fill in its SKU.")),
     Rule("two_titles", REJECTED, _("This row has no SKU, and several items have its title"), _("Fill in its SKU.")),
     Rule("too_long", REJECTED, _("The value is too long"), _("Shorten it.")),
-    Rule("number", REJECTED, _("This is not a number"), _("Write digits, such as 1234.56.")),
+    Rule("number", REJECTED, _("This is not a number"),
+         _("Write digits, such as %(number)s. If all numbers of the file look like %(other_number)s, say so and read "
+           "it again.")),
     Rule("too_large", REJECTED, _("The number is too large to be true"), _("Check it for a slipped separator.")),
     Rule("below_zero", REJECTED, _("The number is below zero"), _("Write zero or more.")),
     Rule("whole", REJECTED, _("The number is not a whole one of at least 1"), _("Write 1, 2, 3 and so on.")),
-    Rule("moment", REJECTED, _("This is not a date"), _("Write it as 2025-12-31 or 2025-12-31 17:45.")),
+    Rule("moment", REJECTED, _("This is not a date"), _("Write it as %(day)s or %(day)s 17:45.")),
     Rule("out_of_time", REJECTED, _("The date lies before 1990 or in the future"), _("Check the year.")),
     Rule("currency", REJECTED, _("This is not a currency"), _("Write its three letters, such as EUR.")),
     Rule("status", REJECTED, _("The status is not known"), _("Write active, paused or discontinued.")),
-    Rule("share", REJECTED, _("The share is not between 0 and 1"), _("Write 0.5 or 50 % for a half.")),
+    Rule("share", REJECTED, _("The share is not between 0 and 1"), _("Write %(half)s or 50 %% for a half.")),
     Rule("ends_first", REJECTED, _("The promotion ends before it starts"), _("Swap the two dates.")),
     Rule("twice", REJECTED, _("The same row comes twice, and differs"),
          _("Keep the right one; lines of one order need different line numbers.")),
@@ -68,7 +81,6 @@ _ALL = (
     Rule("new_item", FLAGGED, _("Lines of items that were new: the items were made"), ""),
 )
 RULES: dict[str, Rule] = {rule.code: rule for rule in _ALL}
-SET_ASIDE_ORDER = tuple(rule.code for rule in _ALL if rule.outcome == SET_ASIDE)
 
 
 def rule(code: str) -> Rule:

@@ -26,6 +26,20 @@ def number_style(samples: Iterable[str], delimiter: str) -> tuple[str, bool]:
     return ("comma" if commas > points else "point"), points == commas
 
 
+_WAYS_OF_DAYS = ((r"\d{4}-\d{1,2}-\d{1,2}\b", "2025-12-31"), (r"\d{1,2}\.\d{1,2}\.\d{4}", "31.12.2025"),
+                 (r"\d{1,2}/\d{1,2}/\d{2,4}", "12/31/2025"), (r"\d{4}/\d{1,2}/\d{1,2}", "2025/12/31"),
+                 (r"\d{4}年\d{1,2}月\d{1,2}日", "2025年12月31日"))
+
+
+def day_written(samples: Iterable[str]) -> str:
+    """The last day of 2025 as most of the samples would write it."""
+    counts = dict.fromkeys((day for _way, day in _WAYS_OF_DAYS), 0)
+    for sample in samples:
+        for way, day in _WAYS_OF_DAYS:
+            counts[day] += re.match(rf"\s*{way}", sample) is not None
+    return max(counts, key=lambda day: counts[day])
+
+
 def date_order(samples: Iterable[str]) -> tuple[str, bool]:
     """Whether 03/04/2017 puts the day or the month first, by samples, and whether that is in doubt."""
     days = months = unclear = 0

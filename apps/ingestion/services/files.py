@@ -99,6 +99,7 @@ def _look(file: ImportFile, dialect: Dialect, head: bytes) -> None:
     style, is_style_unclear = samples.number_style(of("number"), dialect.delimiter)
     order, is_order_unclear = samples.date_order(of("moment", "date"))
     file.options = {"numbers": style, "dates": order, "unknown_items": "make", "origin": "given"}
+    file.dialect["day"] = samples.day_written(cell for row in rows for cell in row)
     file.dialect["questions"] = [name for name, is_open in (("numbers", is_style_unclear), ("dates", is_order_unclear))
                                  if is_open]
 

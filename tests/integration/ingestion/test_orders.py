@@ -75,6 +75,24 @@ def test_every_bad_row_keeps_its_number_value_and_reason() -> None:
         11: ("too_long", "sku", "x" * 121), 12: ("too_large", "quantity", "9999999999")}
 
 
+def test_what_would_mend_a_row_is_said_in_the_words_and_figures_of_its_file() -> None:
+    file = take("Bestellung;Datum;Artikelnummer;Menge;Einzelpreis\n1;13.01.2025;A;1;2,50\n2;13.01.2025;A;zwei;2,50\n"
+                "3;gestern;A;1;2,50\n4;13.01.2025;A;;2.50.1\n5;13.01.2025;A\n")
+    rows = [(row.column, row.fix) for row in selectors.shown_issues(file, selectors.issues_of(file))]
+    say_so = "If all numbers of the file look like 1234.56, say so and read it again."
+    assert rows == [
+        ("Menge", f"“Menge”: Write digits, such as 1234,56. {say_so}"),
+        ("Datum", "“Datum”: Write it as 31.12.2025 or 31.12.2025 17:45."),
+        ("Einzelpreis", f"“Einzelpreis”: Write digits, such as 1234,56. {say_so}"),
+        ("", "Put values that contain “;” into quotation marks, and leave no column out.")]
+    text = b"".join(selectors.issue_lines(file)).decode("utf-8-sig")
+    given = csv.DictReader(io.StringIO(text), delimiter=";")
+    assert [(row["import column"], row["import remedy"]) for row in given] == rows
+    slashes = take("order,date,sku,qty\n1,13/01/2025,A,1\n2,1/13/2025,A,1\n")
+    assert next(selectors.shown_issues(slashes, selectors.issues_of(slashes))).fix == (
+        "“date”: Write it as 31/12/2025 or 31/12/2025 17:45.")
+
+
 def test_rows_are_set_aside_by_named_rules() -> None:
     take("sku,title,category\nA,Apple,Food > Fruit\nF,Super,Fuel > Petrol\n", "items")
     text = ("order_id,line_id,occurred_at,sku,title,quantity,shelf_price,status\n"

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.catalog.services import TooManyItems
-from apps.ingestion import services
+from apps.ingestion import selectors, services
 from apps.ingestion.adapters.rules import rule
 from apps.ingestion.models import ImportFile
 from apps.ingestion.services.files import OPTIONS
@@ -66,5 +66,5 @@ class Command(BaseCommand):
         for outcome, counts in file.rules.items():
             for code, count in sorted(counts.items(), key=lambda pair: -pair[1]):
                 found = rule(code)
-                fix = f" {found.fix}" if outcome == "rejected" else ""
+                fix = f" {found.remedy(selectors.written_like(file))}" if outcome == "rejected" else ""
                 self.stdout.write(f"    {count:>9,} {outcome.replace('_', ' ')}: {found.title}.{fix}")
