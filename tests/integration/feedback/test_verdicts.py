@@ -130,6 +130,10 @@ def test_drift_watches_the_model_that_people_put_in_use_and_not_the_contests_win
                 segment="all", horizon="week_1", series=6, actual_units=1, absolute_error=9, error=9, squared_error=9,
                 scored_through=MONDAY)
         assert look_for_drift(MONDAY)["state"] == "worse"
+        for better_week in ForecastScore.objects.order_by("run__as_of"):
+            ForecastScore.objects.filter(pk=better_week.pk).update(absolute_error=0.3)
+            assert look_for_drift(MONDAY)["state"] == "usual", "one of the two weeks alone is no drift"
+            ForecastScore.objects.filter(pk=better_week.pk).update(absolute_error=9)
         for model, state in (("tsb", "unknown"), ("keras_lstm", "unknown")):
             monkeypatch.setattr("apps.feedback.pipeline.judge.forecasting.model_in_use", lambda _day, name=model: name)
             found = look_for_drift(MONDAY)

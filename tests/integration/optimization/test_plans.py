@@ -13,6 +13,7 @@ from apps.inventory.models import PurchaseOrderLine, StockLevel
 from apps.jobs.running import GiveUp
 from apps.optimization import selectors, services
 from apps.optimization.models import Decision, Plan, Recommendation
+from apps.optimization.pipeline import read_inputs
 from apps.optimization.services import Choice
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.shops import MONDAY
@@ -128,13 +129,15 @@ def test_under_a_budget_approving_does_not_free_the_money_again() -> None:
         assert 0 < plan.money <= 100
         assert "budget_binds" in codes(plan)
         assert any(line.waterfall["units"]["cash"] < 0 for line in selectors.recommendations(plan))
-        approve_all()
-        left = 100 - plan.money
+        first = open_lines()[0]
+        services.decide_many(choices=[Choice(recommendation_id=first.pk)], as_of=MONDAY, actor=None, label="a test")
+        left = 100 - first.quantity * first.unit_cost
     run_plan(shop)
     with tenant_context(shop.tenant.pk):
         plan = present_plan()
         assert plan.limits["cash_spent"] == float(100 - left)
-        assert plan.money <= left
+        assert "budget_binds" in codes(plan), "the other lines would take more"
+        assert 0 < plan.money <= left
 
 
 def test_dismissed_lines_stay_away_for_their_review_period_and_come_back_after_it() -> None:
@@ -188,6 +191,20 @@ def test_a_suppliers_minimum_is_filled_up_or_said_not_to_be_worth_it_by_name() -
         bought = sum(line.quantity * line.unit_cost for line in open_lines()
                      if line.supplier_id == shop.suppliers[0].pk)
         assert bought == 0 or bought >= 150
+
+
+def test_a_draft_counts_towards_its_suppliers_minimum() -> None:
+    shop = make_planned_shop()
+    with tenant_context(shop.tenant.pk):
+        Supplier.objects.filter(pk=shop.suppliers[0].pk).update(minimum_order_value=50)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        line = next(line for line in open_lines() if line.supplier_id == shop.suppliers[0].pk)
+        services.decide_many(choices=[Choice(recommendation_id=line.pk)], as_of=MONDAY, actor=None, label="a test")
+        drafted = float(line.quantity * line.unit_cost)
+        asked = read_inputs(MONDAY, None).supplier_minimums
+    assert drafted > 0
+    assert asked.get(str(shop.suppliers[0].pk), 0.0) == max(50 - drafted, 0.0)
 
 
 @pytest.mark.parametrize("missing", ["stock", "supplier", "cost", "price"])

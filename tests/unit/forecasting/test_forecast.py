@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import nbinom, poisson
 
 from apps.forecasting.engine.base import Grid
-from apps.forecasting.engine.dispersion import Dispersion, day_dispersion
+from apps.forecasting.engine.dispersion import SPREAD_OF_USUAL, USUAL_LEVEL_VARIANCE, Dispersion, day_dispersion
 from apps.forecasting.engine.distribution import negative_binomial_below, negative_binomial_quantiles
 from apps.forecasting.engine.forecast import Forecast, quantile_column
 from tests.unit.forecasting import shops
@@ -128,6 +128,17 @@ def test_dispersion_is_found_again_in_what_was_drawn_with_it() -> None:
     expected = mean * 1.6 + 0.2 * mean**2
     assert np.median(found / expected) == pytest.approx(1.0, abs=0.1)
     assert Dispersion.from_settings(fitted.settings()) == fitted
+
+
+@pytest.mark.parametrize("sold", [10.0, 30.0])
+def test_one_error_moves_the_usual_spread_a_little_and_a_thousand_move_it_far(sold: float) -> None:
+    """Foretold 10: a fortnight that hit, or sold three times that, says little by itself."""
+
+    def moved(n: int) -> float:
+        fitted = Dispersion.fit(np.full(n, 10.0), np.full(n, sold), np.zeros(n))
+        return abs(float(np.log(fitted.level_variance(np.array([10.0]))[0] / USUAL_LEVEL_VARIANCE)))
+
+    assert moved(1) < SPREAD_OF_USUAL < moved(1000)
 
 
 def test_own_days_tell_buyers_of_one_from_buyers_of_many() -> None:

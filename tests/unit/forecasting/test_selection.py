@@ -1,8 +1,11 @@
 """A challenger becomes champion for a gain that is large, sure and costs nobody, and for nothing less."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from apps.forecasting.engine.backtest import BacktestResult
 from apps.forecasting.engine.selection import beside_baselines, choose_champion
@@ -18,17 +21,24 @@ def result(
     top: dict[str, float] | None = None,
     inside_80: dict[str, float] | None = None,
     last: dict[str, float] | None = None,
+    by_cutoff: dict[str, list[float]] | None = None,
+    by_kind: dict[str, list[float]] | None = None,
 ) -> BacktestResult:
-    """Return a backtest in which each model loses so much on average; `top` on the tenth with the most money."""
+    """Return a backtest in which each model loses so much on average; `top` on the tenth with the most money.
+
+    by_cutoff, by_kind: factors on a model's loss at each cutoff, and of each of the ten categories.
+    """
     stream = np.random.default_rng(1)
     cutoffs = pd.date_range("2024-01-07", periods=n_cutoffs, freq="14D")
     money = np.linspace(1, 1000, N_SERIES)
     series, scores = [], []
-    for cutoff in cutoffs:
+    for place, cutoff in enumerate(cutoffs):
         hardness = stream.gamma(20, 1 / 20, N_SERIES)
         for model, loss in losses.items():
             mean = (last or {}).get(model, loss) if cutoff == cutoffs[-1] else loss
             each = hardness * mean * (1 + noise * stream.standard_normal(N_SERIES))
+            each *= (by_cutoff or {}).get(model, [1.0] * n_cutoffs)[place]
+            each *= np.resize((by_kind or {}).get(model, [1.0]), N_SERIES)
             if top and model in top:
                 each[-N_SERIES // 10 :] *= top[model]
             series.append(
@@ -87,6 +97,29 @@ def test_a_gain_that_could_be_chance_is_refused() -> None:
     verdict = choose_champion(result(losses, noise=1.5), None, ["lightgbm"])
     assert (verdict.champion, verdict.outcome) == ("tsb", "baseline")
     assert "its gain could be chance" in verdict.reason
+
+
+@pytest.mark.parametrize("spread", [{"by_cutoff": {"lightgbm": [0.7, 0.7, 0.7, 1.6, 1.0]}},
+                                    {"by_kind": {"lightgbm": [0.7] * 8 + [1.9] * 2}}], ids=["cutoffs", "categories"])
+def test_a_gain_that_hangs_on_a_few_weeks_or_kinds_of_item_could_be_chance(spread: dict[str, Any]) -> None:
+    """Both gain about 7 % on average, surely so if series were independent; which weeks or kinds come next is open."""
+    verdict = choose_champion(result({**BASE, "lightgbm": 1.0}, **spread), None, ["lightgbm"])
+    assert verdict.trials[0].gain > 0.05
+    assert verdict.trials[0].gain_low < 0 and "its gain could be chance" in verdict.reason
+    sure = choose_champion(result({**BASE, "lightgbm": 0.93}), None, ["lightgbm"])
+    assert sure.champion == "lightgbm"
+
+
+def test_the_more_are_tried_the_surer_a_gain_has_to_be() -> None:
+    """Ten tries at 95 % find something in two of five shops where nothing is: each is held to 99.5 %."""
+    factors = {"lightgbm": [0.84, 0.97, 0.9, 1.03, 1.0]}
+    alone = choose_champion(result({**BASE, "lightgbm": 1.0}, by_cutoff=factors), None, ["lightgbm"])
+    others = {f"other-{number}": 1.2 for number in range(9)}
+    many = choose_champion(result({**BASE, "lightgbm": 1.0, **others}, by_cutoff=factors), None, ["lightgbm", *others])
+    first = next(trial for trial in many.trials if trial.candidate == "lightgbm")
+    assert first.gain == pytest.approx(alone.trials[0].gain, abs=0.01)
+    width, usual = first.gain_high - first.gain_low, alone.trials[0].gain_high - alone.trials[0].gain_low
+    assert width / usual == pytest.approx(stats.norm.ppf(0.9975) / stats.norm.ppf(0.975), abs=0.2)
 
 
 def test_losing_on_the_items_with_the_most_money_is_refused() -> None:

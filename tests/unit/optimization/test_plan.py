@@ -141,6 +141,12 @@ def test_a_supplier_minimum_is_filled_up_where_that_pays_and_waited_for_where_no
     assert waiting.lines["binds"].tolist() == ["supplier_minimum", ""]
 
 
+def test_the_need_is_demand_less_what_is_there_and_on_its_way_in_time() -> None:
+    """20 units in 10 days, 5 on hand, 4 in time: 11. The order may be smaller: what is lost by then stays lost."""
+    made = plan(items_frame({"on_hand": 5}), arrivals_frame(("item-0", 9, 4), ("item-0", 10, 100)), steady([2]))
+    assert made.lines["need"].tolist() == [11]
+
+
 def test_suppliers_may_be_numbered() -> None:
     items = items_frame({"supplier_id": 7}, {"supplier_id": 8})
     made = plan(items, None, steady([2, 2]), limits=Limits(supplier_minimums={7: 7_000.0}))

@@ -139,7 +139,8 @@ def test_lead_times_have_the_mean_and_spread_of_the_terms(mean: float, spread: f
     for drawn in lead_time_draws(known, 4000, seed=3):
         assert (drawn >= 0).all()
         assert drawn.mean() == pytest.approx(mean, abs=0.02)
-        assert drawn.std() == pytest.approx(spread if spread else (mean % 1 * (1 - mean % 1)) ** 0.5, abs=0.05)
+        # Whole days add 1/12 to a variance: left in, the spread of one day would come out at 1.04.
+        assert drawn.std() == pytest.approx(spread if spread else (mean % 1 * (1 - mean % 1)) ** 0.5, abs=0.025)
 
 
 def test_an_items_lead_times_depend_on_its_id_and_the_seed_alone() -> None:
@@ -186,6 +187,23 @@ def test_stockout_cover_and_order_by_day_on_a_shop_one_can_count() -> None:
     assert np.isnan(seen.stockout_day[1:]).all()
     assert np.isnan(seen.order_by_day[1:]).all()
     assert seen.best_units.tolist() == [10, 0, 0]
+
+
+@pytest.mark.parametrize(("margin", "risk"), [(21.0, 0.25), (7.0, 0.5), (343.0, 0.02)])
+def test_the_order_by_day_is_the_last_that_keeps_the_cost_optimal_risk(margin: float, risk: float) -> None:
+    """Path k runs out on day k. A unit costs 1 a day to hold, so 7 a review: 7 / (7 + margin) of the paths may."""
+    sales = np.zeros((1, 28, 28), dtype=np.int64)
+    sales[0, np.arange(28), np.arange(28)] = 5
+    terms = {"on_hand": 4, "unit_cost": 365.0, "holding_cost_rate": 1.0, "shortage_cost": margin, "lead_time_days": 2.0}
+    [day] = look_at(items_frame(terms), ArrayDemand(sales)).order_by_day
+    run_out_before = [np.mean(np.arange(28) < ordered_on + 2) for ordered_on in range(26)]
+    assert day == max([on for on, share in enumerate(run_out_before) if share <= risk], default=0)
+
+
+def test_what_comes_after_the_protection_period_is_no_part_of_the_position() -> None:
+    """3 days of lead time and 7 of review: what comes on day 9 counts, what comes on day 10 is the next order's."""
+    seen = look_at(items_frame({"on_hand": 5}), steady([2]), ("item-0", 9, 4), ("item-0", 10, 100))
+    assert (seen.on_order[0], seen.position[0]) == (4, 9)
 
 
 def test_an_arrival_counts_from_its_day_on() -> None:

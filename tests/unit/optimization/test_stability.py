@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.optimization.engine.demand import ArrayDemand
-from apps.optimization.engine.frames import MONEY_STEP, PARTS, Limits, read_items
+from apps.optimization.engine.frames import MONEY_STEP, PARTS, Limits, read_arrivals, read_items
+from apps.optimization.engine.policy import outlook
 from apps.optimization.engine.replenish import plan
+from apps.optimization.engine.stability import kept_quantities
 from tests.unit.optimization.shops import arrivals_frame, items_frame, order_of, poisson, shops, steady
 
 
@@ -36,6 +38,24 @@ def test_a_gain_too_small_to_matter_moves_nothing_and_a_large_one_does() -> None
     assert order_of(moved.lines).tolist() == order_of(free.lines).tolist()
     assert moved.changes["driver"].tolist() == ["stock"]
     assert moved.changes["position_change"].tolist() == [-1]
+
+
+def test_money_that_is_worth_more_elsewhere_is_not_left_in_a_quantity() -> None:
+    """One unit fewer saves next to nothing here; where money is short, the 5 that it sets free earn more elsewhere."""
+    known = read_items(items_frame({}))
+    look = outlook(known, read_arrivals(None, known), poisson([2.0], paths=200), seed=0)
+    best, rows = look.best_units, np.zeros(1, dtype=np.int64)
+    before = pd.DataFrame({"unique_id": ["item-0"], "order_quantity": best + 1, "position": [0]})
+    saves = float((look.cost(rows, best + 1) - look.cost(rows, best))[0])
+    assert 0 <= saves < 0.5
+
+    def kept(cash_price: float) -> int:
+        return int(kept_quantities(look, best, before, smallest_gain=0.5, cash_price=cash_price,
+                                   minimum=np.zeros(1, dtype=np.int64), budget=None)[0] - best[0])
+
+    assert kept(0.0) == 1
+    assert kept((0.5 - saves) / 5.0 - 0.001) == 1
+    assert kept((0.5 - saves) / 5.0 + 0.001) == 0
 
 
 def test_what_was_ordered_is_never_advised_again() -> None:

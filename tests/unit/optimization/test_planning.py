@@ -1,0 +1,49 @@
+"""How facts become the engine's frames: whose day is the first, what the money left is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from apps.optimization.services import Cash, Rules
+from apps.optimization.services.planning import prepare
+
+MONDAY = dt.date(2017, 12, 4)
+
+
+class NumberedDays:
+    """A forecast of 14 days whose every path sells as many units as the day's number: each day shows which it is."""
+
+    run = SimpleNamespace(as_of=MONDAY)
+    unique_ids = np.array(["1/1"])
+    days = 14
+
+    def paths(self, rows: Any, n_paths: int = 1, seed: int | None = None, days: int | None = None) -> Any:
+        return np.broadcast_to(np.arange(days or self.days), (len(rows), n_paths, days or self.days))
+
+
+@pytest.mark.parametrize("late", [0, 1, 3, 6])
+def test_a_plan_begins_on_its_own_day_and_repeats_the_last_week_beyond_the_forecast(late: int) -> None:
+    terms = pd.DataFrame([{
+        "item_id": 1, "supplier_id": 1, "lead_time_days": 14.0, "lead_time_spread_days": 0.0, "moq": 1, "pack_size": 1,
+        "unit_cost": 1.0, "price": 2.0, "review_period_days": 7, "minimum_order_value": np.nan,
+        "holding_cost_rate": 0.25, "assumed": [], "is_simulated": False}])
+    inputs = prepare(
+        as_of=MONDAY + dt.timedelta(days=late), paths=NumberedDays(), terms=terms, rules=Rules(),
+        positions=pd.DataFrame([{"item_id": 1, "location_id": 1, "on_hand": 0.0, "origin": "counted"}]),
+        arrivals=pd.DataFrame({"item_id": [1], "location_id": [1], "quantity": [3.0],
+                               "date": [pd.Timestamp(MONDAY) + pd.Timedelta(days=late + 2)]}))
+    assert inputs.arrivals["day"].tolist() == [2]
+    demand = inputs.demand.paths(np.array([0]), 21)[0, 0]
+    weeks_on = [day if day < 14 else 7 + day % 7 for day in range(late, late + 21)]
+    assert demand.tolist() == weeks_on
+
+
+@pytest.mark.parametrize(("budget", "spent", "left"), [(100.0, 30.0, 70.0), (100.0, 130.0, 0.0), (None, 30.0, None)])
+def test_what_is_spent_is_not_spent_again(budget: float | None, spent: float, left: float | None) -> None:
+    assert Cash(budget=budget, spent=spent).left == left
