@@ -135,7 +135,7 @@ def as_lived(panel: Panel, first: int, view: View) -> Panel:
     known = panel.upto(panel.dates[first + view.day - 1])
     y, available = known.y.copy(), known.available.copy()
     lived = slice(first, first + view.day)
-    y[:, lived] = np.where(view.sold_out, np.nan, view.sold[:, lived])
+    y[:, lived] = view.sold[:, lived]
     available[:, lived] = np.where(view.sold_out | (known.available[:, lived] == 0), 0, 1)
     y[available == 0] = np.nan
     return replace(known, y=y, available=available)
