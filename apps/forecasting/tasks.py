@@ -2,13 +2,14 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.jobs.kinds import Kind, declare
+from apps.jobs.kinds import Kind, Precedence, declare
 
 declare(Kind("forecasting.forecast", title=_("Forecast demand"),
              handler="apps.forecasting.pipeline:forecast_tenant", queue="heavy"))
 declare(Kind("forecasting.backtest", title=_("Compare the models on past weeks"),
-             handler="apps.forecasting.pipeline:backtest_tenant", queue="heavy"))
+             handler="apps.forecasting.pipeline:backtest_tenant", queue="heavy", precedence=Precedence.CONTEST))
 declare(Kind("forecasting.renew", title=_("See whether a contest of models is due"),
              handler="apps.forecasting.pipeline:renew_tenant"))
 declare(Kind("forecasting.backtest_lstm", title=_("Train and compare the neural network"),
-             handler="apps.forecasting.pipeline:backtest_lstm_tenant", queue="gpu"))
+             handler="apps.forecasting.pipeline:backtest_lstm_tenant", queue="gpu",
+             precedence=Precedence.CONTEST))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,22 @@ if TYPE_CHECKING:
 QUEUES = ("light", "heavy", "gpu")
 
 
+class Precedence(IntEnum):
+    """What goes first of the jobs that wait in a queue, the lowest number first."""
+
+    AWAITED = 0  # someone may be looking at a bar: a button, a file and what follows it, a day that is let in
+    LATER = 1  # its figures are read the next morning
+    CONTEST = 2  # minutes of training, after which nothing is at once better than before
+
+
 @dataclass(frozen=True)
 class Kind:
     """What a job of this kind is: `handler` is "package.module:function", called with the running job.
 
     The handler enters its own tenant scopes, reports progress, and returns a JSON-able result. It must be safe to run
-    again from the start: a worker that dies is followed by another.
+    again from the start: a worker that dies is followed by another. `stopped`, named in the same way, is called with
+    the job's id, its input and the reason when it ends undone (cancelled, or failed for good), in its tenant's scope
+    and in the transaction that says so: there it gives back what the job had taken up.
     """
 
     name: str
@@ -27,11 +38,21 @@ class Kind:
     queue: str = "light"
     max_attempts: int = 3
     is_listed: bool = True
+    precedence: Precedence = Precedence.AWAITED
+    stopped: str = ""
 
     def load(self) -> Callable[[Running], dict[str, Any] | None]:
-        module, _, name = self.handler.partition(":")
-        function: Callable[[Running], dict[str, Any] | None] = getattr(import_module(module), name)
+        function: Callable[[Running], dict[str, Any] | None] = _named(self.handler)
         return function
+
+    def tell_stopped(self, job_id: int, given: dict[str, Any], reason: str) -> None:
+        if self.stopped:
+            _named(self.stopped)(job_id, given, reason)
+
+
+def _named(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
 
 
 class UnknownKind(LookupError):

@@ -6,17 +6,19 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import structlog
 from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
-from apps.jobs.kinds import QUEUES, all_kinds, kind
+from apps.jobs.kinds import QUEUES, Precedence, UnknownKind, all_kinds, kind
 from apps.jobs.models import Job, JobRecord
 from apps.jobs.running import LeaseLost, Running
 from apps.tenants.models import TIER_LIMITS, User
@@ -24,7 +26,12 @@ from apps.tenants.scope import current_tenant_id, tenant_context
 from apps.tenants.selectors import active_tenants, tenant_by_id
 from apps.tenants.services import record_audit
 
+log = structlog.get_logger(__name__)
+
 WORKERS_LOST_AT_MOST = 3  # a worker may be stopped or killed at any time; a job that has lost more is what kills them
+YIELDS_HOURS = 6  # a job that has waited for so long gives way to nothing any more
+SWEEP_WAITS_SECONDS = 3  # for a lock, before the other jobs are looked after
+_NIGHT_LOCK = 0x2A17  # the class of the advisory lock under which a tenant's night is started
 
 # Called in the job's tenant's scope when a job has failed for good: rooms above tell people.
 _on_failed: list[Callable[[Job, str], None]] = []
@@ -79,8 +86,9 @@ WITH busy AS (
     FROM jobs_job WHERE queue = %(queue)s AND (state = 'running' OR started_at > now() - interval '1 day')
     GROUP BY tenant_id
 ), allowed AS (
-    SELECT id AS tenant_id,
-           coalesce((limits ->> 'jobs_at_once')::int, (%(tiers)s::jsonb ->> tier)::int) AS at_once
+    SELECT id AS tenant_id, coalesce(
+        CASE WHEN limits ->> 'jobs_at_once' ~ '^[0-9]{1,6}$' THEN (limits ->> 'jobs_at_once')::int END,
+        (%(tiers)s::jsonb ->> tier)::int, 1) AS at_once
     FROM tenants_tenant WHERE status = 'active'
 ), next AS (
     SELECT job.id FROM jobs_job job JOIN allowed USING (tenant_id) LEFT JOIN busy USING (tenant_id)
@@ -88,7 +96,9 @@ WITH busy AS (
       AND coalesce(busy.running, 0) < allowed.at_once
       AND NOT EXISTS (SELECT FROM jobs_job same WHERE same.tenant_id = job.tenant_id AND same.kind = job.kind
                       AND same.state = 'running')
-    ORDER BY coalesce(busy.running, 0), busy.last_started NULLS FIRST, job.id
+    ORDER BY CASE WHEN job.run_after > now() - %(yields)s * interval '1 hour'
+                  THEN coalesce((%(precedence)s::jsonb ->> job.kind)::int, 0) ELSE 0 END,
+             coalesce(busy.running, 0), busy.last_started NULLS FIRST, job.id
     LIMIT 1 FOR UPDATE OF job SKIP LOCKED
 )
 UPDATE jobs_job SET state = 'running', attempts = attempts + 1, worker = %(worker)s, started_at = clock_timestamp(),
@@ -99,18 +109,21 @@ RETURNING jobs_job.id, jobs_job.tenant_id, jobs_job.kind, jobs_job.attempts
 
 
 def claim(*, queue: str, worker: str) -> Running | None:
-    """Take the next job of a queue: of the tenant with the fewest running, then of the one served longest ago."""
+    """Take the next job of a queue: what people wait for, then of the tenant with the fewest running, then of the one
+    served longest ago."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_CLAIM, {
-                "queue": queue, "worker": worker[:80], "lease": settings.JOBS_LEASE_SECONDS,
+                "queue": queue, "worker": worker[:80], "lease": settings.JOBS_LEASE_SECONDS, "yields": YIELDS_HOURS,
+                "precedence": json.dumps({each.name: each.precedence for each in all_kinds()
+                                          if each.precedence != Precedence.AWAITED}),
                 "tiers": json.dumps({tier: limits["jobs_at_once"] for tier, limits in TIER_LIMITS.items()})})
             row = cursor.fetchone()
         if row is None:
             return None
         job_id, tenant_id, kind_name, attempt = row
         with tenant_context(tenant_id):
-            record = JobRecord.objects.select_for_update().get(job_id=job_id)
+            record, _made = JobRecord.objects.select_for_update().get_or_create(tenant_id=tenant_id, job_id=job_id)
             record.story.append(_line(_("Attempt %(n)d started.") % {"n": attempt}))
             record.note = ""
             record.save(update_fields=["story", "note"])
@@ -169,21 +182,39 @@ def fail(*, running: Running, reason: str, trace: str = "", is_final: bool = Fal
             head.finished_at = timezone.now()
         head.lease_until = None
         head.save(update_fields=["state", "run_after", "finished_at", "lease_until"])
-        record = JobRecord.objects.get(job_id=running.job_id)
-        record.note = reason
-        record.story.append(_line(reason, trace=trace[-4000:]))
-        record.save(update_fields=["note", "story"])
+        record = _tell(running.job_id, reason, trace)
         if not again:
+            _give_back(head, record, reason)
             for hook in _on_failed:
-                hook(head, reason)
+                _call(head, partial(hook, head, reason))
         return Job.State(head.state)
+
+
+def _give_back(head: Job, record: JobRecord, reason: str) -> None:
+    """Let the kind's own room know that a job ended undone."""
+    try:
+        known = kind(head.kind)
+    except UnknownKind:  # an older version's: nobody is left to tell
+        return
+    _call(head, partial(known.tell_stopped, head.pk, record.input, reason))
+
+
+def _call(head: Job, hook: partial[None]) -> None:
+    """What a room above does about an ended job must not keep the job from ending."""
+    try:
+        with transaction.atomic():
+            hook()
+    except Exception:
+        log.exception("job_hook_failed", job_id=head.pk, tenant_id=head.tenant_id, kind=head.kind)
 
 
 def note_cancelled(*, running: Running) -> None:
     """The handler has stopped at its next step, as asked."""
     with tenant_context(running.tenant_id):
         _close(running, Job.State.CANCELLED, progress=running.fraction)
-        _tell(running.job_id, _("Cancelled."))
+        record = _tell(running.job_id, _("Cancelled."))
+        asked = record.story[-2]["text"] if len(record.story) > 1 else record.note  # who asked for it
+        _give_back(Job.objects.get(pk=running.job_id), record, asked)
 
 
 def _close(running: Running, state: Job.State, progress: float) -> None:
@@ -193,11 +224,14 @@ def _close(running: Running, state: Job.State, progress: float) -> None:
         raise LeaseLost(f"Job {running.job_id} is held by another worker.")
 
 
-def _tell(job_id: int, text: str) -> None:
-    record = JobRecord.objects.select_for_update().get(job_id=job_id)
-    record.story.append(_line(text))
+def _tell(job_id: int, text: str, trace: str = "") -> JobRecord:
+    """Add a line to a job's story; one whose record is gone gets a new one, so that it can still end."""
+    record: JobRecord
+    record, _made = JobRecord.objects.select_for_update().get_or_create(tenant_id=current_tenant_id(), job_id=job_id)
+    record.story.append(_line(text, trace=trace[-4000:]))
     record.note = text
     record.save(update_fields=["story", "note"])
+    return record
 
 
 def _line(text: str, trace: str = "") -> dict[str, str]:
@@ -217,10 +251,13 @@ def cancel(*, job: Job, actor: User | None, label: str = "") -> Job:
     if head.is_over:
         raise NotNow(_("This job is already over."))
     head.cancel_requested = True
-    if head.state == Job.State.QUEUED:
+    is_waiting = head.state == Job.State.QUEUED
+    if is_waiting:
         head.state, head.finished_at = Job.State.CANCELLED, timezone.now()
     head.save(update_fields=["cancel_requested", "state", "finished_at"])
-    _tell(head.pk, _("%(who)s asked for it to stop.") % {"who": actor or label or "Stockwright"})
+    record = _tell(head.pk, _("%(who)s asked for it to stop.") % {"who": actor or label or "Stockwright"})
+    if is_waiting:
+        _give_back(head, record, record.note)
     record_audit(tenant=tenant_by_id(tenant_id), actor=actor, action="job.cancelled", target=str(head),
                  label=label)
     return head
@@ -248,53 +285,103 @@ def retry(*, job: Job, actor: User | None, label: str = "") -> Job:
 
 
 def sweep() -> dict[str, int]:
-    """Put back what dead workers held, and ring for every queue in which something waits."""
+    """Put back what dead workers held, and ring for every queue in which something waits.
+
+    Each job is put back by itself: one that cannot be is logged, and does not hold up the others.
+    """
     freed = 0
-    lost = Job.objects.filter(state=Job.State.RUNNING, lease_until__lt=timezone.now())
-    for job in list(lost.order_by("pk")):
-        running = Running(job_id=job.pk, tenant_id=job.tenant_id, kind=job.kind, attempt=job.attempts, input={})
-        if job.cancel_requested:
-            note_cancelled(running=running)
-        else:
-            with transaction.atomic():
-                still = Job.objects.select_for_update().filter(
-                    Q(lease_until__lt=timezone.now()), pk=job.pk, state=Job.State.RUNNING, attempts=job.attempts)
-                head = still.first()
-                if head is None:
-                    continue
-                head.workers_lost += 1
-                head.max_attempts += 1  # an attempt that its worker did not live through does not count
-                head.save(update_fields=["workers_lost", "max_attempts"])
-                if head.workers_lost > WORKERS_LOST_AT_MOST:
-                    fail(running=running, is_final=True, reason=_(
-                        "%(n)d workers went away while they did this. It may need more memory than they have, or break "
-                        "them: it is not tried again by itself.") % {"n": head.workers_lost})
-                else:
-                    fail(running=running, reason=_("Its worker went away; it starts again."))
-                    Job.objects.filter(pk=job.pk).update(run_after=timezone.now())
-        freed += 1
+    for job in Job.objects.filter(state=Job.State.RUNNING, lease_until__lt=timezone.now()).order_by("pk"):
+        try:
+            freed += _put_back(job)
+        except Exception:
+            log.exception("job_not_put_back", job_id=job.pk, tenant_id=job.tenant_id, kind=job.kind)
     waiting = list(Job.objects.filter(state=Job.State.QUEUED, run_after__lte=timezone.now())
                    .order_by().values_list("queue", flat=True).distinct())
     ring(queues=[queue for queue in QUEUES if queue in waiting])
     return {"freed": freed, "queues_rung": len(waiting), "kinds": len(all_kinds())}
 
 
+@transaction.atomic
+def _put_back(job: Job) -> bool:
+    """Put back a job whose lease has run out; False where its worker is writing, or has been heard of again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{SWEEP_WAITS_SECONDS}s"])
+    head = Job.objects.select_for_update(skip_locked=True).filter(
+        pk=job.pk, state=Job.State.RUNNING, attempts=job.attempts, lease_until__lt=timezone.now()).first()
+    if head is None:
+        return False
+    running = Running(job_id=head.pk, tenant_id=head.tenant_id, kind=head.kind, attempt=head.attempts, input={},
+                      fraction=head.progress)
+    if head.cancel_requested:
+        note_cancelled(running=running)
+        return True
+    head.workers_lost += 1
+    head.max_attempts += 1  # an attempt that its worker did not live through does not count
+    head.save(update_fields=["workers_lost", "max_attempts"])
+    if head.workers_lost > WORKERS_LOST_AT_MOST:
+        fail(running=running, is_final=True, reason=_(
+            "%(n)d workers went away while they did this. It may need more memory than they have, or break them: it is "
+            "not tried again by itself.") % {"n": head.workers_lost})
+    else:
+        fail(running=running, reason=_("Its worker went away; it starts again."))
+        Job.objects.filter(pk=head.pk).update(run_after=timezone.now())
+    return True
+
+
+_DUE_NIGHTS = """
+SELECT tenant.id, due.day FROM tenants_tenant tenant
+JOIN unnest(%(zones)s::text[], %(days)s::text[]) AS due (zone, day) ON due.zone = tenant.time_zone
+WHERE tenant.status = 'active' AND tenant.demo_date IS NULL AND NOT EXISTS (
+    SELECT FROM jobs_job job WHERE job.tenant_id = tenant.id AND job.kind = %(kind)s AND job.dedupe_key = due.day)
+ORDER BY tenant.id
+"""
+
+
 def start_nights(*, chain: tuple[str, ...], hour: int) -> int:
     """Start the nightly chain of every active tenant whose own clock has passed `hour`, once for each of its days.
 
-    A demo has no nights: its days pass when someone lets them in.
+    A demo has no nights: its days pass when someone lets them in. A tenant whose night cannot be started is logged,
+    and does not hold up the others.
     """
+    days = _days_past(hour)
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE_NIGHTS, {"zones": list(days), "days": [day.isoformat() for day in days.values()],
+                                     "kind": chain[0]})
+        due = [(tenant_id, dt.date.fromisoformat(day)) for tenant_id, day in cursor.fetchall()]
     started = 0
-    for tenant in active_tenants().filter(demo_date=None):
-        as_of = tenant.today()
-        if timezone.now().astimezone(tenant.zone).hour < hour:
-            continue
-        with tenant_context(tenant.pk):
-            if Job.objects.filter(tenant=tenant, kind=chain[0], dedupe_key=as_of.isoformat()).exists():
-                continue
-            start_chain(chain=chain, as_of=as_of)
-        started += 1
+    for tenant_id, day in due:
+        try:
+            started += _start_night(tenant_id, chain, day)
+        except Exception:
+            log.exception("night_not_started", tenant_id=tenant_id)
     return started
+
+
+def _days_past(hour: int) -> dict[str, dt.date]:
+    """The day in each of the tenants' time zones in which it is past an hour."""
+    found = {}
+    for name in active_tenants().order_by().values_list("time_zone", flat=True).distinct():
+        try:
+            now = timezone.now().astimezone(ZoneInfo(name))
+        except Exception:
+            log.exception("time_zone_unknown", time_zone=name)
+            continue
+        if now.hour >= hour:
+            found[name] = now.date()
+    return found
+
+
+def _start_night(tenant_id: int, chain: tuple[str, ...], day: dt.date) -> bool:
+    """Start a tenant's night, unless another clock has done so, or is about to."""
+    with tenant_context(tenant_id):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_NIGHT_LOCK, tenant_id % 2**31])
+            if not cursor.fetchone()[0]:
+                return False
+        if Job.objects.filter(tenant_id=tenant_id, kind=chain[0], dedupe_key=day.isoformat()).exists():
+            return False
+        start_chain(chain=chain, as_of=day)
+    return True
 
 
 def start_chain(*, chain: tuple[str, ...], as_of: dt.date, **input: Any) -> Job:

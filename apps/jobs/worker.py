@@ -37,13 +37,17 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
-            while not self._stop.wait(settings.JOBS_BEAT_SECONDS):
-                held, cancelled = services.beat(running=self.running)
+            while not self._stop.wait(settings.JOBS_BEAT_SECONDS) and not self.running.lost.is_set():
+                try:
+                    held, cancelled = services.beat(running=self.running)
+                except Exception as error:  # whether the lease is lost, only the database can say: it is asked again
+                    log.warning("job_beat_failed", error=f"{type(error).__name__}: {error}")
+                    connection.close()
+                    continue
                 if cancelled:
                     self.running.cancelled.set()
                 if not held:
                     self.running.lost.set()
-                    return
         finally:
             connection.close()
 

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from apps.jobs.kinds import Kind, declare
+from apps.jobs.kinds import Kind, Precedence, declare
 from apps.jobs.running import GiveUp, Running
 
 HERE = "tests.integration.jobs.slow_work"
@@ -16,6 +16,7 @@ GATED = declare(Kind("test.gated", title="Gated work", handler=f"{HERE}:write_at
 ECHO = declare(Kind("test.echo", title="Echo", handler=f"{HERE}:echo"))
 OTHER = declare(Kind("test.other", title="Other", handler=f"{HERE}:echo"))
 BROKEN = declare(Kind("test.broken", title="Broken", handler=f"{HERE}:break_down", max_attempts=2))
+CONTEST = declare(Kind("test.contest", title="Contest", handler=f"{HERE}:echo", precedence=Precedence.CONTEST))
 HOPELESS = declare(Kind("test.hopeless", title="Hopeless", handler=f"{HERE}:give_up"))
 
 

@@ -18,15 +18,16 @@ import pytest
 import redis
 from celery import Celery
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from apps.alerts.models import Alert
 from apps.jobs import selectors, services
 from apps.jobs.models import Job, JobRecord
 from apps.jobs.running import Cancelled, LeaseLost, Running
-from apps.jobs.worker import run, work_until_empty
+from apps.jobs.worker import Heartbeat, run, work_until_empty
 from apps.tenants.models import Tenant, Tier
-from apps.tenants.scope import tenant_context
-from tests.integration.jobs.slow_work import BROKEN, ECHO, GATED, HOPELESS, OTHER
+from apps.tenants.scope import current_tenant_id, tenant_context
+from tests.integration.jobs.slow_work import BROKEN, CONTEST, ECHO, GATED, HOPELESS, OTHER
 from tests.rows import make_tenant_row, make_user
 from tests.servers import TestServers
 
@@ -155,11 +156,85 @@ class TestHolding:
         services.finish(running=successor, result={"by": "successor"})
         assert record(tenant, job).result == {"by": "successor"}
 
+    def test_a_lost_connection_costs_no_lease(self, tenant: Tenant) -> None:
+        job = ask(tenant, ECHO.name)
+        running = services.claim(queue="light", worker="w")
+        assert running is not None
+
+        def held_until() -> dt.datetime:
+            until = Job.objects.values_list("lease_until", flat=True).get(pk=job.pk)
+            assert until is not None
+            return until
+
+        claimed = held_until()
+        with Heartbeat(running):
+            eventually(lambda: held_until() > claimed, "the lease is renewed")
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                               "WHERE pid <> pg_backend_pid() AND datname = current_database() "
+                               "AND usename = current_user")
+                assert cursor.fetchone() == (1,)
+            cut_off = held_until()
+            eventually(lambda: held_until() > cut_off, "the lease is renewed on another connection")
+            assert not running.lost.is_set()
+            Job.objects.filter(pk=job.pk).update(attempts=2)
+            eventually(running.lost.is_set, "a lease that really is lost is noticed")
+
     @staticmethod
     def lose_a_worker(job: Job) -> None:
         assert services.claim(queue="light", worker="dies") is not None
         Job.objects.filter(pk=job.pk).update(lease_until="2000-01-01T00:00Z")
         services.sweep()
+
+    def test_a_job_that_cannot_be_put_back_holds_up_no_other(
+            self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+        jobs = [ask(make_tenant_row(), ECHO.name) for _ in range(4)]
+        while services.claim(queue="light", worker="dies") is not None:
+            pass
+        Job.objects.update(lease_until="2000-01-01T00:00Z")
+        unmendable, without_record, hooked, cancelled = jobs
+        with tenant_context(without_record.tenant_id):
+            JobRecord.objects.all().delete()
+        Job.objects.filter(pk__in=[without_record.pk, hooked.pk]).update(workers_lost=services.WORKERS_LOST_AT_MOST)
+        Job.objects.filter(pk=cancelled.pk).update(cancel_requested=True)
+        really_fail, heard = services.fail, list[int]()
+
+        def fail(**given: Any) -> Job.State:
+            if given["running"].job_id == unmendable.pk:
+                raise OSError("nobody knows why")
+            return really_fail(**given)
+
+        def broken_hook(job: Job, reason: str) -> None:
+            heard.append(job.pk)
+            connection.cursor().execute("SELECT no_such_column")
+
+        monkeypatch.setattr(services, "fail", fail)
+        monkeypatch.setattr(services, "_on_failed", [broken_hook])
+        assert services.sweep()["freed"] == 3
+        assert [state(job) for job in jobs] == ["running", "failed", "failed", "cancelled"]
+        assert heard == [without_record.pk, hooked.pk]
+        assert "4 workers went away" in record(Tenant.objects.get(pk=without_record.tenant_id), without_record).note
+
+    def test_a_job_whose_worker_is_writing_is_neither_taken_from_it_nor_waited_for(
+            self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(services, "SWEEP_WAITS_SECONDS", 2 * SECONDS)
+        job = ask(tenant, ECHO.name)
+        running = services.claim(queue="light", worker="slow")
+        assert running is not None
+        Job.objects.filter(pk=job.pk).update(lease_until="2000-01-01T00:00Z")
+        swept: list[int] = []
+
+        def sweep() -> None:
+            swept.append(services.sweep()["freed"])
+            connection.close()
+
+        with tenant_context(tenant.pk):
+            running.hold()
+            sweeper = threading.Thread(target=sweep)
+            sweeper.start()
+            sweeper.join(SECONDS / 3)
+            assert swept == [0]
+        services.finish(running=running, result={})
 
     def test_workers_that_die_do_not_use_up_the_jobs_attempts(self, tenant: Tenant) -> None:
         job = ask(tenant, ECHO.name)
@@ -227,6 +302,29 @@ class TestFairness:
         claimed = [running.kind for running in iter(lambda: services.claim(queue="light", worker="w"), None)]
         assert sorted(claimed) == [ECHO.name, OTHER.name]
 
+    def test_what_people_wait_for_goes_before_contests_until_those_have_waited_for_hours(self, tenant: Tenant) -> None:
+        def order(*asked: str) -> list[str]:
+            Job.objects.all().delete()
+            for kind in asked:
+                ask(make_tenant_row(), kind)
+            return [running.kind for running in iter(lambda: services.claim(queue="light", worker="w"), None)]
+
+        assert order(CONTEST.name, CONTEST.name, ECHO.name) == [ECHO.name, CONTEST.name, CONTEST.name]
+        contest = ask(tenant, CONTEST.name)
+        long_ago = contest.run_after - dt.timedelta(hours=services.YIELDS_HOURS, seconds=1)
+        Job.objects.filter(pk=contest.pk).update(run_after=long_ago)
+        ask(make_tenant_row(), ECHO.name)
+        first = services.claim(queue="light", worker="w")
+        assert first is not None and first.job_id == contest.pk
+
+    @pytest.mark.parametrize("limits", [{"jobs_at_once": "many"}, {"jobs_at_once": 10**12}, [1]])
+    def test_one_tenants_limits_gone_wrong_stop_nobodys_jobs(self, limits: Any) -> None:
+        broken = make_tenant_row()
+        Tenant.objects.filter(pk=broken.pk).update(limits=limits)
+        for tenant in (broken, make_tenant_row()):
+            ask(tenant, ECHO.name)
+        assert work_until_empty("light") == 2
+
     def test_a_suspended_tenants_jobs_wait(self) -> None:
         tenant = make_tenant_row(status=Tenant.Status.SUSPENDED)
         ask(tenant, ECHO.name)
@@ -248,6 +346,46 @@ class TestFairness:
         for thread in threads:
             thread.join()
         assert sorted(running.job_id for running in got) == sorted(Job.objects.values_list("pk", flat=True))
+
+
+class TestNights:
+    def test_a_night_starts_once_whatever_is_wrong_with_another_tenant_and_however_many_clocks_tick(
+            self, monkeypatch: pytest.MonkeyPatch) -> None:
+        lost, broken, *others = [make_tenant_row() for _ in range(5)]
+        Tenant.objects.filter(pk=lost.pk).update(time_zone="Mars/Olympus_Mons")
+        really_start = services.start_chain
+
+        def start_chain(**given: Any) -> Job:
+            if current_tenant_id() == broken.pk:
+                raise OSError("nobody knows why")
+            return really_start(**given)
+
+        monkeypatch.setattr(services, "start_chain", start_chain)
+        at_once, started = threading.Barrier(2), list[int]()
+
+        def tick() -> None:
+            at_once.wait()
+            started.append(services.start_nights(chain=(ECHO.name, OTHER.name), hour=0))
+            connection.close()
+
+        clocks = [threading.Thread(target=tick) for _ in range(2)]
+        for clock in clocks:
+            clock.start()
+        for clock in clocks:
+            clock.join()
+        assert sum(started) == len(others)
+        assert set(Job.objects.values_list("tenant_id", flat=True)) == {tenant.pk for tenant in others}
+        assert Job.objects.count() == len(others)
+
+    def test_tenants_whose_night_has_started_or_not_come_cost_nothing(self) -> None:
+        for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):  # 25 hours apart: one of them is past noon
+            for _ in range(5):
+                make_tenant_row(time_zone=zone)
+        assert services.start_nights(chain=(ECHO.name,), hour=24) == 0
+        assert services.start_nights(chain=(ECHO.name,), hour=0) == 10
+        with CaptureQueriesContext(connection) as asked:
+            assert services.start_nights(chain=(ECHO.name,), hour=0) == 0
+        assert len(asked) == 2
 
 
 class TestOutsiders:

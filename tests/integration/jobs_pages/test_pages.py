@@ -45,6 +45,20 @@ def test_what_runs_is_shown_with_progress_and_note_and_what_is_over_with_its_rea
     assert f'hx-vals=\'{{"shown": "{running.pk}"}}\'' in text
 
 
+def test_a_waiting_job_says_what_it_waits_for_and_a_running_one_when_it_was_taken_up_again(shop: Shop) -> None:
+    waiting, client = make_job(shop, "queued"), signed_in(shop)
+    make_job(make_shop(0), "running", kind="forecasting.renew")
+    for path in ("/jobs/", f"/jobs/{waiting.pk}/", f"/jobs/{waiting.pk}/progress/"):
+        text = page(client, path)
+        assert "waits for its turn" in text and "waits for “" not in text
+    ahead = make_job(shop, "running", kind="ingestion.apply_file", attempts=2)
+    for path in ("/jobs/", f"/jobs/{waiting.pk}/", f"/jobs/{waiting.pk}/progress/"):
+        assert "waits for “Read a file”" in page(client, path)
+    assert "Taken up again" in page(client, "/jobs/") and "attempt 2" in page(client, f"/jobs/{ahead.pk}/progress/")
+    Job.objects.filter(pk=waiting.pk).update(run_after=timezone.now() + dt.timedelta(seconds=90))
+    assert "seconds more" in page(client, f"/jobs/{waiting.pk}/")
+
+
 def test_the_list_renews_itself_and_reloads_the_page_when_a_job_comes_or_goes(shop: Shop) -> None:
     job, client = make_job(shop, "running", "half way", progress=0.5), signed_in(shop)
     part = client.get(f"/jobs/?shown={job.pk}", **HTMX)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from apps.feedback.pipeline import proof
+from apps.feedback.pipeline import proof, scores
 from apps.feedback.pipeline.proof import as_lived
 from apps.forecasting.engine.backtest import BacktestResult
 from apps.forecasting.engine.grid import Grid
@@ -59,7 +59,7 @@ def test_both_sides_meet_the_same_demand_stock_and_lead_times(monkeypatch: pytes
     monkeypatch.setattr(proof, "difference", lambda ours, theirs, **_more: SimpleNamespace())
     monkeypatch.setattr(proof, "account", lambda *_all: {})
     monkeypatch.setattr(proof, "steady_stock", lambda shop, before: np.full(3, before.n_days))
-    monkeypatch.setattr(proof.scores, "departments", lambda panel: np.zeros(3))
+    monkeypatch.setattr(scores, "departments", lambda panel: np.zeros(3))
     panel = shops.panel_of(np.arange(3 * 150).reshape(3, 150) % 7)
     shop = SimpleNamespace(panel=panel, items=pd.DataFrame(index=range(3)), limits=None,
                            units=lambda first: panel.sales[:, first:])
