@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from apps.catalog.services import TooManyItems
 from apps.ingestion import services
 from apps.ingestion.models import ImportFile
-from apps.jobs.running import Cancelled, GiveUp, Running
+from apps.jobs.running import GiveUp, Running
 from apps.jobs.services import start_chain
 from apps.sales import selectors as sales
 from apps.tenants.scope import tenant_context
@@ -31,13 +31,14 @@ def apply_file(running: Running) -> dict[str, Any]:
         with tenant_context(running.tenant_id):
             services.note_state(file_id=file_id, state=ImportFile.State.REFUSED, error=str(refused))
         raise GiveUp(str(refused)) from refused
-    except Cancelled:
-        with tenant_context(running.tenant_id):
-            services.note_state(file_id=file_id, state=ImportFile.State.STORED)
-        raise
     return {"file_id": file_id, "rows_read": file.rows_read, "applied": file.rows_applied,
             "duplicate": file.rows_duplicate, "set_aside": file.rows_set_aside, "rejected": file.rows_rejected,
             "rules": file.rules}
+
+
+def give_file_back(job_id: int, given: dict[str, Any], reason: str) -> None:
+    """The job of a file ended undone: the file can be confirmed again, and says why it was not read."""
+    services.give_file_back(file_id=int(given["file_id"]), job_id=job_id, reason=reason)
 
 
 def follow(running: Running) -> None:

@@ -17,6 +17,7 @@ from apps.ingestion.adapters.columns import COLUMNS, EXTRA, Column
 from apps.ingestion.adapters.dialects import HEAD_BYTES, Dialect, records
 from apps.ingestion.adapters.rules import FLAGGED, PLAINLY, REJECTED, SET_ASIDE, Rule, rule
 from apps.ingestion.models import Connection, Delivery, ImportFile, RowIssue
+from apps.jobs.selectors import JobView, job_view
 from apps.tenants.scope import current_tenant_id
 
 REASON_COLUMNS = ("import row", "import problem", "import column", "import value", "import remedy")
@@ -30,6 +31,14 @@ def files() -> QuerySet[ImportFile]:
 def file_by_id(file_id: int) -> ImportFile | None:
     found: ImportFile | None = files().filter(pk=file_id).first()
     return found
+
+
+def reading_job(file: ImportFile) -> JobView | None:
+    """The job that is about to read a file, or reads it now; a file does not wait for a job that is over."""
+    if file.state not in (ImportFile.State.QUEUED, ImportFile.State.APPLYING) or file.job_id is None:
+        return None
+    found = job_view(file.job_id)
+    return None if found is None or found.job.is_over else found
 
 
 def waiting_files() -> int:

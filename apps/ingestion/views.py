@@ -14,7 +14,6 @@ from apps.ingestion import selectors, services
 from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE
 from apps.ingestion.forms import ConfirmForm, ShopifyForm, UploadForm
 from apps.ingestion.models import ImportFile
-from apps.jobs import selectors as jobs
 from apps.sales import selectors as sales
 from apps.tenants.access import ShopRequest, needs
 from apps.tenants.models import Permission
@@ -106,15 +105,14 @@ def file(request: ShopRequest, pk: int) -> HttpResponse:
     issues = Paginator(selectors.issues_of(found, rule_code=rule_code), ISSUES).get_page(request.GET.get("page"))
     choices = [(choice, form[f"column_{choice.column.name}"]) for choice in selectors.column_choices(found)] if (
         form is not None) else []
+    job = selectors.reading_job(found)
     rules = {outcome: selectors.rule_counts(found.rules, outcome, found) for outcome in (REJECTED, SET_ASIDE, FLAGGED)}
     return render(request, "ingestion/file.html", {
         "file": found, "form": form, "choices": choices, "issues": issues,
-        "shown": selectors.shown_issues(found, issues),
-        "job": jobs.job_view(found.job_id) if found.job_id and found.state in ("queued", "applying") else None,
+        "shown": selectors.shown_issues(found, issues), "job": job,
         "rules": rules, "rule": rule_code,
         "stopped_rules": [(each.rule.code, each.rule.title) for each in rules[REJECTED] + rules[SET_ASIDE]],
-        "is_open": found.state in (ImportFile.State.STORED, ImportFile.State.REFUSED) or (
-            form is not None and bool(form.errors)),
+        "is_open": found.state != ImportFile.State.APPLIED or (form is not None and bool(form.errors)),
     }, status=422 if form is not None and form.errors else 200)
 
 

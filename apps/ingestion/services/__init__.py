@@ -12,7 +12,7 @@ from apps.ingestion.services.connections import (
     reject_delivery,
     signed_by,
 )
-from apps.ingestion.services.files import change_kind, confirm_file, note_state, store_file
+from apps.ingestion.services.files import change_kind, confirm_file, give_file_back, note_state, store_file
 
 __all__ = [
     "FileRefused",
@@ -24,6 +24,7 @@ __all__ = [
     "confirm_file",
     "connect_shopify",
     "disconnect",
+    "give_file_back",
     "note_state",
     "receive_batch",
     "record_delivery",

@@ -18,6 +18,7 @@ from apps.catalog.services import make_channel
 from apps.ingestion.adapters import columns, samples
 from apps.ingestion.adapters.dialects import Dialect, EncodingWatch, FileRefused, records, sniff
 from apps.ingestion.models import ImportFile
+from apps.ingestion.selectors import reading_job
 from apps.jobs.services import enqueue
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
@@ -130,7 +131,7 @@ def confirm_file(*, file: ImportFile, actor: User | None, mapping: Mapping[str, 
     counted as such.
     """
     locked: ImportFile = ImportFile.objects.select_for_update().get(pk=file.pk)
-    if locked.state in (ImportFile.State.QUEUED, ImportFile.State.APPLYING):
+    if reading_job(locked) is not None:
         return locked
     if not locked.dialect.get("header"):
         raise FileRefused(locked.error or _("This file cannot be read."))
@@ -148,7 +149,10 @@ def confirm_file(*, file: ImportFile, actor: User | None, mapping: Mapping[str, 
 
 @transaction.atomic
 def change_kind(*, file: ImportFile, kind: str) -> ImportFile:
-    """Look at a file anew as one of another kind."""
+    """Look at a file anew as one of another kind; one that is being read stays what it is."""
+    file = ImportFile.objects.select_for_update().get(pk=file.pk)
+    if reading_job(file) is not None:
+        return file
     file.kind = ImportFile.Kind(kind).value
     dialect = Dialect.from_json(file.dialect)
     with default_storage.open(file.path, "rb") as stored:
@@ -156,6 +160,20 @@ def change_kind(*, file: ImportFile, kind: str) -> ImportFile:
     file.state, file.error = ImportFile.State.STORED, ""
     file.save()
     return file
+
+
+@transaction.atomic
+def give_file_back(*, file_id: int, job_id: int, reason: str) -> None:
+    """Let a file whose job ended undone be confirmed again, and say why; one that was refused keeps its sentence.
+
+    Nothing of the reading has happened: a file is read in one transaction.
+    """
+    file = ImportFile.objects.select_for_update().filter(
+        pk=file_id, job_id=job_id, state__in=[ImportFile.State.QUEUED, ImportFile.State.APPLYING]).first()
+    if file is not None:
+        file.state = ImportFile.State.APPLIED if file.applied_at else ImportFile.State.STORED
+        file.error = _("The last reading did not come to its end and changed nothing. %(reason)s") % {"reason": reason}
+        file.save(update_fields=["state", "error"])
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from io import BytesIO, StringIO
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from apps.ingestion.models import Connection, Delivery, ImportFile
 from apps.jobs import services as jobs
 from apps.jobs.models import Job
 from apps.jobs.running import GiveUp, LeaseLost, Running
+from apps.jobs.worker import run
 from apps.sales.models import SaleLine
 from apps.tenants.models import Membership, Role, Tenant
 from apps.tenants.scope import tenant_context
@@ -101,6 +103,76 @@ def test_a_killed_worker_and_its_follower_apply_once(tenant: Tenant, monkeypatch
     jobs.finish(running=second, result=None)
     with pytest.raises(LeaseLost):  # the first was only slow: it may not write any more
         pipeline.apply_file(first)
+    with tenant_context(tenant.pk):
+        assert SaleLine.objects.count() == 1
+
+
+@pytest.mark.parametrize("ending", ["cancelled while it waits", "cancelled while it is read", "its worker goes away",
+                                    "it fails for good"])
+def test_a_file_whose_reading_ends_undone_says_why_and_is_read_when_confirmed_again(
+        tenant: Tenant, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = confirmed(tenant, ORDERS + "1,1,2025-01-05,A,2,3,\n")
+    head = Job.objects.get(kind="ingestion.apply_file")
+    if ending == "cancelled while it waits":
+        with tenant_context(tenant.pk):
+            jobs.cancel(job=head, actor=None, label="Olivia")
+    else:
+        Job.objects.update(max_attempts=1)
+
+        def cancel() -> None:
+            with tenant_context(tenant.pk):
+                jobs.cancel(job=head, actor=None, label="Olivia")
+            connection.close()
+
+        really_hold = Running.hold
+
+        def interrupted(self: Running) -> None:
+            if ending == "it fails for good":
+                raise OSError("the disk is full")
+            person = Thread(target=cancel)
+            person.start()
+            person.join()
+            really_hold(self)
+
+        running = claimed()
+        if ending == "its worker goes away":
+            with tenant_context(tenant.pk):
+                services.note_state(file_id=file.pk, state="applying", job_id=head.pk)
+            cancel()
+            Job.objects.update(lease_until="2000-01-01T00:00Z")
+            jobs.sweep()
+        else:
+            with monkeypatch.context() as interrupting:
+                # the last moment: everything is written, and nothing is committed
+                interrupting.setattr(Running, "hold", interrupted)
+                run(running)
+    reason = "the disk is full" if ending == "it fails for good" else "Olivia asked for it to stop."
+    client = signed_in(tenant)
+    shown = page(client, f"/data/imports/{file.pk}/")
+    assert reason in shown and "changed nothing" in shown and "Read the file" in shown
+    with tenant_context(tenant.pk):
+        assert SaleLine.objects.count() == 0
+        file.refresh_from_db()
+        assert file.state == "stored"
+        again = services.confirm_file(file=file, actor=None)
+        assert (again.state, again.error) == ("queued", "")
+    run(claimed())
+    with tenant_context(tenant.pk):
+        assert sold() == {("A", "2025-01-05"): 2}
+        file.refresh_from_db()
+        assert file.state == "applied"
+
+
+def test_a_file_does_not_wait_for_a_job_that_is_over_and_is_no_other_kind_while_it_waits(tenant: Tenant) -> None:
+    file = confirmed(tenant, ORDERS + "1,1,2025-01-05,A,2,3,\n")
+    with tenant_context(tenant.pk):
+        assert services.change_kind(file=file, kind="items").kind == "orders"
+        assert services.confirm_file(file=file, actor=None).job_id == file.job_id
+    Job.objects.update(state="failed")  # as by whatever ended it without a word to the file
+    assert "Read the file" in page(signed_in(tenant), f"/data/imports/{file.pk}/")
+    with tenant_context(tenant.pk):
+        assert services.confirm_file(file=file, actor=None).job_id != file.job_id
+    run(claimed())
     with tenant_context(tenant.pk):
         assert SaleLine.objects.count() == 1
 
