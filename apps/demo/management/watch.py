@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from apps.demo import selectors
-from apps.jobs.selectors import JobView
+from apps.jobs.selectors import JobView, running_in
 from apps.tenants.models import Tenant
 from apps.tenants.scope import tenant_context
 
@@ -26,7 +26,7 @@ class Watch:
 
     say: Callable[[str], None]
     began: float = field(default_factory=time.monotonic)
-    _told: dict[int, tuple[str, str]] = field(default_factory=dict)
+    _told: dict[int, tuple[str, int, str]] = field(default_factory=dict)
     _told_at: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -48,21 +48,34 @@ class Watch:
                     busy = selectors.busy_job()
                     if busy is None:
                         self._explain(tenant, kinds)
-                    elif busy.job.state == "running":
+                    elif self._show(tenant, busy):
                         moved_at = time.monotonic()
-                        self._show(tenant, busy)
             if time.monotonic() - moved_at > IDLE_SECONDS:
                 raise CommandError(_("No worker has taken up the work that waits for %(minutes)d minutes: are the "
                                      "workers running?") % {"minutes": IDLE_SECONDS // 60})
             if open_ones:
                 time.sleep(PAUSE_SECONDS)
 
-    def _show(self, tenant: Tenant, view: JobView) -> None:
-        step, note = view.job.title, view.record.note if view.record else ""
-        told, now = self._told.get(tenant.pk, ("", "")), time.monotonic()
-        if step == told[0] and (note == told[1] or now - self._told_at[tenant.pk] < SAME_STEP_SECONDS):
+    def _show(self, tenant: Tenant, view: JobView) -> bool:
+        """Say what a job does, or what it waits for; whether a worker is at work on it, or on what it waits for."""
+        if view.job.state == "running":
+            self._step(tenant, view.job.title, view.job.attempts, view.record.note if view.record else "")
+            return True
+        ahead = running_in(view.job.queue)
+        if ahead is not None:
+            self._step(tenant, view.job.title, 0, _("waits for “%(job)s” of %(shop)s")
+                       % {"job": ahead.title, "shop": ahead.tenant})
+        return ahead is not None
+
+    def _step(self, tenant: Tenant, step: str, attempt: int, note: str) -> None:
+        told, now = self._told.get(tenant.pk, ("", 0, "")), time.monotonic()
+        is_same = (step, attempt) == told[:2]
+        if is_same and (note == told[2] or now - self._told_at[tenant.pk] < SAME_STEP_SECONDS):
             return
-        self._told[tenant.pk], self._told_at[tenant.pk] = (step, note), now
+        if attempt > 1 and not is_same:
+            self.tell(_("%(shop)s: %(job)s - taken up again, attempt %(n)d")
+                      % {"shop": tenant.name, "job": step, "n": attempt})
+        self._told[tenant.pk], self._told_at[tenant.pk] = (step, attempt, note), now
         self.tell(f"{tenant.name}: {step}" + (f" - {note}" if note else ""))
 
     def _explain(self, tenant: Tenant, kinds: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import io
 from collections.abc import Callable
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,15 +14,18 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from apps.catalog.models import Item, Location, Supplier
 from apps.demo import pipeline, selectors, services
+from apps.demo.management import watch
 from apps.demo.recast.shops import ENDS_ON, STANDS_ON
 from apps.ingestion.models import ImportFile
 from apps.inventory import services as inventory
 from apps.inventory.models import StockLevel, StockMovement
 from apps.inventory.services import WantedLine
 from apps.jobs import services as jobs
+from apps.jobs.models import Job
 from apps.jobs.services import NotNow, enqueue, start_nights
 from apps.sales.models import SaleLine
 from apps.tenants.models import Role, Tenant, User
@@ -179,6 +183,39 @@ class TestNeverTwice:
         with pytest.raises(NotNow, match="busy"):
             ask(tenant)
         assert queued() == ["demo.advance"]
+
+
+class TestWatching:
+    def test_who_waits_for_another_shops_job_is_told_which_and_a_job_taken_up_again_says_so(
+            self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No worker is missed while the one there is is busy, however long that takes."""
+        tenant, other = loaded_shop(), make_tenant_row(name="Next door")
+        ask(tenant)
+        with tenant_context(other.pk):
+            ahead = enqueue(kind_name="ingestion.apply_file")
+        now = timezone.now()
+        Job.objects.filter(pk=ahead.pk).update(state="running", lease_until=now + dt.timedelta(minutes=1))
+        moments, rounds, said = iter(range(0, 10**9, 200)), iter(range(6)), list[str]()
+
+        def pause(_seconds: float) -> None:
+            if next(rounds) == 3:
+                Job.objects.filter(pk=ahead.pk).update(state="done")
+                Job.objects.filter(kind="demo.advance").update(state="running", attempts=2)
+
+        monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: next(moments), sleep=pause))
+        is_done = iter([False] * 6 + [True])
+        watch.Watch(said.append).until([tenant], lambda _tenant: next(is_done), ("demo.advance",))
+        told = "\n".join(said)
+        assert "Let a day in - waits for “Read a file” of Next door" in told
+        assert "Let a day in - taken up again, attempt 2" in told
+
+    def test_work_that_nobody_takes_up_is_not_waited_for_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        tenant = loaded_shop()
+        ask(tenant)
+        moments = iter(range(0, 10**9, 200))
+        monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: next(moments), sleep=lambda _pause: None))
+        with pytest.raises(CommandError, match="are the workers running"):
+            watch.Watch(lambda _text: None).until([tenant], lambda _tenant: False, ("demo.advance",))
 
 
 def test_a_demo_has_no_nights() -> None:
