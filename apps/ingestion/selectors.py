@@ -107,7 +107,7 @@ class Shown:
 
 def shown_issues(file: ImportFile, issues: Iterable[RowIssue]) -> Iterator[Shown]:
     written = written_like(file)
-    titles = {column.name: str(column.title) for column in COLUMNS[file.kind]}
+    titles = {column.name: str(column.title) for column in COLUMNS.get(file.kind, ())}
     for issue in issues:
         found = rule(issue.rule)
         column = file.mapping.get(issue.column) or titles.get(issue.column, issue.column)
@@ -140,7 +140,7 @@ def column_choices(file: ImportFile) -> list[Choice]:
     header = list(file.dialect.get("header", ()))
     rows = sample_rows(file)
     choices = []
-    for column in COLUMNS[file.kind]:
+    for column in COLUMNS.get(file.kind, ()):
         chosen = file.mapping.get(column.name, "")
         place = header.index(chosen) if chosen in header else -1
         found = [row[place] for row in rows if 0 <= place < len(row) and row[place].strip()]
@@ -190,49 +190,41 @@ class Counts:
     duplicate: int = 0
     set_aside: int = 0
     rejected: int = 0
+    waiting: int = 0  # of the rejected ones, those that nobody has mended and sent again
     rules: dict[str, dict[str, int]] = field(default_factory=lambda: {REJECTED: {}, SET_ASIDE: {}, FLAGGED: {}})
+
+
+# Each file's last reading, and how many rejected rows of its kind nobody has mended and sent again; %(tenant)s is the
+# tenant. A file of mended rows is known by the columns that it was handed out with: what passes of it waits no more.
+_READINGS = f"""
+SELECT file.*, greatest(coalesce(sum(rows_rejected) FILTER (WHERE NOT is_mended) OVER same, 0)
+    - coalesce(sum(rows_applied + rows_duplicate + rows_set_aside) FILTER (WHERE is_mended) OVER same, 0), 0) AS waiting
+FROM (SELECT DISTINCT ON (sha256, kind) kind, rows_read, rows_applied, rows_duplicate, rows_set_aside, rows_rejected,
+             rules, coalesce(dialect -> 'header' ? '{REASON_COLUMNS[1]}', false) AS is_mended
+      FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'applied'
+      ORDER BY sha256, kind, (rows_applied > 0) DESC, id DESC) file
+WINDOW same AS (PARTITION BY kind)
+"""
+REJECTED_WAITING = f"""
+SELECT coalesce(sum(waiting), 0)::bigint FROM (SELECT DISTINCT kind, waiting FROM ({_READINGS}) reading) kind
+"""
 
 
 def counts_by_kind() -> dict[str, Counts]:
     """What became of the rows of all files that were read, by kind; of the same bytes twice, the last reading."""
     with connection.cursor() as cursor:
-        cursor.execute("""
-            SELECT DISTINCT ON (sha256, kind) kind, rows_read, rows_applied, rows_duplicate, rows_set_aside,
-                   rows_rejected, rules FROM ingestion_importfile
-            WHERE tenant_id = %s AND state = 'applied' ORDER BY sha256, kind, (rows_applied > 0) DESC, id DESC""",
-                       [current_tenant_id()])
+        cursor.execute(f"SELECT kind, waiting, rows_read, rows_applied, rows_duplicate, rows_set_aside, rows_rejected, "
+                       f"rules FROM ({_READINGS}) reading", {"tenant": current_tenant_id()})
         rows = cursor.fetchall()
     totals: dict[str, Counts] = {}
-    for kind, *figures, rules in rows:
-        total = totals.setdefault(kind, Counts())
+    for kind, waiting, *figures, rules in rows:
+        total = totals.setdefault(kind, Counts(waiting=int(waiting)))
         for name, figure in zip(("rows_read", "applied", "duplicate", "set_aside", "rejected"), figures, strict=True):
             setattr(total, name, getattr(total, name) + figure)
         for outcome, counts in _as_dict(rules).items():
             for code, count in counts.items():
                 total.rules[outcome][code] = total.rules[outcome].get(code, 0) + count
     return totals
-
-
-# How many rejected rows of files nobody has mended and sent again; %(tenant)s is the tenant. A file of mended rows is
-# known by the columns that it was handed out with: what passes of it waits no more.
-REJECTED_WAITING = f"""
-SELECT coalesce(sum(waiting), 0)::bigint FROM (
-    SELECT greatest(coalesce(sum(rejected) FILTER (WHERE NOT is_mended), 0)
-                    - coalesce(sum(passed) FILTER (WHERE is_mended), 0), 0) AS waiting
-    FROM (SELECT DISTINCT ON (sha256, kind) kind, rows_rejected AS rejected,
-                 rows_applied + rows_duplicate + rows_set_aside AS passed,
-                 coalesce(dialect -> 'header' ? '{REASON_COLUMNS[1]}', false) AS is_mended
-          FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'applied'
-          ORDER BY sha256, kind, (rows_applied > 0) DESC, id DESC) file
-    GROUP BY kind) kind
-"""
-
-
-def rejected_waiting() -> int:
-    """How many rejected rows of files nobody has mended and sent again."""
-    with connection.cursor() as cursor:
-        cursor.execute(REJECTED_WAITING, {"tenant": current_tenant_id()})
-        return int(cursor.fetchone()[0])
 
 
 def _as_dict(value: Any) -> dict[str, dict[str, int]]:

@@ -45,7 +45,8 @@ def health(request: ShopRequest) -> HttpResponse:
     return render(request, "ingestion/health.html", {
         "orders": orders, "counts": [(titles[kind], figures) for kind, figures in sorted(counts.items())],
         "set_aside": selectors.rule_counts(orders.rules, SET_ASIDE),
-        "rejected": selectors.rule_counts(orders.rules, REJECTED), "waiting": selectors.rejected_waiting(),
+        "rejected": selectors.rule_counts(orders.rules, REJECTED),
+        "waiting": sum(figures.waiting for figures in counts.values()),
         "flagged": selectors.rule_counts(orders.rules, FLAGGED),
         "deliveries": selectors.delivery_counts(), "span": span,
         "gaps": unexplained[-GAPS_SHOWN:], "gap_count": len(unexplained), "closed_count": len(gaps) - len(unexplained),

@@ -28,6 +28,10 @@ def issues(file: ImportFile) -> dict[int, tuple[str, str, str]]:
     return {issue.row_number: (issue.rule, issue.column, issue.value) for issue in selectors.issues_of(file)}
 
 
+def rejected_waiting() -> int:
+    return sum(figures.waiting for figures in selectors.counts_by_kind().values())
+
+
 def rejected_file(file: ImportFile) -> list[dict[str, str]]:
     text = b"".join(selectors.issue_lines(file)).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text)))
@@ -197,16 +201,16 @@ def test_mended_rows_join_the_lines_they_belong_to() -> None:
     text = "order,date,sku,qty\n1,2025-01-05,A,one\n1,2025-01-05,A,3\n2,2025-01-05,B,1,9\n"
     file = take(text)
     assert counts(file) == (3, 1, 0, 0, 2)
-    assert selectors.rejected_waiting() == 2
+    assert rejected_waiting() == 2
     rows = rejected_file(file)
     assert rows[0]["import problem"] == "This is not a number"
     assert rows[0]["import remedy"]
     rows[0]["qty"] = "1"
     rows[1].pop(None, None)  # type: ignore[call-overload]
     assert counts(take(as_file(rows[:1]))) == (1, 1, 0, 0, 0)
-    assert selectors.rejected_waiting() == 1, "what was mended and sent again waits no more"
+    assert rejected_waiting() == 1, "what was mended and sent again waits no more"
     assert counts(take(as_file(rows))) == (2, 1, 1, 0, 0)
-    assert selectors.rejected_waiting() == 0
+    assert rejected_waiting() == 0
     assert sold() == {("A", "2025-01-05"): 4, ("B", "2025-01-05"): 1}
     assert counts(take(as_file(rows))) == (2, 0, 2, 0, 0)
     whole = take(text.replace("one", "1").replace(",9\n", "\n"))
