@@ -34,9 +34,11 @@ class ConfirmForm(forms.Form):
         super().__init__(data, initial=file.options)
         self.file = file
         names = list(dict.fromkeys(name for name in file.dialect.get("header", ()) if name))
-        self.fields["kind"] = forms.ChoiceField(label=_("What it holds"), choices=ImportFile.Kind.choices,
-                                                initial=file.kind)
-        for column in COLUMNS[file.kind]:
+        kinds = ImportFile.Kind.choices if file.kind else [("", _("— please choose —")), *ImportFile.Kind.choices]
+        self.fields["kind"] = forms.ChoiceField(label=_("What it holds"), choices=kinds, initial=file.kind)
+        if not file.kind:
+            self.fields = {"kind": self.fields["kind"]}
+        for column in COLUMNS.get(file.kind, ()):
             self.fields[f"column_{column.name}"] = forms.ChoiceField(
                 label=str(column.title), required=False, initial=file.mapping.get(column.name, ""),
                 widget=forms.Select(attrs={"class": "form-select"}),
@@ -44,9 +46,7 @@ class ConfirmForm(forms.Form):
         if file.kind == ImportFile.Kind.ITEMS:
             del self.fields["unknown_items"]
         if file.kind in (ImportFile.Kind.ITEMS, ImportFile.Kind.SUPPLIERS):
-            del self.fields["fold_locations"]
-        if file.kind in (ImportFile.Kind.ITEMS, ImportFile.Kind.SUPPLIERS):
-            del self.fields["dates"]
+            del self.fields["fold_locations"], self.fields["dates"]
 
     def mapping(self) -> dict[str, str]:
         """Canonical column to the file's column; empty for one that is left out."""

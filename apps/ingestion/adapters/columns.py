@@ -30,58 +30,64 @@ def _column(name: str, title: object, names: str = "", value: str = "text", *, r
     return Column(name, title, value, tuple(each.strip() for each in names.split("|") if each.strip()), required, most)
 
 
-_SKU = _column("sku", gettext_lazy("SKU"), "sku|item sku|product sku|variant sku|lineitem sku|item code|item no|"
-               "item number|product code|product id|article|article number|artikelnummer|artikel nr|artikelnr|artikel|"
-               "référence|reference|ref|code article|código|codigo|codigo articulo|referencia|货号|商品编号|商品编码|"
-               "商品代码|物料编码|sku编码|barcode|ean|upc", required=True, most=120)
+_SKU = _column("sku", gettext_lazy("SKU"), "sku|item sku|product sku|variant sku|lineitem sku|custom sku|item code|"
+               "item no|item number|product code|product id|article|article number|artikelnummer|artikel nr|artikelnr|"
+               "artikel|artikelcode|productcode|productnummer|référence|reference|ref|code article|código|codigo|"
+               "codigo articulo|referencia|货号|商品编号|商品编码|商品代码|物料编码|sku编码|barcode|ean|upc",
+               required=True, most=120)
 _LOCATION = _column("location", gettext_lazy("Location"), "location|location name|store|store id|warehouse|shop|branch|"
-                    "standort|filiale|lager|magasin|entrepôt|dépôt|tienda|almacén|almacen|门店|仓库|地点", most=200)
+                    "standort|filiale|lager|lagerort|magazijn|winkel|locatie|filiaal|magasin|entrepôt|dépôt|tienda|"
+                    "almacén|almacen|门店|仓库|地点", most=200)
 _CURRENCY = _column("currency", gettext_lazy("Currency"), "currency|order currency|currency code|währung|waehrung|"
-                    "devise|moneda|divisa|币种|货币", most=3)
+                    "valuta|devise|moneda|divisa|币种|货币", most=3)
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "orders": (
-        _column("order_id", gettext_lazy("Order"), "order id|order|order number|order no|order #|number|name|"
+        _column("order_id", gettext_lazy("Order"), "order id|order|order number|order no|order #|number|name|sale id|"
                 "receipt|receipt number|basket id|transaction id|invoice|invoice number|bestellnummer|bestellung|"
-                "auftragsnummer|belegnummer|rechnungsnummer|commande|numéro de commande|n° commande|no commande|"
-                "pedido|número de pedido|numero de pedido|factura|订单号|订单编号|单号|小票号", required=True, most=80),
+                "auftragsnummer|belegnummer|rechnungsnummer|bestelnummer|ordernummer|bestelling|bonnummer|"
+                "factuurnummer|commande|numéro de commande|n° commande|no commande|pedido|número de pedido|"
+                "numero de pedido|factura|订单号|订单编号|单号|小票号", required=True, most=80),
         _column("line_id", gettext_lazy("Line of the order"), "line id|line|line number|item id|line item id|"
-                "order item id|positionsnummer|position|ligne|línea|linea|行号|子订单号", most=60),
+                "order item id|positionsnummer|position|regelnummer|ligne|línea|linea|行号|子订单号", most=60),
         _column("occurred_at", gettext_lazy("Date and time"), "occurred at|date|order date|created at|created|sold at|"
                 "datetime|timestamp|time|date created|sale date|transaction date|datum|bestelldatum|kaufdatum|"
-                "verkaufsdatum|zeitpunkt|date de commande|date commande|fecha|fecha de pedido|fecha pedido|日期|时间|"
-                "下单时间|订单日期|订单时间|销售日期|付款时间", "moment", required=True),
+                "verkaufsdatum|zeitpunkt|besteldatum|orderdatum|verkoopdatum|tijdstip|date de commande|date commande|"
+                "fecha|fecha de pedido|fecha pedido|日期|时间|下单时间|订单日期|订单时间|销售日期|付款时间",
+                "moment", required=True),
         _SKU,
         _column("title", gettext_lazy("Product"), "title|product|product name|item|item name|lineitem name|"
-                "description|produkt|artikelbezeichnung|bezeichnung|produktname|produit|désignation|nom du produit|"
+                "description|produkt|artikelbezeichnung|bezeichnung|produktname|omschrijving|artikelomschrijving|"
+                "productnaam|artikelnaam|produit|désignation|nom du produit|"
                 "libellé|producto|descripción|nombre|商品名称|商品|品名|名称"),
         _LOCATION,
         _column("channel", gettext_lazy("Sales channel"), "channel|sales channel|source name|vertriebskanal|kanal|"
                 "canal|canal de venta|渠道|销售渠道", most=60),
         _column("quantity", gettext_lazy("Quantity"), "quantity|qty|units|item quantity|lineitem quantity|units sold|"
-                "quantity sold|menge|anzahl|stückzahl|stueckzahl|stück|quantité|quantite|qté|qte|cantidad|unidades|"
-                "cant|数量|件数|销量|销售数量", "number", required=True),
+                "quantity sold|menge|anzahl|stückzahl|stueckzahl|stück|aantal|hoeveelheid|stuks|quantité|quantite|qté|"
+                "qte|cantidad|unidades|cant|数量|件数|销量|销售数量", "number", required=True),
         _column("shelf_price", gettext_lazy("Shelf price, each"), "shelf price|price|unit price|list price|item price|"
-                "lineitem price|regular price|preis|einzelpreis|stückpreis|listenpreis|prix|prix unitaire|precio|"
+                "lineitem price|regular price|preis|einzelpreis|stückpreis|listenpreis|prijs|stukprijs|"
+                "eenheidsprijs|prix|prix unitaire|precio|"
                 "precio unitario|单价|价格|原价|售价", "number"),
         _column("paid_price", gettext_lazy("Price paid, each"), "paid price|net price|sale price|price paid|"
-                "unit price paid|verkaufspreis|prix payé|prix de vente|precio pagado|precio de venta|实付单价|成交价",
-                "number"),
+                "unit price paid|verkaufspreis|verkoopprijs|prix payé|prix de vente|precio pagado|precio de venta|"
+                "实付单价|成交价", "number"),
         _column("shelf_total", gettext_lazy("Line before discount"), "shelf total|item subtotal|line subtotal|subtotal",
                 "number"),
-        _column("paid_total", gettext_lazy("Line as paid"), "paid total|item total|line total|total|amount|"
-                "sales value|net sales|revenue|gesamtpreis|betrag|umsatz|summe|gesamt|montant|total ligne|importe|"
+        _column("paid_total", gettext_lazy("Line as paid"), "paid total|item total|line total|total|amount|sales value|"
+                "net sales|revenue|gesamtpreis|betrag|umsatz|summe|gesamt|totaal|bedrag|montant|total ligne|importe|"
                 "importe total|金额|总价|实付金额|销售额", "number"),
         _column("discount", gettext_lazy("Discount of the line"), "discount|line discount|lineitem discount|"
-                "discount amount|rabatt|nachlass|remise|descuento|折扣|优惠金额|优惠", "number"),
+                "discount amount|rabatt|nachlass|korting|remise|descuento|折扣|优惠金额|优惠", "number"),
         _column("promotion", gettext_lazy("Promotion"), "promotion|discount code|coupon|coupon code|gutscheincode|"
-                "code promo|promoción|cupón|优惠码|促销|活动", most=80),
+                "kortingscode|code promo|promoción|cupón|优惠码|促销|活动", most=80),
         _column("customer", gettext_lazy("Customer (kept as a pseudonym)"), "customer|customer id|email|e mail|"
-                "customer email|billing email|household id|kunde|kundennummer|kunden nr|client|id client|cliente|"
-                "id cliente|客户|买家|会员|会员号|顾客", most=300),
+                "customer email|billing email|household id|kunde|kundennummer|kunden nr|klant|klantnummer|client|"
+                "id client|cliente|id cliente|客户|买家|会员|会员号|顾客", most=300),
         _CURRENCY,
-        _column("status", gettext_lazy("Status"), "status|order status|financial status|state|bestellstatus|zustand|"
-                "statut|état|estado|订单状态|状态", most=60),
+        _column("status", gettext_lazy("Status"), "status|order status|financial status|state|bestellstatus|"
+                "bestelstatus|zustand|statut|état|estado|订单状态|状态", most=60),
         _column("cancelled_at", gettext_lazy("Cancelled"), "cancelled at|canceled at|storniert am|annulé le|"
                 "取消时间", "moment"),
         _column("updated_at", gettext_lazy("Last changed"), "updated at|modified|last modified|date modified|"
@@ -89,20 +95,22 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "items": (
         _SKU,
-        _column("title", gettext_lazy("Title"), "title|name|product|product name|item name|description|bezeichnung|"
-                "artikelbezeichnung|produktname|produkt|nom|désignation|produit|libellé|nombre|producto|descripción|"
-                "商品名称|名称|品名|商品"),
+        _column("title", gettext_lazy("Title"), "title|name|product|product name|item|item name|description|"
+                "bezeichnung|artikelbezeichnung|produktname|produkt|omschrijving|artikelomschrijving|productnaam|naam|"
+                "nom|désignation|produit|libellé|nombre|producto|descripción|商品名称|名称|品名|商品"),
         _column("category", gettext_lazy("Category"), "category|categories|product category|product type|type|"
-                "department|kategorie|warengruppe|catégorie|rayon|categoría|categoria|类目|分类|类别|品类"),
-        _column("brand", gettext_lazy("Brand"), "brand|brands|vendor|manufacturer|marke|hersteller|marque|fabricant|"
-                "marca|fabricante|品牌|厂商", most=120),
-        _column("unit_of_measure", gettext_lazy("Unit"), "unit of measure|unit|uom|einheit|mengeneinheit|unité|"
+                "department|kategorie|warengruppe|categorie|productgroep|artikelgroep|catégorie|rayon|categoría|"
+                "categoria|类目|分类|类别|品类"),
+        _column("brand", gettext_lazy("Brand"), "brand|brands|vendor|manufacturer|marke|hersteller|merk|marque|"
+                "fabricant|marca|fabricante|品牌|厂商", most=120),
+        _column("unit_of_measure", gettext_lazy("Unit"), "unit of measure|unit|uom|einheit|mengeneinheit|eenheid|unité|"
                 "unidad|单位|计量单位", most=40),
-        _column("unit_cost", gettext_lazy("Unit cost"), "unit cost|cost|cost per item|cost of goods|cost price|"
-                "purchase price|meta: _wc_cog_cost|einkaufspreis|ek|ek preis|prix d'achat|coût|coste|costo|"
-                "precio de compra|成本|成本价|进价|采购价", "number"),
+        _column("unit_cost", gettext_lazy("Unit cost"), "unit cost|cost|default cost|cost per item|cost of goods|"
+                "cost price|purchase price|meta: _wc_cog_cost|einkaufspreis|ek|ek preis|inkoopprijs|kostprijs|"
+                "prix d'achat|coût|coste|costo|precio de compra|成本|成本价|进价|采购价", "number"),
         _column("price", gettext_lazy("Price"), "price|variant price|regular price|selling price|retail price|"
-                "sale price|preis|verkaufspreis|vk|prix|prix de vente|precio|precio de venta|pvp|价格|售价|零售价|单价",
+                "sale price|preis|verkaufspreis|vk|prijs|verkoopprijs|adviesprijs|prix|prix de vente|precio|"
+                "precio de venta|pvp|价格|售价|零售价|单价",
                 "number"),
         _column("status", gettext_lazy("Status"), "status|state|published|aktiv|zustand|statut|actif|estado|activo|"
                 "状态|上架状态", most=60),
@@ -112,33 +120,35 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _SKU, _LOCATION,
         _column("on_hand", gettext_lazy("On hand"), "on hand|stock|quantity|qty|inventory|stock on hand|"
                 "inventory quantity|variant inventory qty|available|stock quantity|bestand|lagerbestand|menge|anzahl|"
+                "voorraad|aantal|"
                 "stock disponible|quantité|quantité en stock|existencias|cantidad|inventario|库存|数量|"
                 "现有库存|库存数量",
                 "number", required=True),
         _column("counted_at", gettext_lazy("Counted"), "counted at|date|count date|as of|stichtag|datum|zähldatum|"
-                "date d'inventaire|date|fecha|fecha de recuento|盘点时间|日期|盘点日期", "moment"),
+                "teldatum|peildatum|date d'inventaire|date|fecha|fecha de recuento|盘点时间|日期|盘点日期", "moment"),
     ),
     "suppliers": (
-        _column("supplier", gettext_lazy("Supplier"), "supplier|supplier name|vendor|vendor name|lieferant|"
+        _column("supplier", gettext_lazy("Supplier"), "supplier|supplier name|vendor|vendor name|lieferant|leverancier|"
                 "fournisseur|proveedor|供应商|供货商", required=True, most=160),
         Column(_SKU.name, _SKU.title, _SKU.value, _SKU.names, False, _SKU.most),
         _column("lead_time_days", gettext_lazy("Lead time, days"), "lead time days|lead time|lead time (days)|"
-                "delivery time|lieferzeit|lieferzeit tage|lieferzeit (tage)|délai|délai de livraison|délai (jours)|"
-                "plazo|plazo de entrega|plazo (días)|交货期|交期|到货天数|供货周期", "number"),
+                "delivery time|lieferzeit|lieferzeit tage|lieferzeit (tage)|levertijd|levertijd (dagen)|délai|"
+                "délai de livraison|délai (jours)|plazo|plazo de entrega|plazo (días)|交货期|交期|到货天数|供货周期",
+                "number"),
         _column("lead_time_spread_days", gettext_lazy("Lead time spread, days"), "lead time spread days|"
                 "lead time spread|lead time std|lead time deviation|streuung lieferzeit|交期波动", "number"),
         _column("moq", gettext_lazy("Minimum quantity"), "moq|minimum order quantity|min order qty|minimum quantity|"
-                "mindestmenge|mindestbestellmenge|quantité minimum|quantité minimale|cantidad mínima|起订量|最小起订量",
-                "number"),
+                "mindestmenge|mindestbestellmenge|minimale afname|minimale bestelhoeveelheid|quantité minimum|"
+                "quantité minimale|cantidad mínima|起订量|最小起订量", "number"),
         _column("pack_size", gettext_lazy("Pack of"), "pack size|pack|case pack|case size|units per case|"
-                "verpackungseinheit|vpe|gebinde|colisage|conditionnement|unidades por caja|tamaño de paquete|箱规|"
-                "包装规格|装箱数", "number"),
+                "verpackungseinheit|vpe|gebinde|verpakkingseenheid|colli|colisage|conditionnement|unidades por caja|"
+                "tamaño de paquete|箱规|包装规格|装箱数", "number"),
         _column("unit_cost", gettext_lazy("Unit cost"), "unit cost|cost|price|purchase price|einkaufspreis|ek|"
-                "ek preis|preis|prix d'achat|prix|coût|coste|costo|precio|precio de compra|成本|进价|采购价|单价",
-                "number"),
+                "ek preis|preis|inkoopprijs|prijs|prix d'achat|prix|coût|coste|costo|precio|precio de compra|成本|"
+                "进价|采购价|单价", "number"),
         _column("minimum_order_value", gettext_lazy("Minimum order value"), "minimum order value|min order value|"
-                "minimum order|mindestbestellwert|minimum de commande|franco|pedido mínimo|valor mínimo|最低订货额|"
-                "起订金额", "number"),
+                "minimum order|mindestbestellwert|minimale bestelwaarde|minimum de commande|franco|pedido mínimo|"
+                "valor mínimo|最低订货额|起订金额", "number"),
         _column("review_period_days", gettext_lazy("Ordered every, days"), "review period days|review period|"
                 "order cycle|order every|bestellrhythmus|fréquence de commande|frecuencia de pedido|订货周期",
                 "number"),
@@ -146,12 +156,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "promotions": (
         _SKU, _LOCATION,
-        _column("kind", gettext_lazy("Kind"), "kind|type|promotion|promotion type|art|aktionsart|type de promotion|"
-                "tipo|类型|促销类型", most=30),
+        _column("kind", gettext_lazy("Kind"), "kind|type|promotion|promotion type|art|aktionsart|soort|actie|"
+                "type de promotion|tipo|类型|促销类型", most=30),
         _column("starts_on", gettext_lazy("From"), "starts on|start|start date|starts|from|von|beginn|startdatum|"
-                "début|date de début|du|inicio|desde|fecha de inicio|开始日期|开始时间|开始", "date", required=True),
-        _column("ends_on", gettext_lazy("To"), "ends on|end|end date|ends|to|until|bis|ende|enddatum|fin|"
-                "date de fin|au|hasta|fecha de fin|结束日期|结束时间|结束", "date", required=True),
+                "begindatum|van|vanaf|début|date de début|du|inicio|desde|fecha de inicio|开始日期|开始时间|开始",
+                "date", required=True),
+        _column("ends_on", gettext_lazy("To"), "ends on|end|end date|ends|to|until|bis|ende|enddatum|einddatum|tot|"
+                "tot en met|fin|date de fin|au|hasta|fecha de fin|结束日期|结束时间|结束", "date", required=True),
         _column("share", gettext_lazy("Share of stores or days, 0 to 1"), "share|coverage|anteil|part|proporción|比例",
                 "number"),
         _column("known_ahead", gettext_lazy("Known beforehand"), "known ahead|planned|geplant|prévu|planificada|"
@@ -219,10 +230,6 @@ FORMATS: tuple[Format, ...] = (
 EXTRA = {"compare_at_price": "number", "handle": "text", "option_1": "text", "option_2": "text", "option_3": "text"}
 
 
-def columns_of(kind: str) -> tuple[Column, ...]:
-    return COLUMNS[kind]
-
-
 def plain(name: str) -> str:
     """A header's name without the accidents of writing: case, accents, underscores, doubled blanks."""
     text = unicodedata.normalize("NFKC", name).casefold().replace("_", " ").replace("-", " ").strip(" .:*")
@@ -264,14 +271,15 @@ def guess(header: Sequence[str], kind: str) -> dict[str, str]:
 
 
 def kind_of(header: Sequence[str]) -> str | None:
-    """What a file most likely holds, by the columns that it must have; None where that is not clear."""
+    """What a file most likely holds: it has what such files need, and a sign of them alone; None where in doubt."""
     known = format_of(header)
     if known is not None:
         return known.kind
     fitting = []
     for kind, columns in COLUMNS.items():
         mapping = guess(header, kind)
-        if all(column.name in mapping for column in columns if column.is_required):
+        has_all = all(column.name in mapping for column in columns if column.is_required)
+        if has_all and _is_telling(kind, mapping, header):
             fitting.append((len(mapping), kind))
     fitting.sort(reverse=True)
     if not fitting or (len(fitting) > 1 and fitting[0][0] == fitting[1][0]):
@@ -279,8 +287,35 @@ def kind_of(header: Sequence[str]) -> str | None:
     return fitting[0][1]
 
 
+def _names(kind: str, name: str) -> set[str]:
+    """What a canonical column of a kind is called."""
+    return {plain(each) for column in COLUMNS[kind] if column.name == name for each in (name, *column.names)}
+
+
+def _is_telling(kind: str, mapping: Mapping[str, str], header: Sequence[str]) -> bool:
+    """Whether the columns say more than that there is a SKU and some number or date beside it."""
+    if kind == "items":
+        return bool(mapping.keys() & {"category", "brand", "unit_cost", "price"}) or (
+            "title" in mapping and len(mapping) == sum(bool(name) for name in header))
+    if kind == "stock":
+        return plain(mapping["on_hand"]) not in _names("orders", "quantity")
+    if kind == "suppliers":
+        return plain(mapping["supplier"]) not in _names("items", "brand") or bool(
+            mapping.keys() - {"supplier", "sku", "unit_cost", "currency"})
+    if kind == "promotions":
+        return "kind" in mapping or plain(mapping["starts_on"]) not in _PLACES
+    return True
+
+
+_PLACES = {"from", "von", "van", "du", "desde"}  # of a transfer, too
+
+
 def check_mapping(header: Sequence[str], kind: str, mapping: Mapping[str, str]) -> None:
     """FileRefused where a needed column is missing, doubled, or named in the mapping and not in the file."""
+    if kind not in COLUMNS:
+        raise FileRefused(_("It is not clear what this file holds: say whether it is order lines, items, stock, "
+                            "suppliers or promotions. Its columns are: %(header)s.")
+                          % {"header": ", ".join(name for name in header if name)[:600]})
     known = {column.name: column for column in COLUMNS[kind]}
     for canonical, name in mapping.items():
         if canonical not in known and canonical not in EXTRA:

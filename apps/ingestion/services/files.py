@@ -41,8 +41,9 @@ def store_file(*, kind: str | None, name: str, source: IO[bytes], channel: str =
                uploaded_by: str = "") -> ImportFile:
     """Keep a file whole, under its sha256, and look at how it is written.
 
-    `kind` is one of ImportFile.Kind, or None to have it guessed. What the file's own columns do not say is left to
-    be confirmed; a file that cannot be read at all is kept too, refused with one sentence.
+    `kind` is one of ImportFile.Kind, or None to have it guessed; where the columns leave that in doubt, it stays
+    empty. What the file's own columns do not say is left to be confirmed; a file that cannot be read at all is kept
+    too, refused with one sentence.
     """
     watch, digest = EncodingWatch(), hashlib.sha256()
     with tempfile.TemporaryFile() as whole:
@@ -65,11 +66,10 @@ def store_file(*, kind: str | None, name: str, source: IO[bytes], channel: str =
     try:
         dialect = sniff(watch.head, watch.encoding())
         file.dialect = dialect.to_json()
-        file.kind = kind or columns.kind_of(dialect.header) or _unclear(dialect)
+        file.kind = kind or columns.kind_of(dialect.header) or ""
         _look(file, dialect, watch.head)
     except FileRefused as refused:
         file.state, file.error = ImportFile.State.REFUSED, str(refused)
-        file.kind = file.kind or ImportFile.Kind.ORDERS
     known = columns.format_of(file.dialect.get("header", ()), file.kind)
     slug = channel or (known.channel if known else FILES_CHANNEL)
     file.channel = make_channel(slug=slug, name=known.title if known and not channel else "",
@@ -79,19 +79,13 @@ def store_file(*, kind: str | None, name: str, source: IO[bytes], channel: str =
     return file
 
 
-def _unclear(dialect: Dialect) -> str:
-    raise FileRefused(_("It is not clear what this file holds: say whether it is order lines, items, stock, "
-                        "suppliers or promotions. Its columns are: %(header)s.")
-                      % {"header": ", ".join(dialect.header)[:600]})
-
-
 def _look(file: ImportFile, dialect: Dialect, head: bytes) -> None:
     """Guess what the columns mean and how values are written; what is in doubt is asked."""
-    file.mapping = columns.guess(dialect.header, file.kind)
+    file.mapping = columns.guess(dialect.header, file.kind) if file.kind else {}
     known = columns.format_of(dialect.header, file.kind)
     file.dialect["format"] = known.name if known else ""
     rows = head_rows(head, dialect)
-    values = columns.values_of(file.kind, file.mapping)
+    values = columns.values_of(file.kind, file.mapping) if file.kind else {}
 
     def of(*kinds: str) -> list[str]:
         places = [dialect.header.index(file.mapping[name]) for name, value in values.items() if value in kinds]

@@ -269,6 +269,24 @@ def test_a_person_uploads_confirms_and_watches(tenant: Tenant) -> None:
         assert sold() == {("A", "2025-04-03"): 5}
 
 
+def test_a_file_that_may_hold_anything_is_asked_about_and_not_guessed(tenant: Tenant) -> None:
+    client = signed_in(tenant, Role.PLANNER)
+    upload = SimpleUploadedFile("fehlt.csv", b"SKU;Menge\nA;3\nB;4\n")
+    sent = client.post("/data/imports/", {"file": upload, "kind": ""})
+    path = sent["Location"]
+    shown = page(client, path)
+    assert "What does it hold?" in shown
+    assert '<option value="" selected>' in shown
+    assert "not known yet" in page(client, "/data/imports/")
+    assert client.post(path, {"kind": ""}).status_code == 422
+    with tenant_context(tenant.pk), pytest.raises(services.FileRefused, match="SKU, Menge"):
+        services.confirm_file(file=ImportFile.objects.get(), actor=None)
+    assert client.post(path, {"kind": "stock"}).status_code == 302
+    assert "What its columns mean" in page(client, path)
+    with tenant_context(tenant.pk):
+        assert ImportFile.objects.get().mapping == {"sku": "SKU", "on_hand": "Menge"}
+
+
 def test_viewers_look_and_change_nothing(tenant: Tenant) -> None:
     client = signed_in(tenant, Role.VIEWER)
     with tenant_context(tenant.pk):

@@ -46,13 +46,36 @@ def test_obvious_names_in_other_languages_are_known(header: list[str]) -> None:
     assert columns.kind_of(header) == "orders"
 
 
+SHOPIFY_INVENTORY = ["Handle", "Title", "Option1 Name", "Option1 Value", "SKU", "HS Code", "COO", "Location",
+                     "Incoming", "Unavailable", "Committed", "Available", "On hand"]
+TILL_SALES = ["Sale ID", "Date", "Item", "Custom SKU", "Quantity", "Price", "Subtotal", "Discount", "Total", "Shop"]
+TILL_ITEMS = ["System ID", "UPC", "EAN", "Custom SKU", "Manufact. SKU", "Item", "Vendor ID", "Qty.", "Price", "Tax",
+              "Brand", "Department", "MSRP", "Default Cost", "Vendor", "Category"]
+
+
 @pytest.mark.parametrize(("header", "kind"), [
-    (["sku", "location", "on_hand", "counted_at"], "stock"),
-    (["supplier", "sku", "lead_time_days", "moq", "pack_size"], "suppliers"),
+    (["sku", "location", "on_hand", "counted_at"], "stock"), (SHOPIFY_INVENTORY, "stock"),
+    (["Artikelnummer", "Lagerort", "Bestand"], "stock"), (["Référence", "Quantité en stock"], "stock"),
+    (["Código", "Existencias", "Almacén"], "stock"), (["Artikelnummer", "Voorraad", "Magazijn"], "stock"),
+    (["supplier", "sku", "lead_time_days", "moq", "pack_size"], "suppliers"), (["Vendor", "SKU", "MOQ"], "suppliers"),
+    (["Lieferant", "Artikelnummer", "Lieferzeit", "EK"], "suppliers"),
+    (["Fournisseur", "Référence", "Délai de livraison"], "suppliers"),
+    (["Proveedor", "Código", "Plazo de entrega"], "suppliers"),
+    (["Leverancier", "Artikelcode", "Levertijd"], "suppliers"),
     (["sku", "kind", "starts_on", "ends_on", "share"], "promotions"),
-    (["Artikelnummer", "Bezeichnung", "Warengruppe", "Einkaufspreis"], "items"),
+    (["Artikelnummer", "Aktionsart", "von", "bis"], "promotions"),
+    (["Artikelnummer", "Bezeichnung", "Warengruppe", "Einkaufspreis"], "items"), (["sku", "title"], "items"),
+    (["SKU", "Name", "Vendor", "Price"], "items"), (TILL_ITEMS, "items"),
+    (["Référence", "Désignation", "Prix d'achat", "Prix de vente"], "items"),
+    (["Código", "Descripción", "Coste", "PVP"], "items"),
+    (["Artikelnummer", "Omschrijving", "Inkoopprijs", "Verkoopprijs", "Categorie"], "items"), (TILL_SALES, "orders"),
+    (["Bestelnummer", "Besteldatum", "Artikelnummer", "Omschrijving", "Aantal", "Stukprijs"], "orders"),
+    (["SKU", "Bezeichnung", "Grund"], None), (["Artikelnummer", "Menge fehlt"], None), (["sku", "quantity"], None),
+    (["date", "sku", "units sold"], None), (["sku", "from", "to", "quantity"], None),
+    (["vendor", "sku", "price"], "items"),
+    (["Name", "Email", "Phone"], None), (["Date", "Type", "Order", "Amount", "Fee"], None), (["sku", "note"], None),
 ])
-def test_what_a_file_holds_is_seen_by_its_columns(header: list[str], kind: str) -> None:
+def test_what_a_file_holds_is_seen_by_its_columns_or_asked(header: list[str], kind: str | None) -> None:
     assert columns.kind_of(header) == kind
 
 
