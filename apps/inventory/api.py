@@ -46,11 +46,14 @@ class OrderLineSerializer(serializers.ModelSerializer[PurchaseOrderLine]):
 
 class OrderSerializer(serializers.ModelSerializer[PurchaseOrder]):
     lines = OrderLineSerializer(many=True, read_only=True)
+    below_minimum = serializers.DecimalField(
+        max_digits=18, decimal_places=2, read_only=True, coerce_to_string=True,
+        help_text="By how much it falls short of the smallest order that the supplier takes.")
 
     class Meta:
         model = PurchaseOrder
         fields = ["id", "number", "supplier_id", "location_id", "status", "currency", "ordered_on", "expected_on",
-                  "note", "created_at", "approved_at", "sent_at", "closed_at", "lines"]
+                  "below_minimum", "note", "created_at", "approved_at", "sent_at", "closed_at", "lines"]
 
 
 class ReceivedLineSerializer(serializers.Serializer[Any]):

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from apps.inventory.models import UNNAMED
 from apps.inventory.services import ReceivedLine
 
 PREFIX = "received-"
@@ -28,7 +29,9 @@ class Delivery:
 
     @classmethod
     def from_post(cls, data: QueryDict) -> Delivery:
-        reference = (data.get("reference", "").strip() or data.get("token", "") or uuid.uuid4().hex)[:80]
+        # A form that was sent without a delivery note counts once by a mark of its own, which no page shows.
+        token = data.get("token", "") or uuid.uuid4().hex
+        reference = (data.get("reference", "").strip() or f"{UNNAMED}{token}")[:80]
         typed = {name.removeprefix(PREFIX): str(text).strip() for name, text in data.items() if name.startswith(PREFIX)}
         lines = tuple(ReceivedLine(line_id=int(line_id), quantity=_quantity(text))
                       for line_id, text in typed.items() if line_id.isdecimal() and text)

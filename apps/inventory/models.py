@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.tables import TenantForeignKey, TenantModel
 
+UNNAMED = "form "  # how the reference of a receipt begins that came without a delivery note
+
 
 class StockLevel(TenantModel):
     """What is on hand of an item at a location: the sum of its movements, kept in step with them."""
@@ -126,3 +128,8 @@ class Receipt(TenantModel):
             models.UniqueConstraint(fields=["tenant", "line", "reference"], name="inventory_receipt_once"),
             models.CheckConstraint(condition=models.Q(quantity__gt=0), name="inventory_receipt_positive"),
         ]
+
+    @property
+    def delivery_note(self) -> str:
+        """The delivery note that somebody named, or what else it came by."""
+        return "" if self.reference.startswith(UNNAMED) else self.reference

@@ -23,11 +23,12 @@ from django.db.models import (
     Sum,
     Value,
 )
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext as _
 
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt, StockLevel
 from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import audit_trail, tenant_by_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,7 +198,8 @@ def orders(*, status: str = "", supplier_id: int | None = None, search: str = ""
            sort: str = DEFAULT_SORT) -> QuerySet[PurchaseOrder]:
     """Purchase orders, the newest first unless `sort` (a key of SORTS, `-` before it for the largest first) says else.
 
-    Each has its `line_count` and `money`, and the `units` and `units_received` of it.
+    Each has its `line_count` and `money`, the `units` and `units_received` of it, and `below_minimum`: by how much it
+    falls short of the smallest order that its supplier takes.
     """
     found = PurchaseOrder.objects.filter(is_replay=False).select_related("supplier", "location")
     if status:
@@ -209,7 +211,8 @@ def orders(*, status: str = "", supplier_id: int | None = None, search: str = ""
     counted: QuerySet[PurchaseOrder] = found.annotate(
         line_count=Coalesce(_of_lines(Count("pk")), 0), money=Coalesce(_of_lines(Sum(_LINE_VALUE)), _ZERO),
         units=Coalesce(_of_lines(Sum("quantity")), _ZERO),
-        units_received=Coalesce(_of_lines(Sum("received_quantity")), _ZERO))
+        units_received=Coalesce(_of_lines(Sum("received_quantity")), _ZERO)).annotate(
+            below_minimum=Greatest(Coalesce(F("supplier__minimum_order_value"), _ZERO) - F("money"), _ZERO))
     name = SORTS.get(sort.lstrip("-"), "pk")
     by = F(name).desc(nulls_last=True) if sort.startswith("-") else F(name).asc(nulls_last=True)
     return counted.order_by(by, "-pk")
@@ -284,6 +287,12 @@ def cancelled_among(order_ids: Sequence[int]) -> set[int]:
     return set(PurchaseOrder.objects.filter(pk__in=order_ids, status=Status.CANCELLED).values_list("pk", flat=True))
 
 
+def over_received(order_id: int) -> list[str]:
+    """The items of an order of which more came in than was ordered."""
+    more = PurchaseOrderLine.objects.filter(order_id=order_id, received_quantity__gt=F("quantity"))
+    return [str(line.item) for line in more.select_related("item").order_by("pk")]
+
+
 def expected_days(recommendation_ids: Sequence[int]) -> dict[int, dt.date]:
     """When the goods of decided recommendations were due, of those alone whose order went to the supplier and stood."""
     return dict(PurchaseOrderLine.objects
@@ -297,6 +306,12 @@ def order_lines(order_id: int) -> QuerySet[PurchaseOrderLine]:
         PurchaseOrderLine.objects.filter(order_id=order_id).select_related("item")
         .annotate(money=_LINE_VALUE, rest=F("quantity") - F("received_quantity")))
     return lines.order_by("item__sku", "pk")
+
+
+def people_of(order: PurchaseOrder) -> dict[str, str]:
+    """Who approved, sent and cancelled an order, by the step's name."""
+    trail = audit_trail(tenant_by_id(current_tenant_id())).filter(target=order.number, action__startswith="order.")
+    return {action.removeprefix("order."): who for action, who in trail.values_list("action", "actor_label")}
 
 
 def receipts(order_id: int) -> QuerySet[Receipt]:

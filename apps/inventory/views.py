@@ -20,6 +20,7 @@ from apps.inventory.models import PurchaseOrder
 from apps.inventory.services import NotPossible
 from apps.tenants.access import ShopRequest, needs
 from apps.tenants.models import Permission
+from apps.tenants.templatetags.stockwright import money as money_words
 
 PAGE = 50
 
@@ -59,7 +60,7 @@ def order(request: ShopRequest, pk: int) -> HttpResponse:
         "order": found, "lines": selectors.order_lines(pk), "receipts": selectors.receipts(pk)[:100], "today": today,
         "can_receive": found.status in selectors.SENT_STATUSES, "is_open": found.status in selectors.OPEN_STATUSES,
         "is_unsent": found.status in selectors.UNSENT_STATUSES, "wait": selectors.wait_to_be_sent(found, today),
-        "token": uuid.uuid4().hex})
+        "who": selectors.people_of(found), "token": uuid.uuid4().hex})
 
 
 @require_safe
@@ -88,9 +89,21 @@ def _changed(request: ShopRequest, pk: int, done: str, change: Callable[..., Any
     try:
         change(order_id=pk, actor=request.user, **given)
         messages.success(request, done)
+        _tell_odd(request, _found(pk))
     except NotPossible as refusal:
         messages.error(request, str(refusal))
     return redirect("inventory:order", pk)
+
+
+def _tell_odd(request: ShopRequest, found: PurchaseOrder) -> None:
+    """Say what is possible and yet odd: an order below its supplier's minimum, more goods than were ordered."""
+    short = found.below_minimum  # type: ignore[attr-defined]
+    if short and found.status in (Status.APPROVED, Status.SENT):
+        messages.warning(request, _("%(number)s is %(money)s below the smallest order that %(supplier)s takes.") % {
+            "number": found.number, "money": money_words(short, found.currency), "supplier": found.supplier})
+    if found.status in (Status.RECEIVED, Status.PARTLY_RECEIVED) and (more := selectors.over_received(found.pk)):
+        messages.warning(request, _("More came in than was ordered of %(items)s: all of it is in stock.") % {
+            "items": ", ".join(more)})
 
 
 @require_POST

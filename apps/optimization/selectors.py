@@ -153,9 +153,9 @@ def decisions_between(first: dt.date, last: dt.date) -> QuerySet[Decision]:
             .filter(decided_on__range=(first, last), recommendation__plan__is_replay=False).order_by("pk"))
 
 
-def decisions_of(lines: Sequence[Recommendation]) -> dict[int, Decision]:
+def decisions_of(recommendation_ids: Sequence[int]) -> dict[int, Decision]:
     """The decision on each of some lines, by line."""
-    found = Decision.objects.filter(recommendation_id__in=[line.pk for line in lines])
+    found = Decision.objects.filter(recommendation_id__in=recommendation_ids).select_related("recommendation")
     return {decision.recommendation_id: decision for decision in found}
 
 

@@ -93,7 +93,7 @@ def line(request: ShopRequest, pk: int) -> HttpResponse:
     found = selectors.recommendation_by_id(pk)
     if found is None or found.plan.is_replay:
         raise Http404
-    context = {"line": found, "decision": selectors.decisions_of([found]).get(found.pk),
+    context = {"line": found, "decision": selectors.decisions_of([found.pk]).get(found.pk),
                "unsent": unsent_units(found.item_id, found.location_id)}
     return render(request, "optimization/_why.html" if request.htmx else "optimization/line.html", context)
 

@@ -84,7 +84,7 @@ def test_the_loop_closes(page: Page, product: Product, sign_in: tuple[str, str],
     # Orders out: one line approved with the advised quantity, sent, and one unit of it taken in by hand.
     page.goto(product.address + "/replenish/")
     page.locator("tbody input[name=line]").first.check()
-    page.get_by_role("button", name="Approve into orders").click()
+    page.get_by_role("button", name="Put on orders").click()
     page.get_by_role("button", name="Approve", exact=True).click()
     page.get_by_role("button", name="Mark as sent").click()
     order = page.url

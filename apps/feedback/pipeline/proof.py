@@ -178,6 +178,9 @@ def account(shop: Shop, ours: Replay, theirs: Replay, found: Difference, model: 
             _("The simple rule orders up to the last 30 days' sales per day times lead time and review period; it is "
               "not held to suppliers' minimum order values, this advice is."),
             _("Stock left at the end is worth what it cost; holding stock costs what the planning rules say."),
+            _("With hindsight, for both sides: the items that are planned today, and today's costs, prices and terms, "
+              "stand for the past weeks too. The kind of model is the one in use today, which those weeks helped to "
+              "choose."),
             _("The interval draws departments and weeks anew 2,000 times, the same for both sides."),
         ],
     }

@@ -242,7 +242,10 @@ FROM receipt WHERE line.tenant_id = %(tenant)s AND line.id = receipt.line_id
 @transaction.atomic
 def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: dt.date, reference: str,
                   actor: User | None, label: str = "") -> PurchaseOrder:
-    """Take in some of an order's lines, in part or whole: stock moves once for each line and reference."""
+    """Take in some of an order's lines: stock moves once for each line and reference.
+
+    What came counts, be it fewer or more than was ordered.
+    """
     order = _locked(order_id)
     known = {line.pk: line for line in PurchaseOrderLine.objects.select_for_update().filter(order=order).order_by("pk")}
     seen = set(Receipt.objects.filter(line_id__in=known, reference=reference).values_list("line_id", flat=True))
@@ -258,10 +261,8 @@ def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: 
         line = known.get(line_id)
         if line is None:
             raise NotPossible(_("%(number)s has no such line.") % _words(order))
-        rest = line.quantity - line.received_quantity
-        if not 0 < quantity <= rest:
-            raise NotPossible(_("Of this line of %(number)s, %(rest)s are still to come: receive that many or fewer.")
-                              % {**_words(order), "rest": f"{rest.normalize():f}"})
+        if quantity < 0:
+            raise NotPossible(_("No less than nothing can come in on %(number)s.") % _words(order))
         line.received_quantity += quantity
     with connection.cursor() as cursor:
         parameters: dict[str, Any] = {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from apps.tenants.templatetags.stockwright import money, money_round, units
+from apps.optimization.models import Decision
+from apps.optimization.selectors import decisions_of
+from apps.tenants.templatetags.stockwright import badge, money, money_round, units
 
 register = template.Library()
 
@@ -104,6 +108,26 @@ def assumption_words() -> dict[str, str]:
 def names_of(codes: list[str]) -> str:
     """Which figures of a line are assumed or simulated."""
     return ", ".join(assumption_words().get(code, code) for code in codes)
+
+
+@register.simple_tag
+def state_badge(state: str) -> SafeString:
+    """How far a line of the plan is. An order is approved; a line is put on one."""
+    return badge(state, label=_("on an order") if state == "approved" else "")
+
+
+@register.filter
+def decision_words(kind: str) -> str:
+    return {"approved": _("Ordered as advised"), "edited": _("Ordered otherwise than advised"),
+            "dismissed": _("Dismissed")}[kind]
+
+
+@register.simple_tag
+def decided_on(order_lines: Iterable[Any]) -> list[tuple[Any, Decision | None]]:
+    """Each line of an order with the decision that it comes from."""
+    lines = list(order_lines)
+    found = decisions_of([line.recommendation_id for line in lines if line.recommendation_id])
+    return [(line, found.get(line.recommendation_id)) for line in lines]
 
 
 def parts() -> dict[str, tuple[str, str]]:

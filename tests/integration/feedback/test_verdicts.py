@@ -281,6 +281,7 @@ def test_the_proof_replays_thirteen_weeks_in_money_and_keeps_for_a_week(shop: Sh
     assert report["ours"]["demand"] == report["rule"]["demand"]
     assert report["ours"]["opening_value"] == report["rule"]["opening_value"]
     assert len(report["week_starts"]) == 13
+    assert any(sentence.startswith("With hindsight") for sentence in report["assumptions"])
     assert told["proof"] == proof.pk
     assert run_job(shop, "feedback.proof", MONDAY + DAY) == {"proof": proof.pk, "kept": True}
 

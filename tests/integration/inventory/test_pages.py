@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from apps.catalog.models import Supplier
 from apps.inventory import services
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockLevel
+from apps.tenants.models import AuditEntry
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import MONDAY, Shop, make_shop
@@ -58,14 +60,32 @@ def test_an_order_goes_its_way_by_its_buttons(shop: Shop) -> None:
     typed = {f"received-{line.pk}": "4", "token": "the form's own"}
     assert step(client, shop, "receive", **typed) == "partly_received"
     assert step(client, shop, "receive", **typed) == "partly_received", "the same form sent twice counts once"
-    assert step(client, shop, "receive", **{f"received-{line.pk}": "99"}) == "partly_received"
     assert step(client, shop, "receive", **{f"received-{line.pk}": "lots"}) == "partly_received"
     with tenant_context(shop.tenant.pk):
         assert StockLevel.objects.get(item=shop.items[0]).on_hand == 4
+    assert step(client, shop, "receive", **{f"received-{line.pk}": "9", "reference": "DN 77"}) == "partly_received"
+    text = page(client, f"/orders/{first_order(shop).pk}/")
+    assert "More came in than was ordered of Item 0" in text and "DN 77" in text and "the form" not in text
     assert step(client, shop, "receive", act="whole") == "received"
     with tenant_context(shop.tenant.pk):
-        assert [level.on_hand for level in StockLevel.objects.order_by("item_id")] == [6, 6]
-    assert "Cancel the order" not in page(client, f"/orders/{first_order(shop).pk}/")
+        assert [level.on_hand for level in StockLevel.objects.order_by("item_id")] == [13, 6]
+    text = page(client, f"/orders/{first_order(shop).pk}/")
+    assert "Cancel the order" not in text
+    who = AuditEntry.objects.get(tenant=shop.tenant, action="order.sent").actor_label
+    assert text.count(f"<br>{who}") == 2, "who approved and who sent it"
+
+
+def test_an_order_below_the_suppliers_minimum_says_so_and_asks_before_it_goes_on(shop: Shop) -> None:
+    client = signed_in(shop)
+    assert "data-confirm=\"This order" not in page(client, f"/orders/{first_order(shop).pk}/")
+    with tenant_context(shop.tenant.pk):
+        Supplier.objects.filter(pk=shop.suppliers[0].pk).update(minimum_order_value=100)
+    words = "This order is $70.00 below $100.00, the smallest order that Alder Foods takes."
+    for way, status in (("approve", "approved"), ("send", "sent")):
+        text = page(client, f"/orders/{first_order(shop).pk}/")
+        assert text.count(words) == 2 and f'data-confirm="{words}' in text
+        assert step(client, shop, way) == status
+        assert "PO-2017-0001 is $70.00 below the smallest order that Alder Foods takes" in page(client, "/orders/")
 
 
 def test_what_cannot_be_done_is_said_and_an_order_is_cancelled_with_a_reason(shop: Shop) -> None:

@@ -107,7 +107,7 @@ def test_an_order_takes_its_steps_in_order_and_says_why_not_otherwise() -> None:
 
 
 @pytest.mark.django_db
-def test_goods_come_in_by_parts_each_once_and_never_more_than_ordered() -> None:
+def test_goods_come_in_by_parts_each_once_and_more_than_ordered_is_taken_as_it_came() -> None:
     shop = make_shop()
     milk, bread, _ = shop.items
     with tenant_context(shop.tenant.pk):
@@ -125,13 +125,16 @@ def test_goods_come_in_by_parts_each_once_and_never_more_than_ordered() -> None:
         assert shop.level(milk) == 5
         arrivals = selectors.arrivals_frame(MONDAY)
         assert arrivals[["item_id", "quantity"]].values.tolist() == [[milk.pk, 2], [bread.pk, 6]]
-        with pytest.raises(NotPossible, match="2 are still to come"):
-            receive("van 2", (first, 3))
+        with pytest.raises(NotPossible, match="less than nothing"):
+            receive("van 2", (first, -3))
         with pytest.raises(NotPossible, match="no such line"):
             services.receive_lines(order_id=order.pk, lines=[ReceivedLine(line_id=10**9, quantity=Decimal(1))],
                                    received_on=MONDAY, reference="van 2", actor=None)
-        assert receive("van 3", (first, 2), (second, 6)) == "received"
-        assert (shop.level(milk), shop.level(bread)) == (7, 6), "the bread was not counted before: it starts here"
+        assert receive("van 3", (first, 5)) == "partly_received"
+        assert selectors.arrivals_frame(MONDAY)["quantity"].tolist() == [6], "of the bread alone"
+        assert receive("van 4", (second, 6)) == "received"
+        assert (shop.level(milk), shop.level(bread)) == (10, 6), "the bread was not counted before: it starts here"
+        assert selectors.over_received(order.pk) == ["Item 0"]
         assert selectors.arrivals_frame(MONDAY).empty
         assert StockMovement.objects.filter(kind="receipt").count() == 3
         assert_levels_are_the_sums_of_their_movements()

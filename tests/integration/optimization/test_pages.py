@@ -40,7 +40,7 @@ def test_the_plan_is_shown_line_by_line_with_its_limits_and_changes(shop: Shop) 
     text = page(signed_in(shop), "/replenish/")
     for item in shop.items:
         assert str(item) in text
-    assert "Approve into orders" in text and "What limits this plan" in text and "This is the first plan." in text
+    assert "Put on orders" in text and "What limits this plan" in text and "This is the first plan." in text
 
 
 def test_a_shop_without_a_plan_is_told_what_is_missing() -> None:
@@ -90,8 +90,9 @@ def test_a_changed_quantity_needs_a_reason_and_keeps_what_was_typed_until_there_
     for wrong in ("-3", "2.5", "many", "9" * 12):
         status, text = decide(client, **{**typed, f"quantity-{line.pk}": wrong})
         assert status == 422 and "is no quantity" in text
-    status, _location = decide(client, **typed, reason="a party")
+    status, order = decide(client, **typed, reason="a party")
     assert status == 302
+    assert f"{line.quantity} were advised; changed by" in page(client, order) and "a party" in page(client, order)
     with tenant_context(shop.tenant.pk):
         decision = Decision.objects.get()
         assert (decision.kind, decision.quantity, decision.reason) == ("edited", line.quantity + 6, "a party")
@@ -118,7 +119,7 @@ def test_a_viewer_sees_no_button_and_every_change_is_refused(shop: Shop) -> None
     client, line = signed_in(shop, "viewer"), lines(shop)[0]
     text = page(client, "/replenish/")
     assert "Item 0" in text
-    assert "Approve into orders" not in text and 'name="line"' not in text and "Plan again" not in text
+    assert "Put on orders" not in text and 'name="line"' not in text and "Plan again" not in text
     assert client.post("/replenish/decide/", {"line": [line.pk]}).status_code == 403
     assert client.post("/replenish/plan/").status_code == 403
     with tenant_context(shop.tenant.pk):

@@ -35,7 +35,8 @@ def test_a_plan_begins_on_its_own_day_and_repeats_the_last_week_beyond_the_forec
         "holding_cost_rate": 0.25, "assumed": [], "is_simulated": False}])
     inputs = prepare(
         as_of=MONDAY + dt.timedelta(days=late), paths=NumberedDays(), terms=terms, rules=Rules(),
-        positions=pd.DataFrame([{"item_id": 1, "location_id": 1, "on_hand": 0.0, "origin": "counted"}]),
+        positions=pd.DataFrame([{"item_id": 1, "location_id": 1, "on_hand": 0.0, "origin": "given",
+                                 "counted_at": pd.Timestamp(MONDAY)}]),
         arrivals=pd.DataFrame({"item_id": [1], "location_id": [1], "quantity": [3.0],
                                "date": [pd.Timestamp(MONDAY) + pd.Timedelta(days=late + 2)]}))
     assert inputs.arrivals["day"].tolist() == [2]
