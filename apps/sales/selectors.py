@@ -160,8 +160,9 @@ class DemandFrames:
     """The forecasting engine's frames, of what was known on the morning of a planning day.
 
     `history`: unique_id, ds, y, available; `static`: unique_id, category, department, brand, price, start;
-    `covariates`: unique_id, ds, mailer, display, price_cut, other (shares 0 to 1), discount (share of the shelf
-    price), price. `unique_id` is "item/location". `known_ahead` names the covariates that are known for days to come.
+    `covariates`: unique_id, ds, mailer, display, price_cut, other (shares 0 to 1; `<kind>_unforeseen` beside a kind
+    of which some were known ahead and some not), discount (share of the shelf price), price. `unique_id` is
+    "item/location". `known_ahead` names the covariates that are known for days to come.
     """
 
     history: pd.DataFrame
@@ -346,34 +347,37 @@ def _covariates(sold: Any, promotions: Any, ids: NDArray[Any],
     cutoff = as_of.toordinal() - _EPOCH
     known_ahead: list[str] = []
     spread: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
-    for kind, column in _COLUMN_OF_KIND.items():
-        chosen = kinds == kind
-        is_known = bool(chosen.any() and ahead[chosen].all())
-        if is_known:
-            known_ahead.append(column)
-        first = starts[chosen]
-        last = ends[chosen] if is_known else np.minimum(ends[chosen], cutoff - 1)
-        length = np.maximum(last - first + 1, 0)
-        rows = np.repeat(np.arange(len(length)), length)
-        offset = np.arange(len(rows)) - np.repeat(np.cumsum(length) - length, length)
-        spread[column] = (promotions["place"].to_numpy()[chosen][rows] * width + first[rows] + offset,
-                          promotions["share"].to_numpy()[chosen][rows])
-        keys.append(spread[column][0])
+    for kind, name in _COLUMN_OF_KIND.items():
+        of_kind = kinds == kind
+        columns = {name: of_kind}
+        if ahead[of_kind].any():
+            known_ahead.append(name)
+            if not ahead[of_kind].all():  # each fact by its own flag: what was not foretold must not look as if it were
+                columns = {name: of_kind & ahead, f"{name}_unforeseen": of_kind & ~ahead}
+        for column, chosen in columns.items():
+            first = starts[chosen]
+            last = ends[chosen] if column in known_ahead else np.minimum(ends[chosen], cutoff - 1)
+            length = np.maximum(last - first + 1, 0)
+            rows = np.repeat(np.arange(len(length)), length)
+            offset = np.arange(len(rows)) - np.repeat(np.cumsum(length) - length, length)
+            spread[column] = (promotions["place"].to_numpy()[chosen][rows] * width + first[rows] + offset,
+                              promotions["share"].to_numpy()[chosen][rows])
+            keys.append(spread[column][0])
     index = np.sort(np.concatenate(keys))
     index = index[np.diff(index, prepend=-1) > 0]
     place: Any = index // width
-    columns: dict[str, Any] = {"unique_id": pd.Categorical.from_codes(place, pd.Index(ids)),
-                               "ds": (index % width).astype("datetime64[D]").astype("datetime64[ns]")}
+    frame: dict[str, Any] = {"unique_id": pd.Categorical.from_codes(place, pd.Index(ids)),
+                             "ds": (index % width).astype("datetime64[D]").astype("datetime64[ns]")}
     for column, (key, share) in spread.items():
         values = np.zeros(len(index))
         np.maximum.at(values, np.searchsorted(index, key), share)
-        columns[column] = values
+        frame[column] = values
     here = np.searchsorted(index, keys[0])
     for name, empty in (("discount", 0.0), ("price", np.nan)):
         values = np.full(len(index), empty)
         values[here] = sold[name].to_numpy(zero_copy_only=False)
-        columns[name] = np.nan_to_num(values) if name == "discount" else values
-    return pd.DataFrame(columns), known_ahead
+        frame[name] = np.nan_to_num(values) if name == "discount" else values
+    return pd.DataFrame(frame), known_ahead
 
 
 _UNITS = """

@@ -260,6 +260,14 @@ class Rows:
     names: tuple[str, ...]
     values: Floats
 
+    def under(self, names: Sequence[str]) -> Floats:
+        """Return the columns of these names, in their order [n, len(names)]; one that is not there is missing (NaN)."""
+        if tuple(names) == self.names:
+            return self.values
+        missing = np.full((len(self.values), 1), np.nan, dtype=np.float32)
+        places = [self.names.index(name) if name in self.names else -1 for name in names]
+        return np.concatenate([self.values, missing], axis=1)[:, places]
+
 
 def rows_at(
     weeks: Weeks,

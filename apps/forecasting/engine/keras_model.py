@@ -370,6 +370,8 @@ class KerasLSTM(Forecaster):
     def _scaled(self, windows: Windows) -> Windows:
         """Return windows with inputs centred and scaled as the training windows were; what is missing is average."""
         centres = self.centres_
+        if any(np.shape(centres[f"{name}_mean"])[-1] != getattr(windows, name).shape[-1] for name in ("past", "rows")):
+            raise ArtifactError(f"{self.name} was trained on other kinds of promotions than there are now.")
         past = (windows.past - centres["past_mean"]) / centres["past_spread"]
         rows = np.nan_to_num((windows.rows - centres["rows_mean"]) / centres["rows_spread"], posinf=0.0, neginf=0.0)
         return Windows(

@@ -230,9 +230,10 @@ class LightGBM(Forecaster):
         offset = np.log(level(weeks, origin))
         ever_on_sale = weeks.exposure.any(axis=1)
         means = np.empty((panel.n_series, n_weeks), dtype=np.float32)
+        names = booster.feature_name()  # of promotions, the shop may know others by now than when it was trained
         for place, rows in enumerate(self._rows(panel, weeks, origin, list(range(1, n_weeks + 1)))):
-            values = rows.values
-            values[:, rows.names.index("ahead")] = min(place + 1, AHEAD[-1])
+            values = rows.under(names)
+            values[:, names.index("ahead")] = min(place + 1, AHEAD[-1])
             raw = booster.predict(values, raw_score=True, num_threads=self.threads)
             means[:, place] = np.where(ever_on_sale, np.exp(raw + offset), 0.0)
         return means

@@ -119,6 +119,25 @@ def test_what_is_known_ahead_reaches_past_the_day_and_what_is_not_does_not(shop:
     assert (seen.loc[seen.index < pd.Timestamp(AS_OF), "display"] == 0.5).all()
 
 
+def test_each_promotion_is_known_ahead_or_not_by_itself_and_not_by_its_kind(shop: Shop) -> None:
+    item = shop.item()
+    shop.sell(item, every_day(2))
+    for days, ahead in ((-9, False), (-2, True)):
+        Promotion.objects.create(item=item, kind="mailer", starts_on=AS_OF + dt.timedelta(days=days), share=0.5,
+                                 ends_on=AS_OF + dt.timedelta(days=days + 6), is_known_ahead=ahead)
+    Promotion.objects.create(item=item, kind="mailer", starts_on=AS_OF + dt.timedelta(days=20), share=0.5,
+                             ends_on=AS_OF + dt.timedelta(days=26), is_known_ahead=False)
+    frames = selectors.demand_frame(AS_OF)
+    assert frames.known_ahead == ["mailer"]
+
+    def days_of(column: str) -> list[int]:
+        days = frames.covariates.loc[frames.covariates[column] > 0, "ds"]
+        return sorted((days - pd.Timestamp(AS_OF)).dt.days)
+
+    assert days_of("mailer") == [-2, -1, 0, 1, 2, 3, 4], "what was foretold reaches past the day"
+    assert days_of("mailer_unforeseen") == [-9, -8, -7, -6, -5, -4, -3], "what was not is known once it has happened"
+
+
 def test_a_young_shop_is_measured_by_the_weeks_it_has_and_an_empty_one_has_no_series(shop: Shop) -> None:
     assert len(selectors.demand_frame(AS_OF).static) == 0
     item = shop.item()

@@ -1,5 +1,6 @@
 """The baselines and LightGBM keep the contract of every model, and forecast what is plain to see."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -102,6 +103,16 @@ def test_lightgbm_sees_a_promotion_coming() -> None:
     rise = model.predict(Grid(7)).mean.sum(axis=1) / blind.predict(Grid(7)).mean.sum(axis=1)
     assert rise[promoted].mean() > 1.4 * rise[~promoted].mean()
     assert next(iter(model.importance())).startswith("mailer_ahead")
+
+
+def test_lightgbm_reads_promotions_by_their_names_when_the_shop_comes_to_know_others() -> None:
+    panel = shops.panel()
+    model = make("lightgbm", **QUICK["lightgbm"]).fit(panel)
+    usual = model.predict(Grid(), panel).mean
+    more = replace(panel, covariates={"a_new_kind": panel.covariates["display"], **panel.covariates})
+    np.testing.assert_array_equal(model.predict(Grid(), more).mean, usual)
+    unforeseen = panel.with_covariates(["mailer", "display"], known_ahead=[])
+    assert np.isfinite(model.predict(Grid(), unforeseen).mean).all(), "what it knows no more is missing to it"
 
 
 def test_lightgbm_does_not_depend_on_the_number_of_threads() -> None:
