@@ -175,7 +175,8 @@ def settled_series(as_of: dt.date) -> list[str]:
 
 
 _PREVIOUS = """
-SELECT item_id || '/' || location_id AS unique_id, quantity::bigint AS order_quantity, mean_demand AS expected_demand,
+SELECT item_id || '/' || location_id AS unique_id, quantity::bigint AS order_quantity, unit_cost::float8 AS unit_cost,
+       mean_demand AS expected_demand,
        (on_hand + on_order)::bigint AS position,
        (waterfall #>> '{units,need}')::bigint AS need, (waterfall #>> '{units,buffer}')::bigint AS buffer,
        (waterfall #>> '{units,pack_moq}')::bigint AS pack_moq,

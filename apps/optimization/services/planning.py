@@ -21,6 +21,7 @@ PATHS = 200
 WEEK = 7
 LONGEST_COVER_DAYS = 9_999.0
 SETTLED = "decided"
+COST = "cost"
 
 LINE_COLUMNS = (
     "item_id", "location_id", "supplier_id", "quantity", "unit_cost", "price", "on_hand", "on_order", "mean_demand",
@@ -292,16 +293,33 @@ def _tell_settled(lines: pd.DataFrame, settled: NDArray[Any], parts: Sequence[st
 
 
 def _changes(inputs: Inputs, lines: pd.DataFrame, plan: EnginePlan) -> dict[str, Any]:
-    """What moved since the previous plan, by the reason it moved for: lines, units and money."""
+    """What moved since the previous plan, by the reason it moved for: lines, units and money.
+
+    The reasons add up to what this plan buys more or less than the previous one, in units and in money.
+    """
+    import numpy as np
+
     if inputs.previous is None:
         return {}
-    changes = plan.changes.merge(inputs.items[["unique_id", "is_settled", "unit_cost"]], on="unique_id", how="left")
-    changes.loc[changes["is_settled"].eq(True), "driver"] = SETTLED
-    changes["units"] = changes["order_quantity"] - changes["previous_quantity"]
-    changes["money"] = changes["units"] * changes["unit_cost"].fillna(0.0)
-    reasons = [{"driver": str(driver), "lines": len(group), "units": int(group["units"].sum()),
-                "money": round(float(group["money"].sum()), 2), "saves": round(float(group["saves"].sum()), 2)}
-               for driver, group in changes.groupby("driver", sort=True)]
-    before = int((inputs.previous["order_quantity"] > 0).sum())
-    return {"reasons": sorted(reasons, key=lambda reason: -abs(reason["money"])), "lines": len(changes),
-            "lines_before": before, "lines_after": int((lines["quantity"] > 0).sum())}
+    now = inputs.items[["unique_id", "is_settled", "unit_cost"]].assign(quantity=lines["quantity"])
+    before = inputs.previous[["unique_id", "order_quantity", "unit_cost"]]
+    both = now.merge(before, on="unique_id", how="outer", suffixes=("", "_before"))
+    figures = both[["quantity", "order_quantity", "unit_cost", "unit_cost_before"]].astype(float).fillna(0.0)
+    both["units"] = figures["quantity"] - figures["order_quantity"]
+    both["money"] = (figures["quantity"] * figures["unit_cost"]
+                     - figures["order_quantity"] * figures["unit_cost_before"]).round(4)
+    told = plan.changes.set_index("unique_id")
+    both["saves"] = both["unique_id"].map(told["saves"]).astype(float).fillna(0.0)
+    driver = both["unique_id"].map(told["driver"])
+    driver = driver.where(driver.notna() | both["money"].eq(0), COST)  # the same quantity at another cost
+    both["driver"] = np.where(driver.notna() & both["is_settled"].eq(True), SETTLED, driver)
+    moved = both[driver.notna()]
+
+    def sums(group: pd.DataFrame) -> dict[str, Any]:
+        return {"lines": len(group), "units": int(group["units"].sum()), "money": round(float(group["money"].sum()), 2),
+                "saves": round(float(group["saves"].sum()), 2)}
+
+    reasons = [{"driver": str(name), **sums(group)} for name, group in moved.groupby("driver", sort=True)]
+    return {"reasons": sorted(reasons, key=lambda reason: -abs(reason["money"])), **sums(moved),
+            "lines_before": int((figures["order_quantity"] > 0).sum()),
+            "lines_after": int((lines["quantity"] > 0).sum())}

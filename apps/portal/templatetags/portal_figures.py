@@ -45,7 +45,7 @@ def driver_words(driver: str) -> str:
         "new": _("newly planned"), "gone": _("no longer planned"), "decided": _("decided by somebody"),
         "buffer": _("the worth of a buffer changed"), "pack_moq": _("packs or minimum quantity"),
         "supplier_minimum": _("a supplier's minimum"), "cash": _("cash of the plan"),
-        "kept": _("kept before, worth moving now"),
+        "kept": _("kept before, worth moving now"), "cost": _("the same quantity at another unit cost"),
     }.get(driver, driver.replace("_", " "))
 
 

@@ -102,6 +102,33 @@ def test_a_plan_tells_what_changed_since_the_last_one_and_why() -> None:
         assert all(each.change == {} for each in others)
 
 
+def test_what_changed_adds_up_to_what_the_plan_buys_more_or_less() -> None:
+    shop = make_planned_shop(6)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        first, lines = present_plan(), open_lines()
+        services.decide(recommendation_id=lines[0].pk, as_of=MONDAY, actor=None)
+        gone, cheaper, fuller = (line.item for line in lines[1:4])
+        Item.objects.filter(pk=gone.pk).update(status="discontinued")
+        SupplyTerm.objects.filter(item=cheaper).update(unit_cost=Decimal("1.95"))
+        StockLevel.objects.filter(item=fuller).update(on_hand=26)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        plan = present_plan()
+        changes, before, after = plan.changes, plan_units(first), plan_units(plan)
+    reasons = {reason["driver"]: reason for reason in changes["reasons"]}
+    assert {"decided", "gone", "cost", "stock"} == set(reasons)
+    assert reasons["cost"]["units"] == 0 > reasons["cost"]["money"]
+    assert sum(reason["units"] for reason in reasons.values()) == changes["units"] == after - before
+    money = sum(reason["money"] for reason in reasons.values())
+    assert money == pytest.approx(changes["money"]) == pytest.approx(float(plan.money - first.money))
+    assert sum(reason["lines"] for reason in reasons.values()) == changes["lines"]
+
+
+def plan_units(plan: Plan) -> int:
+    return sum(line.quantity for line in selectors.recommendations(plan))
+
+
 def test_approved_and_planned_again_nothing_more_is_advised() -> None:
     shop = make_planned_shop()
     run_plan(shop)
