@@ -6,6 +6,8 @@ from django.urls import include, path
 from apps.ingestion.webhooks import receive_shopify
 from apps.tenants.operators import no_shortcut
 
+handler400, handler403 = "config.errors.bad_request", "config.errors.denied"
+handler404, handler500 = "config.errors.not_found", "config.errors.failed"
 handler429 = "apps.tenants.views.too_many"
 urlpatterns = [
     path("admin/r/<path:rest>", no_shortcut),

@@ -51,6 +51,11 @@ def follow(running: Running) -> None:
     start_chain(chain=settings.JOBS_AFTER_IMPORT if has_sold else settings.JOBS_BEFORE_SALES, as_of=today)
 
 
+def reject_delivery(job_id: int, given: dict[str, Any], reason: str) -> None:
+    """The job of a delivery ended undone: the delivery does not wait for ever, and says why nothing came of it."""
+    services.reject_delivery(delivery_pk=int(given["delivery_id"]), reason=reason)
+
+
 def apply_delivery(running: Running) -> dict[str, Any]:
     """Apply one delivery of a connected shop."""
     try:

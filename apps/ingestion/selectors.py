@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +15,14 @@ from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from apps.ingestion.adapters.columns import COLUMNS, EXTRA, Column
-from apps.ingestion.adapters.dialects import HEAD_BYTES, Dialect, records
+from apps.ingestion.adapters.dialects import HEAD_BYTES, REASON_COLUMNS, Dialect, records
 from apps.ingestion.adapters.rules import FLAGGED, PLAINLY, REJECTED, SET_ASIDE, Rule, rule
 from apps.ingestion.models import Connection, Delivery, ImportFile, RowIssue
 from apps.jobs.selectors import JobView, job_view
 from apps.tenants.scope import current_tenant_id
 
-REASON_COLUMNS = ("import row", "import problem", "import column", "import value", "import remedy")
+FORMULA = re.compile(r"^'*[=+\-@\t\r]")  # what a spreadsheet would carry out, or what was kept from it already
+NUMBER = re.compile(r"^[+-]?[\d.,\s]*\d$")
 
 
 def files() -> QuerySet[ImportFile]:
@@ -173,9 +175,14 @@ def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]
                         delimiter)
 
 
+def _kept_from_spreadsheets(cell: str) -> str:
+    """The cell as text even to a spreadsheet; an import of the mended file takes the mark off again."""
+    return f"'{cell}" if FORMULA.match(cell) and not NUMBER.match(cell) else cell
+
+
 def _csv_line(cells: Iterable[str], delimiter: str) -> bytes:
     text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(map(_kept_from_spreadsheets, cells))
     return text.getvalue().encode()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -158,6 +158,6 @@ def connections(request: ShopRequest) -> HttpResponse:
 @needs(Permission.IMPORT)
 def disconnect(request: ShopRequest, pk: int) -> HttpResponse:
     """Take no more deliveries from a shop."""
-    services.disconnect(connection_id=pk, actor=request.user)
+    services.disconnect(connection_id=get_object_or_404(selectors.connections(), pk=pk).pk, actor=request.user)
     messages.success(request, _("This shop's deliveries are refused from now on."))
     return redirect("ingestion:connections")

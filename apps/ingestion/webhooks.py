@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+import redis
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -12,6 +16,23 @@ from apps.tenants.scope import tenant_context
 from apps.tenants.selectors import tenant_by_slug
 
 MOST_BYTES = 2 * 1024 * 1024  # an order with hundreds of lines has a tenth of it
+MOST_A_MINUTE = 3_000  # a flash sale; Shopify sends what was not taken again, for two days
+MINUTE = 60
+
+
+def seconds_to_wait(tenant_id: int) -> int:
+    """Counts a signed delivery; how long until the next is taken where a tenant sends too many, else 0.
+
+    A broker that is away limits nobody.
+    """
+    now = int(time.time())
+    key = f"tenant:{tenant_id}:deliveries:{now // MINUTE}"
+    try:
+        cache.add(key, 0, timeout=2 * MINUTE)
+        taken = cache.incr(key)
+    except (redis.RedisError, ValueError):
+        return 0
+    return MINUTE - now % MINUTE if taken > MOST_A_MINUTE else 0
 
 
 @csrf_exempt
@@ -26,12 +47,14 @@ def receive_shopify(request: HttpRequest, slug: str) -> HttpResponse:
         return HttpResponse(status=413)
     tenant = tenant_by_slug(slug)
     if tenant is None or tenant.status != Tenant.Status.ACTIVE:
-        return HttpResponse(status=404)
+        return HttpResponse(status=401)  # as for a wrong signature: who is a tenant here is nobody's to find out
     with tenant_context(tenant.pk):
         source = services.signed_by(body=body, signature=request.headers.get("X-Shopify-Hmac-Sha256", ""),
                                     shop_domain=request.headers.get("X-Shopify-Shop-Domain", "").lower())
         if source is None:
             return HttpResponse(status=401)
+        if wait := seconds_to_wait(tenant.pk):
+            return HttpResponse(status=429, headers={"Retry-After": str(wait)})
         services.record_delivery(source=source, topic=request.headers.get("X-Shopify-Topic", ""),
                                  delivery_id=request.headers.get("X-Shopify-Webhook-Id", ""), body=body)
     return HttpResponse(status=200)

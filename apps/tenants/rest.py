@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
@@ -11,7 +13,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import exceptions, pagination, permissions, throttling, viewsets
+from rest_framework import exceptions, pagination, parsers, permissions, throttling, viewsets
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +22,7 @@ from rest_framework.views import exception_handler
 from apps.tenants.models import ApiKey, Permission, Tenant
 
 PROBLEM = "application/problem+json"
+POSITION = re.compile(r"^\d{1,18}\Z")  # every list is in the order of ids
 
 
 class KeyHolder:
@@ -96,6 +99,30 @@ class TenantThrottle(throttling.SimpleRateThrottle):
         return f"tenant:{request._request.tenant.pk}:throttle"  # type: ignore[attr-defined]
 
 
+class PlainJSONParser(parsers.JSONParser):
+    """JSON whose texts can be stored: no zero characters, no halves of characters, no endless nesting."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            found = super().parse(stream, media_type, parser_context)
+            json.dumps(found, ensure_ascii=False).encode()
+        except RecursionError as error:
+            raise exceptions.ParseError(_("The body is nested too deep.")) from error
+        except UnicodeEncodeError as error:
+            raise exceptions.ParseError(_("The body holds half a character (a lone surrogate).")) from error
+        if has_zero(found):
+            raise exceptions.ParseError(_("The body holds a zero character, which no text here may."))
+        return found
+
+
+def has_zero(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(has_zero(each) for pair in value.items() for each in pair)
+    return isinstance(value, list) and any(map(has_zero, value))
+
+
 class CursorPages(pagination.CursorPagination):
     """Pages by cursor: `next` and `previous` are whole addresses; new rows make nothing be skipped or seen twice."""
 
@@ -104,12 +131,20 @@ class CursorPages(pagination.CursorPagination):
     page_size_query_param = "page_size"
     ordering = "-id"
 
+    def decode_cursor(self, request: Request) -> Any:
+        """The cursor of a page that this API gave out; any other is refused."""
+        found = super().decode_cursor(request)
+        if found is not None and found.position is not None and not POSITION.match(str(found.position)):
+            raise exceptions.NotFound(self.invalid_cursor_message)
+        return found
+
 
 class TenantViewSet(viewsets.GenericViewSet[Any]):
     """What every resource of the API has in common."""
 
     authentication_classes = (KeyAuthentication,)
     permission_classes = (KeyMay,)
+    parser_classes = (PlainJSONParser,)
     throttle_classes = (TenantThrottle,)
     pagination_class = CursorPages
     to_change: ClassVar[str | None] = None

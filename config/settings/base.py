@@ -90,6 +90,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.wellformed.WellFormedMiddleware",
     "apps.tenants.middleware.TenantMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
@@ -227,6 +228,7 @@ JOBS_NIGHT_HOUR = NIGHT_HOUR
 
 # --- API ----------------------------------------------------------------------------------------------------------
 
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # 10,000 sale lines with long titles; files stream and do not count
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

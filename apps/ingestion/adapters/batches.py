@@ -12,11 +12,12 @@ from typing import IO, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from apps.ingestion.adapters.dialects import Dialect, FileRefused
+from apps.ingestion.adapters.dialects import REASON_COLUMNS, Dialect, FileRefused
 from apps.ingestion.adapters.quotes import Quotes, too_long
 
 BLOCK_BYTES = 1024 * 1024
@@ -108,6 +109,7 @@ def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
         return "skip"
 
     stream = Utf8Stream(source, dialect)
+    is_mended = REASON_COLUMNS[1] in dialect.header
     next_number = 2
     try:
         reader = pa_csv.open_csv(
@@ -128,7 +130,8 @@ def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
             del waiting[: len(taken)]
             next_number = int(numbers[-1]) + 1
             on_bytes(stream.bytes_read)
-            yield Batch(numbers, record_batch.columns)
+            yield Batch(numbers, [as_it_was(each) for each in record_batch.columns] if is_mended else
+                        record_batch.columns)
     except pa.ArrowInvalid as error:
         words = str(error)
         if "Empty CSV" in words:
@@ -141,6 +144,11 @@ def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
                           % {"row": next_number, "why": words}) from error
     misfits.extend(waiting)
     on_mended(stream.quotes.rows_mended)
+
+
+def as_it_was(cells: pa.StringArray) -> pa.StringArray:
+    """Cells of mended rows without the mark that kept spreadsheets from taking them for formulas."""
+    return pc.replace_substring_regex(cells, r"^'('*[=+\-@\t\r])", r"\1")
 
 
 def ahead(source: Iterator[T], depth: int = 2) -> Iterator[T]:

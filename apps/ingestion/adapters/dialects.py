@@ -12,6 +12,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+REASON_COLUMNS = ("import row", "import problem", "import column", "import value", "import remedy")
+"""What a file of rejected rows says of each, before the row itself."""
 HEAD_BYTES = 256 * 1024
 DELIMITERS = (",", ";", "\t", "|")
 WIDEST = 1000

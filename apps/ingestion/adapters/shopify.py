@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import hashlib
 import hmac
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Order:
     lines: tuple[Line, ...]
 
 
+CURRENCY = re.compile(r"^[A-Z]{3}\Z")
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100  # between them every zone's calendar can still reckon a day on either side
 
 
@@ -63,7 +65,7 @@ def is_signed(body: bytes, secret: str, signature: str) -> bool:
 
 def to_sale_lines(body: Mapping[str, Any]) -> Order:
     """The order of a webhook's body. A cancelled order keeps its lines, each with nothing sold."""
-    name = str(body.get("name") or body.get("id") or "").strip()
+    name = _text(body, "name") or _text(body, "id")
     if not name or not isinstance(body.get("line_items"), list):
         raise NotUnderstood("The body names no order, or has no line_items.")
     created_at = _moment(body, "created_at")
@@ -71,9 +73,9 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
     is_cancelled = bool(body.get("cancelled_at")) or body.get("financial_status") == "voided"
     seen: Counter[str] = Counter()
     lines = []
-    for given in body["line_items"]:
-        title = str(given.get("name") or given.get("title") or "").strip()[:300]
-        sku = (str(given.get("sku") or "").strip() or title)[:120]
+    for given in _objects(body, "line_items"):
+        title = (_text(given, "name") or _text(given, "title"))[:300]
+        sku = (_text(given, "sku") or title)[:120]
         if not sku:
             raise NotUnderstood("A line has neither a sku nor a name.")
         seen[sku] += 1
@@ -81,7 +83,7 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
         left = given.get("current_quantity")
         quantity = Decimal(0) if is_cancelled else ordered if left is None else _number(left, "current_quantity")
         price = _number(given.get("price"), "price")
-        allocated = sum((_number(each.get("amount"), "amount") for each in given.get("discount_allocations") or ()),
+        allocated = sum((_number(each.get("amount"), "amount") for each in _objects(given, "discount_allocations")),
                         Decimal(0))
         discount = allocated or _number(given.get("total_discount") or 0, "total_discount")
         each_off = discount / ordered if ordered else Decimal(0)
@@ -90,12 +92,42 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
             shelf_price=price, paid_price=(price - each_off).quantize(Decimal("0.0001")),
             discount=(each_off * quantity).quantize(Decimal("0.0001")),
             rule="gift_card" if given.get("gift_card") else ""))
-    codes = body.get("discount_codes") or [{}]
-    customer = body.get("email") or body.get("contact_email") or (body.get("customer") or {}).get("id") or ""
-    return Order(order_id=name[:80], occurred_at=created_at, version_at=version_at,
-                 currency=str(body.get("currency") or "").upper(), customer=str(customer),
-                 location=str(body.get("location_id") or ""), promotion=str(codes[0].get("code") or "")[:80],
+    codes = [_text(each, "code") for each in _objects(body, "discount_codes")]
+    known = body.get("customer") or {}
+    if not isinstance(known, Mapping):
+        raise NotUnderstood("customer is no object.")
+    currency = _text(body, "currency").upper()
+    if currency and not CURRENCY.match(currency):
+        raise NotUnderstood("currency is no code of three letters.")
+    return Order(order_id=name[:80], occurred_at=created_at, version_at=version_at, currency=currency,
+                 customer=_text(body, "email") or _text(body, "contact_email") or _text(known, "id"),
+                 location=_text(body, "location_id"), promotion=next(iter(codes), "")[:80],
                  is_test=bool(body.get("test")), lines=tuple(lines))
+
+
+def _text(given: Mapping[str, Any], name: str) -> str:
+    """A text or a whole number as text, empty where there is none; NotUnderstood for anything else."""
+    value = given.get(name)
+    if value is None or value is False:
+        return ""
+    if not isinstance(value, str | int):
+        raise NotUnderstood(f"{name} is no text.")
+    try:
+        found = str(value).strip()
+        found.encode()
+    except ValueError as error:  # half a character, or a number of thousands of digits
+        raise NotUnderstood(f"{name} is no text.") from error
+    if "\0" in found:
+        raise NotUnderstood(f"{name} holds a zero character.")
+    return found
+
+
+def _objects(given: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """A list of objects, empty where there is none."""
+    found = given.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+        raise NotUnderstood(f"{name} is no list of objects.")
+    return found
 
 
 def _line_id(order: str, sku: str, place: int) -> str:
@@ -107,8 +139,8 @@ def _line_id(order: str, sku: str, place: int) -> str:
 
 def _moment(body: Mapping[str, Any], name: str) -> dt.datetime:
     try:
-        found = dt.datetime.fromisoformat(str(body[name]))
-    except (KeyError, ValueError) as error:
+        found = dt.datetime.fromisoformat(_text(body, name))
+    except ValueError as error:
         raise NotUnderstood(f"{name} is missing, or no date.") from error
     if found.tzinfo is None:
         raise NotUnderstood(f"{name} has no offset from UTC.")
@@ -120,8 +152,8 @@ def _moment(body: Mapping[str, Any], name: str) -> dt.datetime:
 def _number(value: Any, name: str) -> Decimal:
     try:
         found = Decimal(str(value))
-    except InvalidOperation as error:
+    except (InvalidOperation, ValueError) as error:
         raise NotUnderstood(f"{name} is no number.") from error
-    if not found.is_finite() or abs(found) > Decimal("1e9"):
+    if not found.is_finite() or not 0 <= found <= Decimal("1e9"):
         raise NotUnderstood(f"{name} is no number that can be true.")
     return found

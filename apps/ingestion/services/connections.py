@@ -77,9 +77,9 @@ def connect_shopify(*, name: str, shop_domain: str, secret: str, actor: User | N
 
 @transaction.atomic
 def disconnect(*, connection_id: int, actor: User | None) -> None:
-    """Take no more deliveries from a shop; what came stays."""
-    found = Connection.objects.select_for_update().filter(pk=connection_id, is_active=True).first()
-    if found is not None:
+    """Take no more deliveries from a shop; what came stays. Connection.DoesNotExist where there is no such one."""
+    found = Connection.objects.select_for_update().get(pk=connection_id)
+    if found.is_active:
         found.is_active = False
         found.save(update_fields=["is_active"])
         record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, action="connection.closed",

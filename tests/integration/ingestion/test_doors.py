@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -332,6 +333,10 @@ def connected(tenant: Tenant) -> Tenant:
     return tenant
 
 
+def test_a_shop_that_was_never_connected_cannot_be_disconnected(tenant: Tenant) -> None:
+    assert signed_in(tenant).post("/data/connections/1000000/disconnect/").status_code == 404
+
+
 def send(tenant_slug: str, body: Any, *, delivery: str = "d-1", topic: str = "orders/create", secret: str = SECRET,
          **headers: str) -> int:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -411,7 +416,7 @@ def test_a_wrong_signature_is_refused_and_nothing_is_kept(connected: Tenant, sec
 
 
 def test_what_is_unknown_too_large_or_closed_is_refused(connected: Tenant) -> None:
-    assert send("no-such-shop", BODY) == 404
+    assert send("no-such-shop", BODY) == 401, "as for a wrong signature: nobody finds out who is a tenant here"
     assert send(connected.slug, b"x" * (2 * 1024 * 1024 + 1)) == 413
     assert Client().get(f"/hooks/shopify/{connected.slug}/").status_code == 405
     with tenant_context(connected.pk):
@@ -419,7 +424,35 @@ def test_what_is_unknown_too_large_or_closed_is_refused(connected: Tenant) -> No
     assert send(connected.slug, BODY) == 401
     connected.status = Tenant.Status.SUSPENDED
     connected.save()
-    assert send(connected.slug, BODY) == 404
+    assert send(connected.slug, BODY) == 401
+
+
+def test_too_many_deliveries_wait_and_the_unsigned_do_not_count(
+        connected: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.clear()
+    monkeypatch.setattr("apps.ingestion.webhooks.MOST_A_MINUTE", 2)
+    monkeypatch.setattr("apps.ingestion.webhooks.time.time", lambda: 1_000_000_030)
+    for number in range(5):
+        send(connected.slug, BODY, delivery=f"d-{number}", secret="another")
+    assert [send(connected.slug, BODY, delivery=f"d-{number}") for number in range(3)] == [200, 200, 429]
+    monkeypatch.setattr("apps.ingestion.webhooks.time.time", lambda: 1_000_000_090)
+    assert send(connected.slug, BODY, delivery="d-2") == 200
+    cache.clear()
+
+
+def test_a_delivery_whose_job_fails_for_good_is_rejected_with_the_jobs_words(
+        connected: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_given: Any) -> None:
+        raise RuntimeError("no room on the disk")
+
+    monkeypatch.setattr(services, "apply_delivery", broken)
+    send(connected.slug, BODY)
+    with tenant_context(connected.pk):
+        Job.objects.update(max_attempts=1)
+    run(claimed())
+    with tenant_context(connected.pk):
+        [delivery] = Delivery.objects.all()
+        assert delivery.state == "rejected" and "no room on the disk" in delivery.error
 
 
 def test_a_body_that_is_no_order_is_rejected_with_its_reason(connected: Tenant) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import threading
@@ -12,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.ingestion.adapters.batches import Misfit, ahead, read_batches
+from apps.ingestion.adapters.batches import Misfit, ahead, as_it_was, read_batches
 from apps.ingestion.adapters.dialects import Dialect, EncodingWatch, FileRefused, sniff
 from apps.ingestion.adapters.quotes import Quotes
+from apps.ingestion.selectors import _csv_line
 
 ROWS = [["order", "sku", "qty", "name"], ["1", "A-1", "2", "Größe \"L\", rot"], ["2", "B;2", "1", "zwei\nZeilen"],
         ["3", "C|3", "4", "tab\there"]]
@@ -185,3 +187,13 @@ def test_what_is_read_ahead_comes_in_order_and_ends_with_who_takes_it() -> None:
     assert [next(some), next(some)] == [0, 1]
     some.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
+
+
+@given(st.lists(st.text("=+-@\t'019.,aé ", max_size=6) | st.sampled_from(["=1+1", "-5", "+3,50", "'=x", "@cmd", "-"]),
+                min_size=1, max_size=8))
+def test_no_cell_of_rejected_rows_is_a_formula_and_an_import_reads_it_as_it_was(cells: list[str]) -> None:
+    shown = [next(csv.reader([_csv_line([cell, "x"], ",").decode()]))[0] for cell in cells]
+    for cell, text in zip(cells, shown, strict=True):
+        is_number = re.fullmatch(r"[+-]?[\d.,\s]*\d", cell) is not None
+        assert not text.startswith(("=", "+", "-", "@", "\t")) or (is_number and text == cell)
+    assert as_it_was(pa.array(shown)).to_pylist() == cells

@@ -58,10 +58,38 @@ def test_a_refunded_unit_is_taken_off() -> None:
     {"name": "", "id": None}, {"line_items": None}, {"created_at": None}, {"created_at": "yesterday"},
     {"created_at": "2026-01-05T10:00:00"}, {"line_items": [{"sku": "A", "quantity": "two", "price": "1"}]},
     {"line_items": [{"sku": "A", "quantity": 1, "price": "NaN"}]}, {"line_items": [{"quantity": 1, "price": "1"}]},
+    {"line_items": ["x"]}, {"customer": "abc", "email": ""}, {"discount_codes": "abc"}, {"discount_codes": [1]},
+    {"currency": "D" * 500}, {"name": "zero \0"}, {"email": "half \ud800"}, {"created_at": 5.5},
+    {"line_items": [{"sku": "A\0", "quantity": 1, "price": "1"}]}, {"line_items": [{"sku": ["A"], "quantity": 1}]},
+    {"line_items": [{"sku": "A", "quantity": -1, "price": "1"}]},
+    {"line_items": [{"sku": "A", "quantity": 1, "price": "-0.01"}]},
+    {"line_items": [{"sku": "A", "quantity": 1, "price": "1e400"}]},
+    {"line_items": [{"sku": "A", "quantity": 1, "price": "1", "discount_allocations": {"amount": 1}}]},
 ])
 def test_a_body_that_is_no_order_says_what_is_missing(broken: dict[str, Any]) -> None:
     with pytest.raises(NotUnderstood):
         to_sale_lines({**BODY, **broken})
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    | st.sampled_from([*BODY, *BODY["line_items"][0], "1.00", "2026-01-05T10:00:00Z", "\ud800", "\0", 10 ** 400]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from([*BODY, *BODY["line_items"][0], "code", "amount"]), inner, max_size=6), max_leaves=12)
+
+
+@given(st.dictionaries(st.sampled_from(list(BODY)), json_values), st.dictionaries(
+    st.sampled_from(list(BODY["line_items"][0])), json_values))
+def test_whatever_a_body_says_it_is_an_order_or_refused_in_words(more: dict[str, Any], line: dict[str, Any]) -> None:
+    try:
+        order = to_sale_lines({**BODY, "line_items": [{**BODY["line_items"][0], **line}], **more})
+    except NotUnderstood as refused:
+        assert str(refused).endswith(".")
+        return
+    texts = [order.order_id, order.currency, order.customer, order.promotion,
+             *(text for each in order.lines for text in (each.sku, each.title, each.external_line_id))]
+    assert not any("\0" in text for text in texts) and "".join(texts).encode()
+    assert all(0 <= number <= Decimal("1e9") for each in order.lines for number in (each.quantity, each.shelf_price))
 
 
 def test_only_the_right_secret_over_the_very_bytes_signs() -> None:
