@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -113,22 +115,48 @@ def test_any_order_and_any_number_of_deliveries_ends_the_same(shop: Shop, statem
     assert all(end == ends[0] for end in ends)
 
 
+BASE = [Said(line=day * 3 + item, version=0, quantity=2, price=2, item=item, hours=day * 24)
+        for day in range(20) for item in range(3)]
+LATER = st.builds(Said, line=st.integers(0, 70), version=st.integers(1, 3), quantity=st.integers(-2, 3),
+                  price=st.integers(1, 3), item=st.integers(0, 2), hours=st.integers(0, 20 * 24))
+
+
 @MANY
-@given(st.lists(st.lists(SAID, min_size=1, max_size=5), min_size=1, max_size=4))
-def test_days_derived_bit_by_bit_are_the_days_derived_at_once(shop: Shop, deliveries: list[list[Said]]) -> None:
-    try:
-        with transaction.atomic():
+@given(st.lists(st.lists(LATER, min_size=1, max_size=5), min_size=1, max_size=4))
+def test_few_changes_touch_few_days_and_many_are_derived_at_once_with_the_same_end(
+        shop: Shop, deliveries: list[list[Said]]) -> None:
+    """Both ways in earnest, each where it is the faster one: neither may be the only one, and neither may differ."""
+    with contextlib.suppress(Rolled), transaction.atomic():
+        shop.record(BASE)
+        with patch.object(services, "_derive_days", wraps=services._derive_days) as derive:
             for delivery in deliveries:
                 shop.record(delivery)
+            assert not any(call.kwargs["is_whole"] for call in derive.call_args_list)
             bit_by_bit = shop.days()
             assert services.rebuild_days() == 0
             assert shop.days() == bit_by_bit
+            derive.reset_mock()
+            shop.record([replace(said, version=9, quantity=1) for said in BASE[:20]])
+            assert [call.kwargs["is_whole"] for call in derive.call_args_list] == [True]
+            at_once = shop.days()
             DailyDemand.objects.all().delete()
             services.rebuild_days()
-            assert shop.days() == bit_by_bit
-            raise Rolled
-    except Rolled:
-        return
+            assert shop.days() == at_once
+        raise Rolled
+
+
+@pytest.mark.parametrize("column", ["item_id", "location_id", "channel_id"])
+def test_one_bad_reference_among_many_rows_fails_them_all(shop: Shop, column: str) -> None:
+    """What a statement refers to is checked as a set: the good rows must not stand in for the bad one."""
+    shop.record([Said(number, 0, 1, 1, number % 3, number) for number in range(5)])
+    lines = list(SaleLine.objects.order_by("id"))
+    for number, line in enumerate(lines):
+        line.pk, line.external_line_id = None, f"other {number}"
+    good = len(lines)
+    with pytest.raises(IntegrityError, match=rf"1 of \d values of sales_saleline.{column}"), transaction.atomic():
+        setattr(lines[2], column, 999_999)
+        SaleLine.objects.bulk_create(lines)
+    assert SaleLine.objects.count() == good
 
 
 def test_the_newest_version_holds_and_the_sum_of_all_revisions_is_its_quantity(shop: Shop) -> None:
