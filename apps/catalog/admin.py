@@ -14,7 +14,7 @@ class ItemAdmin(TenantOwnedAdmin):
 
 @admin.register(Location)
 class LocationAdmin(TenantOwnedAdmin):
-    list_display = ("code", "name", "is_active")
+    list_display = ("code", "name")
 
 
 @admin.register(Supplier)

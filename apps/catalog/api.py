@@ -40,7 +40,7 @@ class ItemViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
 class LocationSerializer(serializers.ModelSerializer[Location]):
     class Meta:
         model = Location
-        fields = ["id", "code", "name", "is_active"]
+        fields = ["id", "code", "name"]
 
 
 class LocationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):

@@ -41,7 +41,6 @@ class Location(TenantModel):
 
     code = models.CharField(_("code"), max_length=60)
     name = models.CharField(_("name"), max_length=120)
-    is_active = models.BooleanField(_("in use"), default=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "code"], name="catalog_location_once")]

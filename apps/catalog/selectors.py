@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from apps.catalog.models import Channel, ExternalId, Item, Location, PlanningDefaults, Supplier, SupplyTerm
+from apps.catalog.models import Channel, Item, Location, PlanningDefaults, Supplier
 from apps.tenants.scope import current_tenant_id
 
 if TYPE_CHECKING:
@@ -76,11 +76,6 @@ def channels() -> QuerySet[Channel]:
     return Channel.objects.order_by("name")
 
 
-def channel_by_id(channel_id: int) -> Channel:
-    found: Channel = Channel.objects.get(pk=channel_id)
-    return found
-
-
 def locations() -> QuerySet[Location]:
     return Location.objects.order_by("code")
 
@@ -89,25 +84,12 @@ def items() -> QuerySet[Item]:
     return Item.objects.order_by("sku", "id")
 
 
-def item_by_id(item_id: int) -> Item | None:
-    found: Item | None = Item.objects.filter(pk=item_id).first()
-    return found
-
-
 def items_by_id(item_ids: Sequence[int]) -> dict[int, Item]:
     return {item.pk: item for item in Item.objects.filter(pk__in=item_ids)}
 
 
 def suppliers() -> QuerySet[Supplier]:
     return Supplier.objects.order_by("name")
-
-
-def terms_of(item: Item) -> QuerySet[SupplyTerm]:
-    return SupplyTerm.objects.filter(item=item).select_related("supplier").order_by("-is_preferred", "supplier__name")
-
-
-def external_ids_of(item: Item) -> QuerySet[ExternalId]:
-    return ExternalId.objects.filter(item=item).select_related("channel").order_by("channel__name", "value")
 
 
 def planning_defaults() -> PlanningDefaults:

@@ -14,8 +14,8 @@ from django.db import connection
 from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from apps.ingestion.adapters.columns import COLUMNS, EXTRA, Column
-from apps.ingestion.adapters.dialects import HEAD_BYTES, REASON_COLUMNS, Dialect, records
+from apps.ingestion.adapters.columns import COLUMNS, Column
+from apps.ingestion.adapters.dialects import HEAD_BYTES, REASON_COLUMNS, Dialect, head_rows
 from apps.ingestion.adapters.rules import FLAGGED, PLAINLY, REJECTED, SET_ASIDE, Rule, rule
 from apps.ingestion.models import Connection, Delivery, ImportFile, RowIssue
 from apps.jobs.selectors import JobView, job_view
@@ -41,11 +41,6 @@ def reading_job(file: ImportFile) -> JobView | None:
         return None
     found = job_view(file.job_id)
     return None if found is None or found.job.is_over else found
-
-
-def waiting_files() -> int:
-    """How many files wait for someone to say what their columns mean."""
-    return int(ImportFile.objects.filter(state=ImportFile.State.STORED).count())
 
 
 def connections() -> QuerySet[Connection]:
@@ -122,10 +117,7 @@ def sample_rows(file: ImportFile, *, limit: int = 5) -> list[list[str]]:
         return []
     dialect = Dialect.from_json(file.dialect)
     with default_storage.open(file.path, "rb") as stored:
-        text = stored.read(HEAD_BYTES).decode(dialect.encoding, errors="replace").lstrip("\ufeff")
-    for _line in range(dialect.skip_lines):
-        text = text.partition("\n")[2]
-    return list(records(text, dialect.delimiter, limit=limit + 1))[1:]
+        return head_rows(stored.read(HEAD_BYTES), dialect, limit=limit)
 
 
 @dataclass(frozen=True)
@@ -148,11 +140,6 @@ def column_choices(file: ImportFile) -> list[Choice]:
         found = [row[place] for row in rows if 0 <= place < len(row) and row[place].strip()]
         choices.append(Choice(column, chosen, [value[:60] for value in found[:3]]))
     return choices
-
-
-def extra_mapping(file: ImportFile) -> dict[str, str]:
-    """What a shop system's own export maps besides the canonical columns."""
-    return {name: column for name, column in file.mapping.items() if name in EXTRA}
 
 
 def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]:

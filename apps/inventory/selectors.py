@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -354,6 +355,19 @@ def order_rows(found: PurchaseOrder, as_of: dt.date) -> Iterator[list[str]]:
 
 def _plain(number: Decimal) -> str:
     return f"{number.normalize():f}"
+
+
+class _Echo:
+    """A file that gives back what is written to it."""
+
+    @staticmethod
+    def write(text: str) -> str:
+        return text
+
+
+def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """Rows as the lines of a CSV file, one by one."""
+    return map(csv.writer(_Echo()).writerow, rows)
 
 
 def spreadsheet_text(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.inventory.selectors import unsent_units
+from apps.inventory.selectors import csv_lines, unsent_units
 from apps.jobs import selectors as jobs
 from apps.optimization import selectors, services
 from apps.optimization.forms import NotAQuantity, Ticked
@@ -143,25 +141,11 @@ def replan(request: ShopRequest) -> HttpResponse:
     return redirect("optimization:replenish")
 
 
-class Echo:
-    """A file that gives back what is written to it."""
-
-    @staticmethod
-    def write(text: str) -> str:
-        return text
-
-
-def _csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
-    writer = csv.writer(Echo())
-    for row in rows:
-        yield writer.writerow(row)
-
-
 @require_safe
 @needs(Permission.READ)
 def export(request: ShopRequest) -> StreamingHttpResponse:
     """The same lines as on the page, all of them, as a file."""
     rows = selectors.recommendation_rows(_lines(request, selectors.current_plan()))
     name = f"{request.tenant.slug}-plan-{request.tenant.today().isoformat()}.csv"
-    return StreamingHttpResponse(_csv_lines(rows), content_type="text/csv; charset=utf-8",
+    return StreamingHttpResponse(csv_lines(rows), content_type="text/csv; charset=utf-8",
                                  headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -14,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from apps.catalog import selectors as catalog
 from apps.catalog.services import change_defaults
-from apps.inventory.selectors import spreadsheet_text
+from apps.inventory.selectors import csv_lines
 from apps.portal.forms import PlanningForm
 from apps.portal.models import ItemSummary
 from apps.portal.selectors.item import item_page
@@ -61,26 +58,12 @@ def items(request: ShopRequest) -> HttpResponse:
         "default_sort": DEFAULT_SORT, "query": request.GET.urlencode(), "is_filtered": bool(request.GET)})
 
 
-class Echo:
-    """A file that hands back what is written to it."""
-
-    @staticmethod
-    def write(text: str) -> str:
-        return text
-
-
-def _csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    writer = csv.writer(Echo())
-    for row in rows:
-        yield writer.writerow([spreadsheet_text(cell) if isinstance(cell, str) else cell for cell in row])
-
-
 @require_safe
 @needs(Permission.READ)
 def export_items(request: ShopRequest) -> StreamingHttpResponse:
     """The same items as on the list, as a file, row by row."""
     name = f"{request.tenant.slug}-items-{request.tenant.today().isoformat()}.csv"
-    return StreamingHttpResponse(_csv_lines(export_rows(_filters(request))), content_type="text/csv; charset=utf-8",
+    return StreamingHttpResponse(csv_lines(export_rows(_filters(request))), content_type="text/csv; charset=utf-8",
                                  headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from apps.catalog.selectors import TERMS, joined_in_sets, not_goods_sql, planning_defaults
-from apps.sales.models import Promotion, SaleLine
+from apps.sales.models import SaleLine
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
@@ -24,7 +24,6 @@ PRICE_DAYS = 56
 CLOSED_SHARE = 0.8  # a weekday that had no sale on so many of its last days is a day on which the shop is closed
 CLOSED_WEEKS = 8
 SHORT_HISTORY_WEEKS = 8  # with less, neither a weekday's rhythm nor a trend can be told from chance
-PROMOTION_KINDS = ("mailer", "display", "price_cut", "other")
 _COLUMN_OF_KIND = {"mailer": "mailer", "display": "display", "price": "price_cut", "other": "other"}
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 
@@ -46,10 +45,6 @@ IS_LIVE = """EXISTS (SELECT FROM sales_saleline known WHERE known.tenant_id = %(
 RECENT_LINES = """SELECT quantity, shelf_price FROM sales_saleline recent WHERE recent.tenant_id = %(tenant)s
     AND recent.item_id = wanted.item_id AND recent.entry = 1 AND recent.quantity > 0
     ORDER BY recent.occurred_at DESC LIMIT 200"""
-
-
-def promotions_of(item_id: int) -> QuerySet[Promotion]:
-    return Promotion.objects.filter(item_id=item_id).order_by("starts_on", "kind")
 
 
 def history_range() -> tuple[dt.date | None, dt.date | None]:
@@ -109,48 +104,6 @@ def closed_weekdays(gaps: Sequence[dt.date], last: dt.date) -> set[int]:
     for day in gaps:
         counts[day.weekday()] += since < day <= last
     return {weekday for weekday, count in enumerate(counts) if count >= CLOSED_SHARE * CLOSED_WEEKS}
-
-
-@dataclass(frozen=True)
-class Day:
-    """One step of an item's history: a day, or a week by its Monday."""
-
-    date: dt.date
-    units: float
-    revenue: float
-    price: float | None
-    discount: float
-
-
-_SERIES = """
-SELECT {step}, sum(units)::float8, sum(revenue)::float8,
-       (sum(shelf_value) FILTER (WHERE units > 0) / nullif(sum(units) FILTER (WHERE units > 0), 0))::float8,
-       sum(discount)::float8
-FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND item_id = %(item)s
-  AND (%(location)s::bigint IS NULL OR location_id = %(location)s)
-  AND (%(since)s::date IS NULL OR date >= %(since)s) AND (%(until)s::date IS NULL OR date < %(until)s)
-GROUP BY 1 ORDER BY 1
-"""
-
-
-def daily_series(item_id: int, *, since: dt.date | None = None, until: dt.date | None = None,
-                 location_id: int | None = None) -> list[Day]:
-    """The days on which an item sold, before `until`; a day that is not in it sold nothing, unless it is a gap."""
-    return _series("date", item_id, since, until, location_id)
-
-
-def weekly_series(item_id: int, *, since: dt.date | None = None, until: dt.date | None = None,
-                  location_id: int | None = None) -> list[Day]:
-    """The weeks in which an item sold, each by its Monday."""
-    return _series("date_trunc('week', date)::date", item_id, since, until, location_id)
-
-
-def _series(step: str, item_id: int, since: dt.date | None, until: dt.date | None,
-            location_id: int | None) -> list[Day]:
-    with connection.cursor() as cursor:
-        cursor.execute(_SERIES.format(step=step), {"tenant": current_tenant_id(), "item": item_id, "since": since,
-                                                   "until": until, "location": location_id})
-        return [Day(*row) for row in cursor.fetchall()]
 
 
 # --- What a forecast may know -------------------------------------------------------------------------------------

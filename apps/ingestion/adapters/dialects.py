@@ -157,3 +157,11 @@ def records(text: str, delimiter: str, *, limit: int) -> Iterator[list[str]]:
     except csv.Error:
         if previous is not None and count == 0:
             yield previous
+
+
+def head_rows(head: bytes, dialect: Dialect, *, limit: int = 1000) -> list[list[str]]:
+    """The first rows of a file below its header, from its first bytes."""
+    text = head.decode(dialect.encoding, errors="replace").lstrip("\ufeff")
+    for _line in range(dialect.skip_lines):
+        text = text.partition("\n")[2]
+    return list(records(text, dialect.delimiter, limit=limit + 1))[1:]

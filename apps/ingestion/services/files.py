@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from apps.catalog.services import make_channel
 from apps.ingestion.adapters import columns, samples
-from apps.ingestion.adapters.dialects import Dialect, EncodingWatch, FileRefused, records, sniff
+from apps.ingestion.adapters.dialects import HEAD_BYTES, Dialect, EncodingWatch, FileRefused, head_rows, sniff
 from apps.ingestion.models import ImportFile
 from apps.ingestion.selectors import reading_job
 from apps.jobs.services import enqueue
@@ -99,14 +99,6 @@ def _look(file: ImportFile, dialect: Dialect, head: bytes) -> None:
                                  if is_open]
 
 
-def head_rows(head: bytes, dialect: Dialect, *, limit: int = 1000) -> list[list[str]]:
-    """The first rows of a file below its header, from its first bytes."""
-    text = head.decode(dialect.encoding, errors="replace").lstrip("\ufeff")
-    for _line in range(dialect.skip_lines):
-        text = text.partition("\n")[2]
-    return list(records(text, dialect.delimiter, limit=limit + 1))[1:]
-
-
 def _apply_wishes(file: ImportFile, mapping: Mapping[str, str], options: Mapping[str, str]) -> None:
     for name, value in options.items():
         if name != "fold_locations" and value not in OPTIONS.get(name, ()):
@@ -150,7 +142,7 @@ def change_kind(*, file: ImportFile, kind: str) -> ImportFile:
     file.kind = ImportFile.Kind(kind).value
     dialect = Dialect.from_json(file.dialect)
     with default_storage.open(file.path, "rb") as stored:
-        _look(file, dialect, stored.read(256 * 1024))
+        _look(file, dialect, stored.read(HEAD_BYTES))
     file.state, file.error = ImportFile.State.STORED, ""
     file.save()
     return file

@@ -9,6 +9,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.catalog.models import Supplier
+from apps.inventory.selectors import spreadsheet_text
 from apps.portal.models import ItemSummary
 
 # ?sort=name and ?sort=-name; the id after them makes every order total, so that pages never overlap.
@@ -80,4 +81,5 @@ EXPORTED = ("sku", "title", "category", "brand", "supplier_name", "status", "pla
 def export_rows(filters: Filters) -> Iterator[tuple[object, ...]]:
     """Every item that passes, a row each, the header first; read through a cursor, never all at once."""
     yield EXPORTED
-    yield from summaries(filters).values_list(*EXPORTED).iterator(chunk_size=2000)
+    for row in summaries(filters).values_list(*EXPORTED).iterator(chunk_size=2000):
+        yield tuple(spreadsheet_text(cell) if isinstance(cell, str) else cell for cell in row)
