@@ -305,16 +305,22 @@ class ModelsPage:
 
     @property
     def leaderboard(self) -> list[dict[str, Any]]:
-        """The models of the last contest, the best first, by scaled pinball loss of two-week sums."""
-        rows = self.contest.report["models"] if self.contest else []
-        return sorted(rows, key=lambda row: row["metrics"]["scaled_pinball"])
+        """The models of the last contest, the best first, by scaled pinball loss of two-week sums.
+
+        One that was scored at fewer origins than the others is not compared with their means: it stands below them.
+        """
+        report = self.contest.report if self.contest else {"models": [], "cutoffs": []}
+        origins = len(report["cutoffs"])
+        return sorted(report["models"], key=lambda row: (
+            len(row["by_cutoff"]) < origins, row["metrics"]["scaled_pinball"]))
 
     @property
     def published(self) -> list[dict[str, Any]]:
         """Scores at the one cutoff that chose nothing, of the models that were scored there."""
         day_told = self.contest.verdict["published_on"] if self.contest else None
-        return [{"name": row["name"], "is_champion": row["is_champion"], **row["by_cutoff"][day_told]}
-                for row in self.leaderboard if day_told in row["by_cutoff"]]
+        scored = [{"name": row["name"], "is_champion": row["is_champion"], **row["by_cutoff"][day_told]}
+                  for row in self.leaderboard if day_told in row["by_cutoff"]]
+        return sorted(scored, key=lambda row: row["scaled_pinball"])
 
     @property
     def origins_behind(self) -> list[dict[str, Any]]:

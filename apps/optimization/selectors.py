@@ -159,6 +159,17 @@ def decisions_of(recommendation_ids: Sequence[int]) -> dict[int, Decision]:
     return {decision.recommendation_id: decision for decision in found}
 
 
+def out_of_stock_share(as_of: dt.date) -> float | None:
+    """The share of planned items that had nothing on hand when the newest plan was made; None without a plan.
+
+    Items that nobody has counted are left out: of them it is not known.
+    """
+    plan = plans().filter(as_of__lte=as_of).first()
+    found = recommendations(plan).order_by().exclude(assumed__contains=["on_hand"]).aggregate(
+        items=Count("pk"), out=Count("pk", filter=Q(on_hand__lte=0)))
+    return found["out"] / found["items"] if found["items"] else None
+
+
 def settled_series(as_of: dt.date) -> list[str]:
     """Series, `item/location`, on which somebody decided less than their review period ago: they are left in peace.
 

@@ -37,6 +37,9 @@ DECISION_DAYS = 150  # how long a decision waits for its outcome: the longest le
 STOCK_DAYS_BEFORE = 60  # before the first decision, to know what stood on the shelf then
 DRIFT_CODE = "accuracy.drift"
 DRIFT_WEEKS = 2
+SHELVES_CODE = "stock.out"
+FEWEST_SHELF_DAYS = 7  # judged before, to know what is usual
+MORE_OUT_OF_STOCK = 0.05  # of the planned items
 
 
 def judge_tenant(running: Running) -> dict[str, Any]:
@@ -57,12 +60,13 @@ def judge_tenant(running: Running) -> dict[str, Any]:
 
 def write_verdict(as_of: dt.date, started: float) -> Judgement:
     """Put everything that has been judged into one report, with its words: what the page shows."""
-    report = {
+    report: dict[str, Any] = {
         "drift": look_for_drift(as_of), "weeks": selectors.weekly_accuracy(as_of),
         "by_category": selectors.segment_accuracy("category"), "by_abc": selectors.segment_accuracy("abc"),
         "by_horizon": selectors.horizon_accuracy(), "calibration": selectors.calibration(),
         "outcomes": selectors.outcome_totals(), "plans": selectors.plan_outcomes(is_replay=False),
-        "replayed_plans": selectors.plan_outcomes(is_replay=True), "overrides": selectors.forecast_value_added()}
+        "replayed_plans": selectors.plan_outcomes(is_replay=True), "overrides": selectors.forecast_value_added(),
+        "out_of_stock": look_for_empty_shelves(as_of)}
     report["words"] = words.of_report(report)
     return services.save_judgement(as_of=as_of, report=report, seconds=time.perf_counter() - started)
 
@@ -232,3 +236,17 @@ def look_for_drift(as_of: dt.date) -> dict[str, Any]:
     if contest.as_of <= dt.date.fromisoformat(weeks[-1]["week"]):
         forecasts.request_backtest(tenant=tenant_by_id(current_tenant_id()), reason=reason)
     return {"state": "worse", **told}
+
+
+def look_for_empty_shelves(as_of: dt.date) -> float | None:
+    """The share of planned items out of stock; an alert where it has grown well beyond its mean of four weeks."""
+    share, before = optimization.out_of_stock_share(as_of), selectors.out_of_stock_before(as_of)
+    if share is None or len(before) < FEWEST_SHELF_DAYS or share < np.mean(before) + MORE_OUT_OF_STOCK:
+        alerts.resolve_of(code=SHELVES_CODE)
+        return share
+    alerts.raise_alert(
+        code=SHELVES_CODE, severity="warning", title=_("More items are out of stock than usual"),
+        reason=_("%(now)s of the planned items have nothing on hand; over the four weeks before it was %(before)s on "
+                 "average.") % {"now": words.percent(share), "before": words.percent(float(np.mean(before)))},
+        link="/items/?planning=planned&stock=out")
+    return share

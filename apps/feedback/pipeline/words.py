@@ -9,6 +9,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.feedback import selectors
+from apps.feedback.selectors.verdicts import OVERSTOCKED
 from apps.forecasting.selectors import model_title
 
 
@@ -36,21 +38,25 @@ def of_accuracy(weeks: list[dict[str, Any]]) -> list[str]:
         said.append(ngettext("In %(n)d of %(all)d weeks a simple model did as well or better.",
                              "In %(n)d of %(all)d weeks a simple model did as well or better.", len(behind))
                     % {"n": len(behind), "all": len(weeks)})
-    bias = newest["bias"]
+    bias = selectors.bias_of(weeks)
     if bias is not None and abs(bias) >= 0.02:
         way = _("high") if bias > 0 else _("low")
-        said.append(_("They were %(share)s too %(way)s in all.") % {"share": percent(abs(bias)), "way": way})
+        said.append(ngettext("In that week they were %(share)s too %(way)s in all.",
+                             "Over all %(n)d weeks together they were %(share)s too %(way)s.", len(weeks))
+                    % {"n": len(weeks), "share": percent(abs(bias)), "way": way})
     return said
 
 
 def of_outcomes(groups: list[dict[str, Any]]) -> list[str]:
-    return [
+    return [sentence for group in groups if group["lines"] for sentence in (
         (_("Replayed advice: %(served)s of %(demand)d units asked for were served, on %(out)s of the days the shelf "
            "was empty.") if group["is_replay"] else
          _("Decisions: %(served)s of %(demand)d units asked for were served, on %(out)s of the days the shelf was "
            "empty.")) % {"served": percent(group["fill_rate"]), "demand": round(group["demand_units"]),
-                         "out": percent(group["days_out_share"])}
-        for group in groups if group["lines"]]
+                         "out": percent(group["days_out_share"])},
+        ngettext("Of %(n)d line judged, %(over)d left more than %(times)d times what was expected to be asked for.",
+                 "Of %(n)d lines judged, %(over)d left more than %(times)d times what was expected to be asked for.",
+                 group["lines"]) % {"n": group["lines"], "over": group["over_lines"], "times": OVERSTOCKED})]
 
 
 def of_overrides(found: dict[str, Any]) -> list[str]:

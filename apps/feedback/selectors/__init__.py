@@ -4,12 +4,14 @@ from apps.feedback.selectors.loop import loop_report
 from apps.feedback.selectors.verdicts import (
     AccuracyPage,
     accuracy_page,
+    bias_of,
     calibration,
     forecast_value_added,
     horizon_accuracy,
     judged_recommendations,
     latest_judgement,
     latest_proof,
+    out_of_stock_before,
     outcome_totals,
     plan_outcomes,
     scored_horizons,
@@ -19,7 +21,8 @@ from apps.feedback.selectors.verdicts import (
 )
 
 __all__ = [
-    "AccuracyPage", "accuracy_page", "calibration", "forecast_value_added", "horizon_accuracy",
-    "judged_recommendations", "latest_judgement", "latest_proof", "loop_report", "outcome_totals", "plan_outcomes",
+    "AccuracyPage", "accuracy_page", "bias_of", "calibration", "forecast_value_added", "horizon_accuracy",
+    "judged_recommendations", "latest_judgement", "latest_proof", "loop_report", "out_of_stock_before",
+    "outcome_totals", "plan_outcomes",
     "scored_horizons", "segment_accuracy", "weekly_accuracy", "weeks_of",
 ]

@@ -8,8 +8,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Avg, Case, Count, F, FloatField, Max, Q, QuerySet, StdDev, Sum, Value, When
-from django.db.models.functions import Cast
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Max,
+    Q,
+    QuerySet,
+    StdDev,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, TruncWeek
 from django.utils.translation import gettext
 
 from apps.feedback.models import ForecastScore, Judgement, Outcome, Proof
@@ -169,6 +183,9 @@ OUTCOME_SUMS = {
 }
 
 
+_BOUGHT = ExpressionWrapper(F("decided_quantity") * F("recommendation__unit_cost"), FloatField())
+
+
 def outcome_totals() -> list[dict[str, Any]]:
     """What came of judged advice, real decisions and replayed plans apart."""
     rows = Outcome.objects.order_by().values("recommendation__plan__is_replay").annotate(**OUTCOME_SUMS)
@@ -176,13 +193,26 @@ def outcome_totals() -> list[dict[str, Any]]:
 
 
 def plan_outcomes(*, is_replay: bool) -> list[dict[str, Any]]:
-    """What came of judged advice, plan by plan, newest first."""
-    rows = (Outcome.objects.filter(recommendation__plan__is_replay=is_replay).order_by("-recommendation__plan__as_of")
-            .values("recommendation__plan_id", "recommendation__plan__as_of", "recommendation__plan__lines",
-                    "recommendation__plan__money", "recommendation__plan__status").annotate(**OUTCOME_SUMS))
-    return [{"plan": row["recommendation__plan_id"], "week": row["recommendation__plan__as_of"].isoformat(),
-             "ordered_lines": row["recommendation__plan__lines"], "money": float(row["recommendation__plan__money"]),
-             "status": row["recommendation__plan__status"], **_outcome_rates(row)} for row in rows[:WEEKS_SHOWN]]
+    """What came of judged advice, week by week of its plans, newest first; `money` is what was bought on it."""
+    rows = (Outcome.objects.filter(recommendation__plan__is_replay=is_replay)
+            .annotate(week=TruncWeek("recommendation__plan__as_of")).order_by("-week").values("week")
+            .annotate(money=Sum(_BOUGHT), **OUTCOME_SUMS))
+    return [{"week": row["week"].isoformat(), "money": row["money"] or 0.0, **_outcome_rates(row)}
+            for row in rows[:WEEKS_SHOWN]]
+
+
+def out_of_stock_before(as_of: dt.date) -> list[float]:
+    """The share of planned items that were out of stock, as judged on the days of the four weeks before."""
+    judged = Judgement.objects.filter(as_of__range=(as_of - dt.timedelta(weeks=4), as_of - dt.timedelta(days=1)))
+    shares = judged.values_list("report__out_of_stock", flat=True)
+    return [share for share in shares if share is not None]
+
+
+def bias_of(weeks: Iterable[dict[str, Any]]) -> float | None:
+    """How much too high or too low the forecasts of some weeks were together, as a share of what was sold."""
+    known = [week for week in weeks if week["bias"] is not None]
+    units = sum(week["units"] for week in known)
+    return sum(week["bias"] * week["units"] for week in known) / units if units else None
 
 
 def _outcome_rates(row: dict[str, Any]) -> dict[str, Any]:
@@ -233,6 +263,10 @@ class AccuracyPage:
     def weeks_behind(self) -> list[dict[str, Any]]:
         """The weeks in which a simple model did as well or better."""
         return [week for week in self.report.get("weeks", []) if week["rival"] and not week["is_better"]]
+
+    @property
+    def bias(self) -> float | None:
+        return bias_of(self.report.get("weeks", []))
 
     @property
     def outcomes(self) -> dict[str, Any] | None:

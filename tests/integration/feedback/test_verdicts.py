@@ -13,7 +13,7 @@ import pytest
 from apps.alerts.models import Alert
 from apps.feedback import selectors
 from apps.feedback.models import ForecastScore, Judgement, Outcome, Proof
-from apps.feedback.pipeline.judge import look_for_drift
+from apps.feedback.pipeline.judge import look_for_drift, look_for_empty_shelves
 from apps.forecasting.models import Backtest, ForecastRun
 from apps.inventory import services as orders
 from apps.inventory.models import PurchaseOrder, StockLevel, StockMovement
@@ -24,7 +24,7 @@ from apps.sales.models import DailyDemand
 from apps.tenants.scope import tenant_context
 from tests.integration.forecasting.selling_shops import DAY, make_selling_shop, run_job, sell
 from tests.integration.inventory.people import page, signed_in
-from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+from tests.integration.inventory.shops import COUNTED_AT, MONDAY, Shop, make_shop
 
 pytestmark = pytest.mark.django_db
 
@@ -197,6 +197,33 @@ def test_a_decision_is_judged_once_over_the_time_from_the_day_its_goods_were_due
         assert [outcome.demand_units for outcome in outcomes] == [16, 16, 20], "days 5 to 11; sent later, 9 to 15"
         assert [outcome.lost_units for outcome in outcomes] == [9, 9, 13]
         assert selectors.forecast_value_added() == {"n": 3, "is_told": False, "needed": 20}
+        [week] = selectors.plan_outcomes(is_replay=False)
+        assert (week["week"], week["lines"], week["money"]) == (MONDAY.isoformat(), 3, 2 * 3 * 2.0), (
+            "decisions of a week's plans stand together, with what was bought on them")
+        Plan.objects.update(as_of=MONDAY + 3 * DAY)
+        assert selectors.plan_outcomes(is_replay=False) == [week]
+
+
+def test_more_empty_shelves_than_in_the_four_weeks_before_raise_an_alert(shop: Shop) -> None:
+    planned(shop)
+    with tenant_context(shop.tenant.pk):
+        StockLevel.objects.update(counted_at=COUNTED_AT)
+    run_job(shop, "optimization.plan")
+    with tenant_context(shop.tenant.pk):
+        for days, share in ((3, 0.4), (2, 0.0), (1, 0.2)):
+            Judgement.objects.create(as_of=MONDAY - days * DAY, report={"out_of_stock": share})
+        Recommendation.objects.filter(item=shop.items[0]).update(on_hand=0)
+        assert look_for_empty_shelves(MONDAY) == pytest.approx(1 / 6)
+        Recommendation.objects.filter(item=shop.items[1]).update(on_hand=-2)
+        assert look_for_empty_shelves(MONDAY) == pytest.approx(2 / 6)
+        assert not Alert.objects.filter(code="stock.out").exists(), "three days do not say what is usual"
+        for days in range(4, 9):
+            Judgement.objects.create(as_of=MONDAY - days * DAY, report={"out_of_stock": 0.2})
+        look_for_empty_shelves(MONDAY)
+        assert "33% of the planned items have nothing on hand" in Alert.objects.get(code="stock.out").reason
+        Recommendation.objects.update(on_hand=4)
+        look_for_empty_shelves(MONDAY)
+        assert Alert.objects.get(code="stock.out").state == "resolved"
 
 
 def test_what_changes_are_worth_is_told_from_twenty_on_with_its_interval(shop: Shop) -> None:

@@ -93,6 +93,21 @@ def test_without_a_contest_or_with_too_little_history_the_network_leaves_a_note_
         assert "keras_lstm" not in {row["name"] for row in Backtest.objects.get().report["models"]}
 
 
+def test_a_model_scored_at_fewer_origins_stands_below_those_it_cannot_be_compared_with(contested: Shop) -> None:
+    with tenant_context(contested.tenant.pk):
+        contest = Backtest.objects.get()
+        lucky = {**contest.report["models"][0], "name": "keras_lstm", "is_champion": False}
+        day = contest.report["cutoffs"][-1]
+        lucky["by_cutoff"] = {day: {**lucky["by_cutoff"][day], "scaled_pinball": 0.0}}
+        lucky["metrics"] = {**lucky["metrics"], "scaled_pinball": 0.0}
+        contest.report["models"].append(lucky)
+        contest.save()
+        found = selectors.models_page()
+        assert found.leaderboard[-1]["name"] == "keras_lstm" == found.published[0]["name"]
+        ranked = [row["metrics"]["scaled_pinball"] for row in found.leaderboard[:-1]]
+        assert ranked == sorted(ranked)
+
+
 def asked_contests(shop: Shop) -> list[dict[str, Any]]:
     with tenant_context(shop.tenant.pk):
         jobs = Job.objects.filter(kind="forecasting.backtest", tenant=shop.tenant, state="queued")

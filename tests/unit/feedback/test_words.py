@@ -1,0 +1,30 @@
+"""Verdicts in plain words: over which weeks, of how many lines, too much as well as too little."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apps.feedback.pipeline import words
+
+
+def week(units: float, bias: float) -> dict[str, Any]:
+    return {"week": "2017-12-04", "wape": 0.3, "bias": bias, "units": units, "rival": "tsb", "rival_wape": 0.4}
+
+
+@pytest.mark.parametrize(("weeks", "sentence"), [
+    ([week(10, 0.5), week(90, -0.5)], "Over all 2 weeks together they were 40% too low."),
+    ([week(10, 0.5)], "In that week they were 50% too high in all."),
+])
+def test_too_high_or_too_low_is_told_over_all_weeks_by_what_each_sold(weeks: list[dict[str, Any]],
+                                                                      sentence: str) -> None:
+    assert words.of_accuracy(weeks)[-1] == sentence
+
+
+def test_what_was_left_over_is_told_beside_what_was_served() -> None:
+    group = {"is_replay": False, "lines": 40, "fill_rate": 0.9, "demand_units": 100.0, "days_out_share": 0.1,
+             "over_lines": 7}
+    served, over = words.of_outcomes([group])
+    assert "90% of 100 units" in served
+    assert over == "Of 40 lines judged, 7 left more than 4 times what was expected to be asked for."
