@@ -158,7 +158,9 @@ class StockCountRowSerializer(serializers.Serializer[Any]):
     sku = serializers.CharField()
     location = serializers.CharField(required=False)
     on_hand = serializers.DecimalField(max_digits=14, decimal_places=3)
-    counted_at = serializers.CharField(required=False, help_text="ISO 8601 with offset")
+    counted_at = serializers.CharField(
+        required=False, help_text="ISO 8601 with offset; a day alone means its close. Sales of the day of a count are "
+                                  "taken to be in it already.")
 
 
 class StockCountBatchSerializer(serializers.Serializer[Any]):

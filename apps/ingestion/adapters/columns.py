@@ -124,7 +124,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
                 "stock disponible|quantité|quantité en stock|existencias|cantidad|inventario|库存|数量|"
                 "现有库存|库存数量",
                 "number", required=True),
-        _column("counted_at", gettext_lazy("Counted"), "counted at|date|count date|as of|stichtag|datum|zähldatum|"
+        _column("counted_at", gettext_lazy("Counted (a day alone: at its close)"),
+                "counted at|date|count date|as of|stichtag|datum|zähldatum|"
                 "teldatum|peildatum|date d'inventaire|date|fecha|fecha de recuento|盘点时间|日期|盘点日期", "moment"),
     ),
     "suppliers": (

@@ -104,7 +104,8 @@ class FactReader:
             exact = when.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
             latest = np.datetime64(reading.latest.astimezone(dt.UTC).replace(tzinfo=None), "us")
             verdicts.stop((exact < EARLIEST) | (exact > latest), "out_of_time", column.name, text)
-            return when
+            # A day alone means its close: what was sold on it is gone from the shelf already.
+            return moments(text, reading.dates, reading.zone, is_closing=True)[0]
         if column.value == "flag":
             return flags(text)
         is_cut = column.name in ("title", "category")

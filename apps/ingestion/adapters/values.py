@@ -75,17 +75,22 @@ def _numbers(values: pa.StringArray, style: str) -> list[pa.Array]:
     return [pc.cast(kept, pa.float64()), pc.and_not(pc.is_valid(values), pc.fill_null(is_number, False))]
 
 
-def moments(column: pa.StringArray, order: str, zone: str) -> tuple[pa.TimestampArray, Mask]:
+_CLOCK = r":|\dT\d"
+_TO_ITS_CLOSE = np.timedelta64(24 * 60 * 60 - 1, "s")
+
+
+def moments(column: pa.StringArray, order: str, zone: str, *,
+            is_closing: bool = False) -> tuple[pa.TimestampArray, Mask]:
     """Moments in UTC, and which of the values are none.
 
     `order` says how 03/04/2017 is meant: "dmy" or "mdy". A moment without an offset is one of the time zone `zone`;
-    a date alone is its midnight.
+    a date alone is its midnight, or with `is_closing` the day's last second.
     """
-    parsed, bad = by_distinct(column, lambda values: _moments(values, order, zone))
+    parsed, bad = by_distinct(column, lambda values: _moments(values, order, zone, is_closing))
     return parsed, mask(bad)
 
 
-def _moments(values: pa.StringArray, order: str, zone: str) -> list[pa.Array]:
+def _moments(values: pa.StringArray, order: str, zone: str, is_closing: bool) -> list[pa.Array]:
     count = len(values)
     text = pc.replace_substring_regex(values, r"\s*(UTC|GMT)$", "Z")
     text = pc.replace_substring_regex(text, r"\s+([+-]\d{2}:?\d{2})$", r"\1")
@@ -105,6 +110,8 @@ def _moments(values: pa.StringArray, order: str, zone: str) -> list[pa.Array]:
             found[unknown] = [_named_moment(each) for each in pc.filter(chosen, pa.array(unknown)).to_pylist()]
         local[rest] = found
     has_local = ~np.isnat(local)
+    if is_closing:
+        local[has_local & ~mask(pc.match_substring_regex(text, _CLOCK))] += _TO_ITS_CLOSE
     if has_local.any():
         moved = pc.assume_timezone(pa.array(local[has_local]), zone, ambiguous="earliest", nonexistent="latest")
         absolute[has_local] = pc.cast(moved, pa.timestamp("us")).to_numpy(zero_copy_only=False)

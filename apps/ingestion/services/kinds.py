@@ -350,7 +350,7 @@ def read_stock(reading: Reading) -> None:
     rows = stage(reading)
     levels = run("""
         CREATE TEMP TABLE ingestion_counts ON COMMIT DROP AS
-        SELECT item_id, location_id, sum(on_hand) AS on_hand, coalesce(max(counted_at), %(came)s) AS counted_at,
+        SELECT item_id, location_id, sum(on_hand) AS on_hand, least(max(counted_at), %(came)s) AS counted_at,
                %(origin)s::text AS origin
         FROM ingestion_rows GROUP BY item_id, location_id""",
                  {"came": first_came_at(reading), "origin": origin(reading)})

@@ -65,6 +65,15 @@ def test_stock_counts_set_levels_once_and_folded_ones_add_up() -> None:
     assert StockLevel.objects.get().on_hand == 12
 
 
+@pytest.mark.parametrize("counted_at", ["2025-01-05", "05.01.2025", "Jan 5, 2025", "2025-01-05 18:30"])
+def test_a_count_of_a_day_holds_what_was_sold_on_it_and_the_next_days_sales_move_it(counted_at: str) -> None:
+    take(f'sku,on_hand,counted_at\nA,0,"{counted_at}"\n', "stock", options={"dates": "dmy"})
+    take(ORDERS + "1,1,2025-01-05 12:00,A,1,3,\n")
+    assert StockLevel.objects.get().on_hand == 0, "counted in the evening, after the day's sale: not one below nothing"
+    take(ORDERS + "2,1,2025-01-06 12:00,A,2,3,\n")
+    assert StockLevel.objects.get().on_hand == -2
+
+
 def test_suppliers_speak_for_items_and_for_all_they_sell() -> None:
     text = ("supplier,sku,lead_time_days,moq,pack_size,unit_cost,minimum_order_value,review_period_days,currency\n"
             "Alder,A,5,10,6,1.5,200,7,USD\nAlder,,,,,,,,\nBirch,A,9,2.5,0,,,,\nBirch,B,9,,,,,,euro\n"
