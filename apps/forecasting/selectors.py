@@ -126,10 +126,6 @@ def latest_run(as_of: dt.date | None = None) -> ForecastRun | None:
     return (found.filter(as_of__lte=as_of) if as_of else found).first()
 
 
-def run_by_id(run_id: int) -> ForecastRun | None:
-    return ForecastRun.objects.filter(pk=run_id).first()
-
-
 @dataclass(frozen=True)
 class DemandPaths:
     """A saved forecast that draws its sample paths again.
@@ -249,11 +245,6 @@ def steps_of(run: ForecastRun, row: SeriesForecast) -> list[Step]:
     return steps
 
 
-def forecast_item_ids(run: ForecastRun) -> QuerySet[SeriesForecast, int]:
-    """The ids of the items that a run forecast; all other active items are ordered on request."""
-    return SeriesForecast.objects.filter(run=run).values_list("item_id", flat=True)
-
-
 def backtests() -> QuerySet[Backtest]:
     """Contests, newest first."""
     return Backtest.objects.order_by("-as_of", "-pk")
@@ -262,10 +253,6 @@ def backtests() -> QuerySet[Backtest]:
 def latest_backtest(as_of: dt.date | None = None) -> Backtest | None:
     """The newest contest, or the newest one held on or before `as_of`."""
     return (backtests().filter(as_of__lte=as_of) if as_of else backtests()).first()
-
-
-def backtest_by_id(backtest_id: int) -> Backtest | None:
-    return Backtest.objects.filter(pk=backtest_id).first()
 
 
 def newest_series() -> QuerySet[SeriesForecast]:

@@ -52,10 +52,6 @@ def with_records(found: list[Job], ahead: dict[str, Job] | None = None) -> list[
     return [JobView(job, records.get(job.pk), (ahead or {}).get(job.queue)) for job in found]
 
 
-def recent_jobs(limit: int = 50) -> list[JobView]:
-    return with_records(list(jobs()[:limit]))
-
-
 def live_jobs() -> list[JobView]:
     """Jobs that wait or run, the running ones first."""
     live = sorted(jobs().filter(state__in=[Job.State.QUEUED, Job.State.RUNNING]),

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+
+
+class TermForm(forms.Form):
+    """What a supplier asks for one item; what is left empty falls back to the supplier's own terms and the rules."""
+
+    lead_time_days = forms.FloatField(label=_("Lead time"), min_value=0, max_value=365, required=False)
+    lead_time_spread_days = forms.FloatField(label=_("Its spread"), min_value=0, max_value=120, required=False)
+    unit_cost = forms.DecimalField(label=_("Unit cost"), min_value=0, max_digits=14, decimal_places=4, required=False)
+    moq = forms.IntegerField(label=_("Minimum quantity"), min_value=1, max_value=1_000_000, required=False)
+    pack_size = forms.IntegerField(label=_("Pack of"), min_value=1, max_value=1_000_000, required=False)
+
+    @staticmethod
+    def of(term: Mapping[str, Any]) -> dict[str, Any]:
+        """What the form shows of the terms that hold now."""
+        given = {name: term[name] for name in TermForm.base_fields if term[name] is not None}
+        return {name: int(value) if value == int(value) else value for name, value in given.items()}
+
+    def changed_terms(self) -> dict[str, Any]:
+        """The terms that were changed, by their own names."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
 class PlanningForm(forms.Form):

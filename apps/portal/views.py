@@ -7,12 +7,12 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.catalog import selectors as catalog
-from apps.catalog.services import change_defaults
+from apps.catalog.services import change_defaults, change_term
 from apps.inventory.selectors import csv_lines
-from apps.portal.forms import PlanningForm
+from apps.portal.forms import PlanningForm, TermForm
 from apps.portal.models import ItemSummary
 from apps.portal.selectors.item import item_page
 from apps.portal.selectors.items import (
@@ -71,10 +71,34 @@ def export_items(request: ShopRequest) -> StreamingHttpResponse:
 @needs(Permission.READ)
 def item(request: ShopRequest, pk: int) -> HttpResponse:
     """One item, from its past to the advice."""
+    return _item(request, pk)
+
+
+def _item(request: ShopRequest, pk: int, form: TermForm | None = None) -> HttpResponse:
     found = item_page(pk, request.tenant.today())
     if found is None:
         raise Http404
-    return render(request, "portal/item.html", {"found": found, "item": found.item})
+    shown = form or TermForm(initial=TermForm.of(found.term)) if found.term else None
+    return render(request, "portal/item.html", {"found": found, "item": found.item, "form": shown},
+                  status=422 if form is not None else 200)
+
+
+@require_POST
+@needs(Permission.IMPORT)
+def change_terms(request: ShopRequest, pk: int) -> HttpResponse:
+    """Say what the item's supplier asks for it; the next plan follows."""
+    term = catalog.terms_of_items([pk]).get(pk)
+    if term is None or not term["supplier_id"]:
+        raise Http404
+    form = TermForm(request.POST, initial=TermForm.of(term))
+    if not form.is_valid():
+        return _item(request, pk, form)
+    changed = form.changed_terms()
+    if changed:
+        change_term(item=catalog.items().get(pk=pk), supplier=catalog.suppliers().get(pk=term["supplier_id"]),
+                    actor=request.user, **changed)
+        messages.success(request, _("The terms are changed: the next plan follows them."))
+    return redirect("portal:item", pk)
 
 
 @needs(Permission.READ, to_change=Permission.OPERATE)

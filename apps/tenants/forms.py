@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
@@ -40,7 +41,29 @@ CURRENCIES = [
     ("SAR", _("Saudi riyal")), ("SEK", _("Swedish krona")), ("SGD", _("Singapore dollar")), ("THB", _("Thai baht")),
     ("TRY", _("Turkish lira")), ("TWD", _("New Taiwan dollar")), ("UAH", _("Ukrainian hryvnia")),
     ("AED", _("UAE dirham")), ("VND", _("Vietnamese đồng")), ("ZAR", _("South African rand")),
+    ("ARS", _("Argentine peso")), ("BDT", _("Bangladeshi taka")), ("BOB", _("Boliviano")),
+    ("CRC", _("Costa Rican colón")), ("DOP", _("Dominican peso")), ("ETB", _("Ethiopian birr")),
+    ("GEL", _("Georgian lari")), ("GHS", _("Ghanaian cedi")), ("GTQ", _("Guatemalan quetzal")),
+    ("ISK", _("Icelandic króna")), ("JMD", _("Jamaican dollar")), ("JOD", _("Jordanian dinar")),
+    ("KZT", _("Kazakhstani tenge")), ("KWD", _("Kuwaiti dinar")), ("MOP", _("Macanese pataca")),
+    ("MAD", _("Moroccan dirham")), ("NIO", _("Nicaraguan córdoba")), ("PKR", _("Pakistani rupee")),
+    ("PYG", _("Paraguayan guaraní")), ("RSD", _("Serbian dinar")), ("TZS", _("Tanzanian shilling")),
+    ("TND", _("Tunisian dinar")), ("UGX", _("Ugandan shilling")), ("UYU", _("Uruguayan peso")),
+    ("VES", _("Venezuelan bolívar")), ("ZMW", _("Zambian kwacha")),
 ]
+# What a country pays with (ISO 4217); of those that are not named here, the dollar.
+CURRENCY_OF = {
+    **dict.fromkeys(("AT", "BE", "BG", "HR", "CY", "EE", "FI", "FR", "DE", "GR", "IE", "IT", "LV", "LT", "LU", "MT",
+                     "NL", "PT", "SI", "SK", "ES"), "EUR"),
+    "GB": "GBP", "CH": "CHF", "CN": "CNY", "JP": "JPY", "AU": "AUD", "BR": "BRL", "CA": "CAD", "CL": "CLP", "CO": "COP",
+    "CZ": "CZK", "DK": "DKK", "EG": "EGP", "HK": "HKD", "HU": "HUF", "ID": "IDR", "IL": "ILS", "IN": "INR", "KE": "KES",
+    "KR": "KRW", "MX": "MXN", "MY": "MYR", "NG": "NGN", "NO": "NOK", "NZ": "NZD", "PE": "PEN", "PH": "PHP", "PL": "PLN",
+    "RO": "RON", "SA": "SAR", "SE": "SEK", "SG": "SGD", "TH": "THB", "TR": "TRY", "TW": "TWD", "UA": "UAH", "AE": "AED",
+    "VN": "VND", "ZA": "ZAR", "AR": "ARS", "BD": "BDT", "BO": "BOB", "CR": "CRC", "DO": "DOP", "ET": "ETB", "GE": "GEL",
+    "GH": "GHS", "GT": "GTQ", "IS": "ISK", "JM": "JMD", "JO": "JOD", "KZ": "KZT", "KW": "KWD", "MO": "MOP", "MA": "MAD",
+    "NI": "NIO", "PK": "PKR", "PY": "PYG", "RS": "RSD", "TZ": "TZS", "TN": "TND", "UG": "UGX", "UY": "UYU", "VE": "VES",
+    "ZM": "ZMW",
+}
 COUNTRIES = [
     ("AR", _("Argentina")), ("AU", _("Australia")), ("AT", _("Austria")), ("BD", _("Bangladesh")), ("BE", _("Belgium")),
     ("BO", _("Bolivia")), ("BR", _("Brazil")), ("BG", _("Bulgaria")), ("CA", _("Canada")), ("CL", _("Chile")),
@@ -81,16 +104,26 @@ class ShopFields(forms.Form):
     """The facts of a shop that everything else is reckoned in."""
 
     shop_name = forms.CharField(label=_("Name of your shop"), max_length=120)
-    currency = forms.ChoiceField(label=_("Currency"), choices=CURRENCY_CHOICES, initial="USD",
-                                 help_text=_("All money is shown in it."))
+    currency = forms.ChoiceField(label=_("Currency"), choices=[("", _("The country's own")), *CURRENCY_CHOICES],
+                                 required=False, help_text=_("All money is shown in it."))
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=time_zones, initial="UTC",
                                   help_text=_("Where your business day begins and ends."),
                                   widget=forms.Select(attrs={"data-guess-zone": ""}))
-    country = forms.ChoiceField(label=_("Country"), choices=COUNTRIES, initial="US",
+    country = forms.ChoiceField(label=_("Country"), choices=[("", _("Choose …")), *COUNTRIES],
                                 help_text=_("For its public holidays."))
 
     def shop(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in ("currency", "time_zone", "country")}
+        country = self.cleaned_data["country"]
+        return {"country": country, "time_zone": self.cleaned_data["time_zone"],
+                "currency": self.cleaned_data["currency"] or CURRENCY_OF.get(country, "USD")}
+
+
+def country_spoken_of(request: Any) -> str:
+    """The country in the browser's languages, as in de-CH; empty where none is named or it is not among the choices."""
+    asked = request.headers.get("Accept-Language", "") if request is not None else ""
+    found = re.search(r"[A-Za-z]{2,3}-([A-Za-z]{2})\b", asked)
+    country = found[1].upper() if found else ""
+    return country if country in dict(COUNTRIES) else ""
 
 
 class SignUpForm(SignupForm, ShopFields):
@@ -105,6 +138,7 @@ class SignUpForm(SignupForm, ShopFields):
         self.fields["email"].label = _("E-mail")
         for field in self.fields.values():
             field.widget.attrs.pop("placeholder", None)
+        self.fields["country"].initial = country_spoken_of(context.request)
         self.invitation = open_invitation(context.request)
         if self.invitation is not None:
             for name in ("shop_name", "country", "currency", "time_zone"):

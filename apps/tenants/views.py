@@ -30,6 +30,7 @@ from apps.tenants.forms import (
     ProfileForm,
     RoleForm,
     ShopForm,
+    country_spoken_of,
 )
 from apps.tenants.middleware import enter_shop
 from apps.tenants.models import TIER_LIMITS, Permission, Role
@@ -69,7 +70,7 @@ def profile(request: ShopRequest) -> HttpResponse:
 @login_required
 def new_shop(request: HttpRequest) -> HttpResponse:
     """A shop of one's own, for somebody who has none or wants another."""
-    form = NewShopForm(request.POST or None)
+    form = NewShopForm(request.POST or None, initial={"country": country_spoken_of(request)})
     if request.method == "POST" and form.is_valid():
         assert request.user.is_authenticated
         with outside_scope():

@@ -154,6 +154,7 @@ def test_somebody_new_makes_a_shop_and_is_told_what_to_do_first(page: Page, live
     page.get_by_label("Password", exact=True).fill("a very long password")
     page.get_by_label("Password (again)").fill("a very long password")
     page.get_by_label("Name of your shop").fill("Fern & Finch")
+    page.get_by_label("Country").select_option("DE")
     page.get_by_role("button", name="Make my shop").click()
     expect(page.get_by_text("Bring in your order lines to begin")).to_be_visible()
     assert User.objects.get().memberships.get().tenant.name == "Fern & Finch"

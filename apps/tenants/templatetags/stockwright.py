@@ -14,7 +14,7 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import formats, timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
@@ -429,12 +429,6 @@ def _table_of_heatmap(data: dict[str, Any]) -> Table:
 
 CHART_TABLES = {"line": _table_of_lines, "bars": _table_of_lines, "waterfall": _table_of_waterfall,
                 "calibration": _table_of_calibration, "heatmap": _table_of_heatmap}
-
-
-@register.simple_tag
-def inline_list(values: Sequence[str]) -> SafeString:
-    """A few words, separated by a middle dot."""
-    return format_html_join(" · ", "{}", ((value,) for value in values))
 
 
 @register.simple_tag(takes_context=True)

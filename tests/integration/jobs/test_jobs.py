@@ -173,7 +173,7 @@ class TestHolding:
                 cursor.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
                                "WHERE pid <> pg_backend_pid() AND datname = current_database() "
                                "AND usename = current_user")
-                assert cursor.fetchone() == (1,)
+                assert cursor.fetchone()[0] >= 1
             cut_off = held_until()
             eventually(lambda: held_until() > cut_off, "the lease is renewed on another connection")
             assert not running.lost.is_set()
@@ -393,7 +393,7 @@ class TestOutsiders:
         job = ask(tenant, ECHO.name, secret="theirs")
         outsider = make_tenant_row()
         with tenant_context(outsider.pk):
-            assert selectors.recent_jobs() == []
+            assert not selectors.jobs().exists()
             assert selectors.job_view(job.pk) is None
             with pytest.raises(Job.DoesNotExist):
                 services.cancel(job=job, actor=None)

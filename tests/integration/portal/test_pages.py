@@ -14,6 +14,7 @@ from django.test import Client
 
 from apps.alerts.models import Alert
 from apps.catalog.models import PlanningDefaults, Supplier
+from apps.catalog.selectors import terms_of_items
 from apps.feedback.models import Proof
 from apps.inventory.models import StockLevel
 from apps.inventory.selectors import order_counts
@@ -23,6 +24,7 @@ from apps.jobs.running import Running
 from apps.jobs.services import enqueue
 from apps.optimization.models import Recommendation
 from apps.optimization.services import decide
+from apps.portal.forms import TermForm
 from apps.portal.models import ItemSummary
 from apps.portal.pipeline import refresh_tenant
 from apps.portal.selectors.items import SORTS
@@ -214,6 +216,28 @@ def test_an_item_shows_its_past_its_forecast_its_stock_and_why_this_quantity(sho
     assert steps[-1]["value"] == line.quantity
     assert sum(step["value"] for step in steps[:-1]) == line.quantity
     assert "mailer" in text.lower() and "known ahead" in text
+
+
+def test_a_planner_changes_an_items_terms_and_they_are_assumed_no_more(shop: Shop) -> None:
+    item, client = shop.items[0], signed_in(shop, "planner")
+    path = f"/items/{item.pk}/"
+    assert "Change the terms" in page(client, path)
+    with tenant_context(shop.tenant.pk):
+        was = terms_of_items([item.pk])[item.pk]
+    given = {**TermForm.of(was), "lead_time_days": "9", "pack_size": "12"}
+    refused = client.post(f"{path}terms/", {**given, "pack_size": "0"})
+    assert refused.status_code == 422 and "greater than or equal to 1" in refused.content.decode()
+    assert client.post(f"{path}terms/", given).headers["Location"] == path
+    with tenant_context(shop.tenant.pk):
+        term = terms_of_items([item.pk])[item.pk]
+        assert (term["lead_time_days"], term["pack_size"]) == (9, 12)
+        assert {name: term[name] for name in ("unit_cost", "moq", "lead_time_spread_days")} == {
+            name: was[name] for name in ("unit_cost", "moq", "lead_time_spread_days")}
+        assert "lead_time_days" not in term["assumed"]
+        [entry] = AuditEntry.objects.filter(tenant=shop.tenant, action="term.changed")
+        assert entry.detail["after"] == {"lead_time_days": "9.0", "pack_size": "12"}
+    assert "Change the terms" not in page(signed_in(shop, "viewer"), path)
+    assert signed_in(make_shop(0), "owner").post(f"{path}terms/", given).status_code == 404
 
 
 def test_an_item_that_the_newest_forecast_leaves_out_is_ordered_on_request(shop: Shop) -> None:

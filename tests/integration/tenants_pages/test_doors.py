@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.test import Client, override_settings
 
 from apps.catalog.models import PlanningDefaults
+from apps.tenants.forms import COUNTRIES, CURRENCIES, CURRENCY_OF
 from apps.tenants.models import Membership, Role, Tenant, User
 from apps.tenants.scope import tenant_context
 from apps.tenants.services import invite_person
@@ -36,6 +37,20 @@ def test_signing_up_makes_a_person_and_their_shop_and_signs_them_in() -> None:
     with tenant_context(tenant.pk):
         assert PlanningDefaults.objects.count() == 1
     assert "Fern &amp; Finch" in page(client, "/")
+
+
+@pytest.mark.parametrize(("country", "currency"), [("DE", "EUR"), ("CH", "CHF"), ("ZW", "USD")])
+def test_a_shop_counts_in_its_countrys_money_unless_it_says_otherwise(country: str, currency: str) -> None:
+    Client().post("/accounts/signup/", {**NEW_SHOP, "country": country, "currency": ""})
+    assert Tenant.objects.get().currency == currency
+    assert set(CURRENCY_OF) <= {code for code, _name in COUNTRIES} and set(CURRENCY_OF.values()) <= {
+        code for code, _name in CURRENCIES}
+
+
+def test_the_browsers_country_is_chosen_beforehand() -> None:
+    for languages, shown in (("de-CH,de;q=0.9", "CH"), ("en", ""), ("xx-XX", "")):
+        text = Client(headers={"accept-language": languages}).get("/accounts/signup/").content.decode()
+        assert f'value="{shown}" selected' in text
 
 
 @pytest.mark.parametrize(("field", "value"), [
