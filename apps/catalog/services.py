@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from psycopg import sql
 
 from apps.catalog.models import Channel, ExternalId, Item, Location, Origin, PlanningDefaults, Supplier, SupplyTerm
@@ -55,17 +57,27 @@ def make_channel(*, slug: str, name: str = "", kind: str = Channel.Kind.FILE) ->
 def make_locations(*, channel: Channel, names: Iterable[str]) -> dict[str, int]:
     """The location that each of a channel's names means, made if it is new."""
     wanted = sorted({name.strip()[:200] for name in names if name.strip()})
-    known = dict(ExternalId.objects.filter(channel=channel, kind=ExternalId.Kind.LOCATION, value__in=wanted)
-                 .values_list("value", "location_id"))
-    for name in wanted:
-        if name in known:
-            continue
-        code = slugify(name, allow_unicode=True)[:60] or f"location-{len(known) + 1}"
-        location, _made = Location.objects.get_or_create(code=code, tenant_id=current_tenant_id(),
-                                                         defaults={"name": name[:120]})
-        ExternalId.objects.create(channel=channel, kind=ExternalId.Kind.LOCATION, value=name, location=location)
-        known[name] = location.pk
+    named = ExternalId.objects.filter(channel=channel, kind=ExternalId.Kind.LOCATION, value__in=wanted)
+    known = dict(named.values_list("value", "location_id"))
+    codes = {name: _location_code(name) for name in wanted if name not in known}
+    if codes:
+        # Somebody else may be making the same ones: whoever comes second takes them as they are.
+        Location.objects.bulk_create([Location(code=code, name=name[:120]) for name, code in codes.items()],
+                                     ignore_conflicts=True)
+        ids = dict(Location.objects.filter(code__in=codes.values()).values_list("code", "id"))
+        ExternalId.objects.bulk_create([
+            ExternalId(channel=channel, kind=ExternalId.Kind.LOCATION, value=name, location_id=ids[code])
+            for name, code in codes.items()], ignore_conflicts=True)
+        known = dict(named.values_list("value", "location_id"))
     return {name: int(location_id) for name, location_id in known.items()}
+
+
+def _location_code(name: str) -> str:
+    """A short name; one that had to be cut, or has no letter to keep, is told apart from its like by a digest."""
+    code = slugify(name, allow_unicode=True)
+    if 0 < len(code) <= 60:
+        return code
+    return f"{code[:49] or 'location'}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
 
 
 @transaction.atomic
@@ -237,7 +249,9 @@ def _make_new(cursor: Any, table: sql.Identifier, make: str, given: dict[str, An
 def _check_room(more: int) -> None:
     room = tenant_by_id(current_tenant_id()).limit("items")
     if Item.objects.count() + more > room:
-        raise TooManyItems(_("Your plan has room for %(room)d items; this would make it more.") % {"room": room})
+        raise TooManyItems(ngettext("Your plan has room for %(room)d item; this would make it more.",
+                                    "Your plan has room for %(room)d items; this would make it more.", room)
+                           % {"room": room})
 
 
 _SUPPLIERS = """

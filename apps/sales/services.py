@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from psycopg import sql
 
 from apps.catalog.selectors import joined_in_sets
@@ -17,6 +19,13 @@ from apps.tenants.selectors import tenant_by_id
 # Where at least this share of the known days is touched, deriving all of them is faster than finding them.
 REBUILD_SHARE = 0.2
 MANY_ROWS = 5_000  # from here on, whole sets are joined
+BLOCKS_AT_ONCE = 2_000  # of 8 kB, of a temp table that is written into the ledger
+
+OnProgress = Callable[[float, str], None]
+
+
+def silent(_fraction: float, _note: str) -> None:
+    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ INSERT INTO sales_saleline (tenant_id, channel_id, external_line_id, revision, e
     source)
 SELECT %(tenant)s, channel_id, external_line_id, 0, 1, order_id, item_id, location_id, customer, quantity, shelf_price,
        paid_price, discount, promotion, currency, occurred_at, version_at, %(now)s, source
-FROM {rows}
+FROM {rows} WHERE ctid >= %(from)s::tid AND ctid < %(until)s::tid
 """
 _UNLESS_KNOWN = " ON CONFLICT (tenant_id, channel_id, external_line_id, revision) DO NOTHING"
 
@@ -125,6 +134,7 @@ FROM {source} WHERE line.tenant_id = %(tenant)s
 GROUP BY 1, 2, 3
 HAVING sum(line.quantity) <> 0 OR sum(line.quantity * coalesce(line.paid_price, 0)) <> 0
     OR sum(CASE WHEN line.entry * line.quantity > 0 THEN line.entry ELSE 0 END) > 0
+ORDER BY 1, 2, 3
 """
 
 _ALL_LINES = sql.SQL("sales_saleline line")
@@ -140,7 +150,7 @@ _WRITE_DAYS = """
 INSERT INTO sales_dailydemand AS day (tenant_id, item_id, location_id, date, units, orders, revenue, shelf_value,
                                       discount)
 SELECT %(tenant)s, item_id, location_id, date, units, orders, revenue, shelf_value, discount FROM sales_derived
-ORDER BY item_id, location_id, date
+WHERE ctid >= %(from)s::tid AND ctid < %(until)s::tid
 """
 _OVER_KNOWN_DAYS = """
 ON CONFLICT (tenant_id, item_id, location_id, date) DO UPDATE SET
@@ -182,18 +192,43 @@ CREATE TEMP TABLE sales_changed ON COMMIT DROP AS SELECT item_id, location_id, d
 """
 
 
-def _derive_days(*, is_whole: bool) -> int:
+def _in_parts(statement: sql.Composed | str, table: str, given: dict[str, Any],
+              on_part: Callable[[float], None]) -> int:
+    """Carry a statement out over a temp table, some of its blocks at a time, and say how far it is.
+
+    How many rows that touched. As fast as all at once: each part reads its own blocks alone.
+    """
+    touched = 0
+    with connection.cursor() as cursor:
+        # What was changed since it was staged stands anew at the end, and leaves empty blocks before it.
+        cursor.execute(sql.SQL("SELECT (min(ctid)::text::point)[0]::int, (max(ctid)::text::point)[0]::int + 1 "
+                               "FROM {table}").format(table=sql.Identifier(table)))
+        begin, end = cursor.fetchone()
+        for first in range(begin, end, BLOCKS_AT_ONCE) if end else ():
+            on_part((first - begin) / (end - begin))
+            cursor.execute(statement, {**given, "from": f"({first},0)", "until": f"({first + BLOCKS_AT_ONCE},0)"})
+            touched += cursor.rowcount
+    return touched
+
+
+def _derive_days(*, is_whole: bool, on_progress: OnProgress = silent) -> int:
     """Bring the days in step with the ledger, and stock in step with the days; how many days changed."""
     tenant = tenant_by_id(current_tenant_id())
     given: dict[str, Any] = {"tenant": tenant.pk, "zone": tenant.time_zone}
+
+    def writing(part: float) -> None:
+        on_progress(0.4 + 0.5 * part, _("Writing the days: %(share).0f%%") % {"share": 100 * part})
+
+    on_progress(0.0, _("Adding up the sales of each day"))
     with joined_in_sets(is_whole), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_DERIVE).format(source=_ALL_LINES if is_whole else _TOUCHED_LINES), given)
         cursor.execute("ANALYZE sales_derived")
         cursor.execute("SELECT EXISTS (SELECT FROM sales_dailydemand WHERE tenant_id = %(tenant)s)", given)
         has_days = cursor.fetchone()[0]
         cursor.execute(_CHANGED if has_days else _ALL_CHANGED, given)
-        cursor.execute(_WRITE_DAYS + _OVER_KNOWN_DAYS if has_days else _WRITE_DAYS, given)
-        written = int(cursor.rowcount)
+        statement = _WRITE_DAYS + _OVER_KNOWN_DAYS if has_days else _WRITE_DAYS
+        written = _in_parts(statement, "sales_derived", given, writing)
+        on_progress(0.9, _("Bringing stock in step with the sales"))
         if has_days:
             cursor.execute(_DROP_ALL_OTHERS if is_whole else _DROP_TOUCHED, given)
             written += cursor.rowcount
@@ -211,8 +246,12 @@ def rebuild_days() -> int:
     return _derive_days(is_whole=True)
 
 
+_LINES_SHARE = 0.6  # of the time that it takes to write lines and the days that they touch
+
+
 @transaction.atomic
-def record_lines(*, rows: str, keeps_versions: bool = True, is_distinct: bool = False) -> Recorded:
+def record_lines(*, rows: str, keeps_versions: bool = True, is_distinct: bool = False,
+                 on_progress: OnProgress = silent) -> Recorded:
     """Write stated lines from a temp table into the ledger, and derive the days that they touch.
 
     Columns: channel_id, external_line_id, order_id, item_id, location_id, customer, quantity, shelf_price,
@@ -220,11 +259,19 @@ def record_lines(*, rows: str, keeps_versions: bool = True, is_distinct: bool = 
     external id; the statement of the newest `version_at` holds (of one version, the greatest in all its figures), so
     that any order and any number of deliveries ends in the same state. With `keeps_versions` a newer version that
     says the same leaves a witness; leave it out where versions are only moments of arrival. `is_distinct` promises
-    that no line comes twice, which spares a first import its search for the like.
+    that no line comes twice, which spares a first import its search for the like. `on_progress` hears how far it is,
+    from 0 to 1, and may raise: then nothing is written.
     """
     tenant = tenant_by_id(current_tenant_id())
     given: dict[str, Any] = {"tenant": tenant.pk, "now": timezone.now(), "zone": tenant.time_zone}
     table = sql.Identifier(rows)
+
+    def stating(part: float) -> None:
+        on_progress(_LINES_SHARE * part, _("Writing the lines: %(share).0f%%") % {"share": 100 * part})
+
+    def deriving(share: float, note: str) -> None:
+        on_progress(_LINES_SHARE + (1 - _LINES_SHARE) * share, note)
+
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, given)
         cursor.execute(sql.SQL("ANALYZE {rows}").format(rows=table))
@@ -237,9 +284,10 @@ def record_lines(*, rows: str, keeps_versions: bool = True, is_distinct: bool = 
                                    "AND channel_id IN (SELECT DISTINCT channel_id FROM {rows}))").format(rows=table),
                            given)
             is_first = cursor.fetchone()[0]
-        cursor.execute(sql.SQL(_STATE if is_first else _STATE + _UNLESS_KNOWN).format(rows=table), given)
-        made, corrected = cursor.rowcount, 0
+        statement = sql.SQL(_STATE if is_first else _STATE + _UNLESS_KNOWN).format(rows=table)
+        made, corrected = _in_parts(statement, rows, given, stating), 0
         if made < total:
+            on_progress(_LINES_SHARE, _("Comparing the lines with what is known of them"))
             cursor.execute(sql.SQL(_COMPARE).format(rows=table), given)
             cursor.execute(_TAKE_BACK, given)
             corrected = cursor.rowcount
@@ -255,10 +303,10 @@ def record_lines(*, rows: str, keeps_versions: bool = True, is_distinct: bool = 
                 if corrected:
                     cursor.execute(_TOUCHED_BY_CORRECTIONS, given)
                 cursor.execute("ANALYZE sales_touched")
-                _derive_days(is_whole=touched >= REBUILD_SHARE * days)
+                _derive_days(is_whole=touched >= REBUILD_SHARE * days, on_progress=deriving)
                 cursor.execute("DROP TABLE sales_touched")
             else:
-                _derive_days(is_whole=True)
+                _derive_days(is_whole=True, on_progress=deriving)
         cursor.execute("DROP TABLE IF EXISTS sales_compared")
     return Recorded(made=made, corrected=corrected, unchanged=total - made - corrected)
 

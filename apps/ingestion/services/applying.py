@@ -6,19 +6,21 @@ import datetime as dt
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from psycopg import sql
 
 from apps.catalog import selectors as catalog
 from apps.catalog.services import main_location, make_channel, make_locations
 from apps.ingestion.adapters import columns
-from apps.ingestion.adapters.dialects import Dialect
+from apps.ingestion.adapters.dialects import Dialect, FileRefused
 from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE, rule
 from apps.ingestion.models import ImportFile
 from apps.tenants.models import Tenant
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from apps.ingestion.adapters.orders import Judged
 
 Progress = Callable[[float, str], None]
+# A chain of shops has fewer; a column of customers or order numbers soon has more.
+MOST_NAMES = {"location": 5_000, "channel": 200}
+LETTERS = {"location": 200, "channel": 60}
 READING_SHARE = 0.45  # of an import's time, about, until the facts are written
 
 
@@ -150,8 +155,6 @@ def judged_batches(reading: Reading, judge: Callable[[Batch], Judged]) -> Iterat
 
 
 def _reading_note(read: int, total: int) -> str:
-    from django.utils.translation import gettext as _
-
     return _("Reading: %(read).0f of %(total).0f MB") % {"read": read / 1e6, "total": total / 1e6}
 
 
@@ -268,42 +271,49 @@ class Places:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self.main_id = main_location().pk
-        fold = reading.file.options.get("fold_locations", "")
-        self.folded_id = None
-        if fold:
-            self.folded_id = self._location(fold)
+        self._by_code: dict[str, int] = dict(catalog.locations().values_list("code", "id"))
         self._locations: dict[str | None, int] = {None: self.main_id}
         self._channels: dict[str | None, int] = {None: reading.file.channel_id}
+        fold = reading.file.options.get("fold_locations", "").strip()
+        self.folded_id = self._make_locations([fold])[fold] if fold else None
 
-    def _location(self, name: str) -> int:
-        """A location by its own code before a channel's name for it: "main" is the one that every shop has."""
-        by_code = {location.code: int(location.pk) for location in catalog.locations()}
-        if name in by_code:
-            return by_code[name]
-        return make_locations(channel=self.reading.file.channel, names=[name])[name]
+    def _make_locations(self, names: Sequence[str]) -> dict[str, int]:
+        """Locations by their own codes before a channel's names for them: "main" is the one that every shop has."""
+        others = [name for name in names if name not in self._by_code]
+        made = make_locations(channel=self.reading.file.channel, names=others) if others else {}
+        return {name: self._by_code[name] if name in self._by_code else made[name] for name in names}
+
+    def _make_channels(self, names: Sequence[str]) -> dict[str, int]:
+        kind = self.reading.file.channel.kind
+        return {name: make_channel(slug=name, kind=kind).pk for name in names}
 
     def location_ids(self, names: pa.StringArray) -> pa.Int64Array:
         """The location of each row; the main one where none is named, and the one that all are folded into."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         if self.folded_id is not None:
             return pa.repeat(pa.scalar(self.folded_id, pa.int64()), len(names))
-        encoded = pc.utf8_slice_codeunits(names, 0, 200).dictionary_encode(null_encoding="encode")
-        keys = encoded.dictionary.to_pylist()
-        for name in keys:
-            if name not in self._locations:
-                self._locations[name] = self._location(name)
-        return pc.take(pa.array([self._locations[name] for name in keys], pa.int64()), encoded.indices)
+        return self._ids(names, "location", self._locations, self._make_locations)
 
     def channel_ids(self, names: pa.StringArray) -> pa.Int64Array:
         """The sales channel of each row; the file's own where none is named."""
+        return self._ids(names, "channel", self._channels, self._make_channels)
+
+    def _ids(self, names: pa.StringArray, column: str, known: dict[str | None, int],
+             make: Callable[[Sequence[str]], dict[str, int]]) -> pa.Int64Array:
+        """The id of each row's name; FileRefused where a column names so many that it must hold something else."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        encoded = pc.utf8_slice_codeunits(names, 0, 60).dictionary_encode(null_encoding="encode")
-        keys = encoded.dictionary.to_pylist()
-        for name in keys:
-            if name not in self._channels:
-                self._channels[name] = make_channel(slug=name, kind=self.reading.file.channel.kind).pk
-        return pc.take(pa.array([self._channels[name] for name in keys], pa.int64()), encoded.indices)
+        most = MOST_NAMES[column]
+        encoded = pc.utf8_slice_codeunits(names, 0, LETTERS[column]).dictionary_encode(null_encoding="encode")
+        keys = [(name or "").strip() or None for name in encoded.dictionary.to_pylist()]
+        fresh = sorted({name for name in keys if name is not None} - known.keys())
+        if len(known) + len(fresh) > most:
+            what = {each.name: each.title for each in columns.COLUMNS[self.reading.file.kind]}[column]
+            raise FileRefused(_("The column “%(column)s” has more than %(most)s different values, too many to be "
+                                "“%(what)s”: choose another column for that, or none, and read the file again.") % {
+                "column": self.reading.file.mapping.get(column, column), "what": what,
+                "most": number_format(most, force_grouping=True)})
+        known.update(make(fresh))
+        return pc.take(pa.array([known[name] for name in keys], pa.int64()), encoded.indices)

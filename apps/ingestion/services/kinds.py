@@ -190,10 +190,10 @@ def read_orders(reading: Reading) -> None:
     reading.lap("judge")
     if "updated_at" not in reading.positions and is_connected(file.channel_id):
         run(_YIELD_TO_LIVE, tenant)
-    reading.on_progress(0.55, _("Writing the lines and the days they touch"))
     run("UPDATE ingestion_lines SET external_line_id = left(order_id, 60) || '/' || md5(external_line_id) "
         "WHERE length(external_line_id) > 110")
-    recorded = record_lines(rows="ingestion_lines", keeps_versions="updated_at" in file.mapping, is_distinct=True)
+    recorded = record_lines(rows="ingestion_lines", keeps_versions="updated_at" in file.mapping, is_distinct=True,
+                            on_progress=lambda share, note: reading.on_progress(0.55 + 0.45 * share, note))
     reading.applied, reading.known = recorded.made + recorded.corrected, recorded.unchanged
     run("DROP TABLE ingestion_lines")
     reading.lap("record")
@@ -211,6 +211,7 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
         run("DROP TABLE ingestion_same")
         if stopped:
             run(_DROP_STOPPED)
+    reading.on_progress(0.51, _("Looking for lines that come twice"))
     has_line_ids = "line_id" in reading.file.mapping
     if run(_COUNT_SAME):
         reading.flagged["repeated_line"] += run(_PLACE_LINES)
@@ -229,6 +230,7 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
     if voided:
         run(_DROP_STOPPED)
     find_lines(reading)
+    reading.on_progress(0.54, _("Looking for quantities in other units"))
     run(_USUAL, tenant)
     if stop_rows("other_units", "quantity", _OTHER_UNITS):
         run(_DROP_STOPPED)

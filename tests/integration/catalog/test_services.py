@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.catalog import selectors, services
 from apps.catalog.models import ExternalId, Item, Location, PlanningDefaults, Supplier, SupplyTerm
@@ -111,7 +112,7 @@ def test_what_is_no_goods_is_known_by_its_category_or_title(category: str, title
 def test_a_plan_of_its_own_limits_how_many_items_there_are(shop: Any) -> None:
     shop.limits = {"items": 1}
     shop.save()
-    with pytest.raises(services.TooManyItems, match="room for 1 items"):
+    with pytest.raises(services.TooManyItems, match="room for 1 item;"):
         services.upsert_items(channel=services.make_channel(slug="files"), rows=items({"value": "A"}, {"value": "B"}))
 
 
@@ -170,3 +171,15 @@ def test_locations_are_found_by_the_names_that_channels_use() -> None:
     assert services.make_locations(channel=channel, names=["上海", " Berlin Mitte "]) == first
     assert services.make_locations(channel=services.make_channel(slug="other"), names=["Berlin Mitte"]) == {
         "Berlin Mitte": first["Berlin Mitte"]}
+
+
+def test_thousands_of_locations_cost_no_more_questions_than_one_and_none_is_taken_for_another() -> None:
+    channel = services.make_channel(slug="files")
+    odd = ["!!!", "???", "x" * 70 + " north", "x" * 70 + " south"]
+    with CaptureQueriesContext(connection) as of_one:
+        services.make_locations(channel=channel, names=["Only one"])
+    with CaptureQueriesContext(connection) as of_many:
+        found = services.make_locations(channel=channel, names=[f"Shop {n}" for n in range(400)] + odd)
+    assert len(of_many) == len(of_one)
+    assert len(set(found.values())) == 404
+    assert services.make_locations(channel=channel, names=odd) == {name: found[name] for name in odd}

@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.catalog.models import Item, Location
 from apps.ingestion import selectors, services
 from apps.ingestion.models import ImportFile, RowIssue
+from apps.ingestion.services import applying
+from apps.sales import services as sales_services
 from apps.sales.models import SaleLine
 from apps.tenants.models import Tenant
 from tests.integration.ingestion.shops import ORDERS, counts, ledger, sold, store, take
@@ -290,3 +294,42 @@ def test_ten_percent_bad_rows_lose_only_themselves() -> None:
     assert counts(file) == (5_000, 4_500, 0, 0, 500)
     assert sum(sold().values()) == 4_500
     assert len(rejected_file(file)) == 500
+
+
+def test_many_locations_are_made_at_once_and_too_many_are_refused_with_a_sentence(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applying, "MOST_NAMES", {"location": 300, "channel": 3})
+    header = "order_id,occurred_at,sku,quantity,location,channel\n"
+
+    def rows(locations: int, channels: int = 1) -> str:
+        return header + "".join(f"{n},2025-01-05,A,1,Shop {n % locations},c{n % channels}\n" for n in range(600))
+
+    with CaptureQueriesContext(connection) as of_few:
+        take(rows(2))
+    with CaptureQueriesContext(connection) as of_many:
+        take(rows(250))
+    assert abs(len(of_many) - len(of_few)) < 20
+    assert Location.objects.filter(name__startswith="Shop ").count() == 250
+    for text, column in ((rows(600), "location"), (rows(2, channels=9), "channel")):
+        with pytest.raises(services.FileRefused, match=f"column “{column}” has more than .* different values"):
+            take(text)
+    assert Location.objects.filter(name__startswith="Shop ").count() == 250
+
+
+def test_writing_says_how_far_it_is_and_can_be_stopped_in_its_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sales_services, "BLOCKS_AT_ONCE", 10)
+    file = store(ORDERS + "".join(f"{n},1,2025-01-{1 + n % 28:02d},S{n % 50},1,3,2\n" for n in range(3000)))
+    told: list[tuple[float, str]] = []
+
+    def stop(share: float, note: str) -> None:
+        if "50" < note.removeprefix("Writing the lines: ") < "99":
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        services.apply_file(file_id=file.pk, on_progress=stop)
+    assert SaleLine.objects.count() == 0
+    services.apply_file(file_id=file.pk, on_progress=lambda share, note: told.append((share, note)))
+    assert sum(sold().values()) == 3000
+    assert [share for share, _note in told] == sorted(share for share, _note in told)
+    steps = [share for share, note in told if note.startswith("Writing the lines")]
+    assert len(steps) > 3 and max(later - earlier for earlier, later in pairwise(steps)) < 0.2
