@@ -107,9 +107,10 @@ def _lock_numbers(tenant: Tenant) -> None:
 
 
 def _next_numbers(year: int, count: int) -> list[str]:
+    """The numbers that follow the year's last one: orders are made in the order of their numbers, under a lock."""
     prefix = f"PO-{year}-"
-    taken = PurchaseOrder.objects.filter(number__startswith=prefix).order_by().values_list("number", flat=True)
-    last = max((int(number.removeprefix(prefix)) for number in taken), default=0)
+    newest = PurchaseOrder.objects.filter(number__startswith=prefix).order_by("-pk").values_list("number", flat=True)
+    last = int((newest.first() or "0").removeprefix(prefix))
     return [f"{prefix}{last + place:04d}" for place in range(1, count + 1)]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.alerts.selectors import open_alerts
 from apps.inventory import selectors, services
@@ -79,6 +80,22 @@ def test_numbers_start_anew_each_year_and_for_each_tenant() -> None:
         assert [order.number for order in selectors.orders()] == ["PO-2017-0001"]
     with tenant_context(shop.tenant.pk):
         assert {order.number for order in selectors.orders()} == {"PO-2017-0001", "PO-2018-0001"}
+
+
+@pytest.mark.django_db
+def test_the_next_number_follows_the_last_one_however_long_it_is_and_looks_at_no_other() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        PurchaseOrder.objects.bulk_create([
+            PurchaseOrder(number=f"PO-2017-{n:04d}", supplier=shop.suppliers[0], location=shop.location, currency="USD",
+                          status="received")
+            for n in range(9_990, 10_010)])
+        with CaptureQueriesContext(connection) as asked:
+            open_orders(wanted(shop, 0), wanted(shop, 1, supplier=1))
+        assert sorted(order.number for order in selectors.orders())[-2:] == ["PO-2017-9998", "PO-2017-9999"]
+        assert {"PO-2017-10010", "PO-2017-10011"} <= {order.number for order in selectors.orders()}
+        [numbers] = [each["sql"] for each in asked if "PO-2017-%" in each["sql"]]
+        assert numbers.endswith("LIMIT 1")
 
 
 @pytest.mark.django_db
