@@ -91,7 +91,7 @@ def data_area(local: Path) -> Path:
 
 def discard(area: Path) -> None:
     """Stops the servers of a data folder and drops it."""
-    for folder in (area, *area.glob("run-*")):
+    for folder in (area, *area.glob("run-*"), *area.glob("building-*")):
         unused = Secrets(folder / "secrets.json")
         Valkey(folder, unused).stop()
         Postgres(folder, unused).stop()

@@ -28,6 +28,7 @@ from config.embedded import (
     ServerFailed,
     Valkey,
     data_area,
+    discard,
     free_port,
     log_end,
     own_file,
@@ -176,6 +177,7 @@ class Supervisor:
             "SECRET_KEY": environment.get("SECRET_KEY") or self.passwords["secret_key"],
             "MEDIA_ROOT": environment.get("MEDIA_ROOT") or str(local / "media"),
             "PYTHONUNBUFFERED": "1",
+            "TZ": "UTC",  # one clock in all logs, whoever writes them
             MARK: self.state.run,
         }
         self.began = time.monotonic()
@@ -408,7 +410,8 @@ def run(local: Path, *, servers_only: bool, load: Sequence[str], port: int) -> i
             else:
                 supervisor.start_processes(port)
                 if load:
-                    code = supervisor.load([*load, "--address", supervisor.state.address])
+                    code = supervisor.load([*load, "--address", supervisor.state.address,
+                                            "--began", str(supervisor.began)])
                     if code:
                         raise GaveUp(f"manage.py {' '.join(load)} ended with {code}.")
                 supervisor.tell(f"Running at {supervisor.state.address}")
@@ -451,6 +454,7 @@ def reset(local: Path) -> int:
     """Drops the data of this clone's embedded servers; a database named by DATABASE_URL is left alone."""
     if stop(local):
         return 1
+    forget_tests(local / "test")
     area = data_area(local)
     if area != local:
         shutil.rmtree(area, ignore_errors=True)
@@ -461,6 +465,22 @@ def reset(local: Path) -> int:
         (local / kept).unlink(missing_ok=True)
     say("The data of this clone is dropped: the next start makes it anew.")
     return 0
+
+
+def forget_tests(local: Path) -> None:
+    """Drops the migrated clusters that test runs copy, and what cut-off runs left; a run that goes on is left alone."""
+    if not local.exists():
+        return
+    notes = {note.stem: State.read(note) for note in (local / "runs").glob("*.json")}
+    if any(one.name == "pytest" and one.process() for state in notes.values() for one in state.processes):
+        say("A test run is going on in this clone: what it works with is left.")
+        return
+    for run in notes:
+        end(State(run=run).orphans())
+    area = data_area(local)
+    if area.exists():
+        discard(area)
+    shutil.rmtree(local, ignore_errors=True)
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from apps.demo import selectors
 from apps.jobs.selectors import JobView, running_in
+from apps.jobs.services import ring
 from apps.tenants.models import Tenant
 from apps.tenants.scope import tenant_context
 
@@ -37,6 +38,10 @@ class Watch:
 
     def until(self, tenants: Sequence[Tenant], is_done: Callable[[Tenant], bool], kinds: tuple[str, ...]) -> None:
         """Wait until all are done; `is_done` is asked in each shop's scope, `kinds` are the jobs that lead there."""
+        if not ring(queues=["light"]):
+            raise CommandError(_("The broker does not answer, so no worker hears that something waits: start Valkey, "
+                                 "as `make servers` does for development and `make demo` for everything, or name "
+                                 "another by REDIS_URL."))
         open_ones, moved_at = list(tenants), time.monotonic()
         while open_ones:
             for tenant in list(open_ones):

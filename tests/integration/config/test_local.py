@@ -16,8 +16,8 @@ import psycopg
 import pytest
 import redis
 
-from config.embedded import Postgres, Secrets, Valkey, data_area, wait_until
-from config.local import MARK, State
+from config.embedded import Postgres, Secrets, Valkey, data_area, own_folder, server_account, wait_until
+from config.local import MARK, Started, State, reset
 from tests.servers import CLONE, TestServers
 
 URLS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", MARK)
@@ -206,3 +206,21 @@ def latest(local: Path, name: str) -> int | None:
 def get(address: str) -> int:
     with urllib.request.urlopen(address, timeout=10) as response:
         return int(response.status)
+
+
+def test_a_reset_drops_what_test_runs_left_and_leaves_a_run_that_goes_on(
+        local: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tests = local / "test"
+    tests.mkdir(parents=True)
+    area = own_folder(data_area(tests), server_account())
+    for kept in ("template-abc/postgres", "run-dead/postgres", "building-dead/postgres"):
+        (area / kept).mkdir(parents=True)
+    (tests / "runs").mkdir()
+    note = tests / "runs" / "abc.json"
+    State(run="abc", processes=[Started.of("pytest", os.getpid())]).write(note)
+    assert reset(local) == 0
+    assert "A test run is going on" in capsys.readouterr().out
+    assert (area / "template-abc").exists() and note.exists()
+    State(run="abc").write(note)
+    assert reset(local) == 0
+    assert not area.exists() and not tests.exists()

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -216,6 +217,13 @@ class TestWatching:
         monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: next(moments), sleep=lambda _pause: None))
         with pytest.raises(CommandError, match="are the workers running"):
             watch.Watch(lambda _text: None).until([tenant], lambda _tenant: False, ("demo.advance",))
+
+
+    def test_where_no_broker_answers_that_is_said_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        tenant = loaded_shop()
+        monkeypatch.setattr(jobs, "current_app", Celery(broker="redis://127.0.0.1:1/0", set_as_current=False))
+        with pytest.raises(CommandError, match="The broker does not answer"):
+            call_command("let_days_in", "--tenant", tenant.slug)
 
 
 def test_a_demo_has_no_nights() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,10 +23,12 @@ class Command(BaseCommand):
                             help=_("one small shop with 60 days of sales instead of the two"))
         parser.add_argument("--quick", action="store_true",
                             help=_("stop after the first recommendations: no contest of models, no replay, no proof"))
+        parser.add_argument("--began", type=float, metavar="SECONDS",
+                            help=_("the moment of this machine's monotonic clock from which to count"))
         parser.add_argument("--address", default="http://127.0.0.1:8000/", help=_("where the portal answers"))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        watch = Watch(self.stdout.write)
+        watch = Watch(self.stdout.write) if options["began"] is None else Watch(self.stdout.write, options["began"])
         tenants = [services.make_shop(slug=slug) for slug in ([SMALL_SHOP.slug] if options["small"] else SHOPS)]
         sign_ins = services.make_people(tenants=tenants)
         is_waiting = False
@@ -40,7 +43,7 @@ class Command(BaseCommand):
         for tenant in tenants:
             tenant.refresh_from_db()
             watch.tell(_("%(shop)s has its recommendations; it stands on %(today)s.")
-                       % {"shop": tenant.name, "today": tenant.today().isoformat()})
+                       % {"shop": tenant.name, "today": date_format(tenant.today(), "j M Y")})
         self.show_sign_ins(sign_ins, options["address"])
 
     def show_sign_ins(self, sign_ins: list[services.SignIn], address: str) -> None:
