@@ -105,7 +105,7 @@ def advance_tenant(running: Running) -> dict[str, Any]:
         return {"day": day.isoformat(), "was_in_already": True}
     if tenant.demo_date < day or until <= day:
         raise GiveUp(_("The shop stands on %(today)s: the day after it cannot come in first.")
-                     % {"today": date_format(tenant.demo_date)})
+                     % {"today": date_format(tenant.demo_date, "j M Y")})
     began = perf_counter()
     words = {"day": date_format(day, "l j F")}
     running.progress(0.05, _("%(day)s: taking in what suppliers deliver") % words)

@@ -6,7 +6,9 @@ import datetime as dt
 import time
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.catalog import selectors as catalog
 from apps.forecasting import selectors as forecasting
@@ -33,9 +35,10 @@ def plan(running: Running) -> dict[str, Any]:
         standing = selectors.current_plan()
         if standing is not None and standing.as_of > as_of:
             return {"plan": standing.pk, "is_new": False, "note": _("A plan for %(day)s stands already.")
-                    % {"day": standing.as_of}}
+                    % {"day": date_format(standing.as_of, "j M Y")}}
         inputs = read_inputs(as_of, standing)
-    running.progress(0.25, _("Weighing %(items)d items") % {"items": len(inputs.items)})
+    running.progress(0.25, ngettext("Weighing %(items)d item", "Weighing %(items)d items", len(inputs.items))
+                     % {"items": len(inputs.items)})
     try:
         solved = services.solve(inputs=inputs)
     except InputError as error:
@@ -59,7 +62,7 @@ def read_inputs(as_of: dt.date, standing: Plan | None) -> Inputs:
         raise GiveUp(_("There is no forecast to plan with yet: it is made once sales have come in."))
     if (as_of - run.as_of).days > OLDEST_FORECAST_DAYS:
         raise GiveUp(_("The newest forecast is of %(day)s, too old to plan with: forecast again first.")
-                     % {"day": run.as_of})
+                     % {"day": date_format(run.as_of, "j M Y")})
     paths = forecasting.demand_paths(run)
     active = catalog.items().filter(status="active").values_list("pk", flat=True)
     terms = catalog.terms_frame()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.alerts import services as alerts
@@ -94,7 +95,8 @@ def score_due_runs(running: Running, as_of: dt.date) -> int:
         units = sales.units_frame(as_of - dt.timedelta(days=LOOK_BACK_DAYS), as_of) if due else None
         unknown = sales.gap_days(as_of)
     for place, (run, horizons) in enumerate(due):
-        running.progress(0.05 + 0.75 * place / len(due), _("Scoring the forecast of %(day)s") % {"day": run.as_of})
+        running.progress(0.05 + 0.75 * place / len(due), _("Scoring the forecast of %(day)s")
+                         % {"day": date_format(run.as_of, "j M Y")})
         with tenant_context(running.tenant_id):
             known = forecasting.known_history(run.as_of)
             paths = forecasting.demand_paths(run)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.catalog import selectors as catalog
 from apps.feedback import selectors, services
@@ -71,7 +72,8 @@ def what_is_missing(panel: Panel, shop: Shop, weeks: int) -> str:
     if not panel.n_series:
         return _("No item sells often enough to be planned: there is nothing to replay.")
     if panel.n_days < weeks * WEEK:
-        return _("A replay needs %(needed)d weeks of sales and there are %(there)d.") % {
+        return ngettext("A replay needs %(needed)d weeks of sales and there is %(there)d.",
+                        "A replay needs %(needed)d weeks of sales and there are %(there)d.", panel.n_days // WEEK) % {
             "needed": weeks, "there": panel.n_days // WEEK}
     if not len(shop.items):
         return _("No planned item has both a cost and a price: without them nothing can be said in money.")

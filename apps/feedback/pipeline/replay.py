@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.catalog import selectors as catalog
@@ -89,17 +90,17 @@ def replayed_mondays(as_of: dt.date, first_sale_on: dt.date | None, weeks: int) 
 
 def live_week(replay: Replay, monday: dt.date, on_progress: Part) -> dict[str, Any]:
     """One Monday: forecast, score the forecast, plan, follow the plan through the week."""
-    on_progress(0.0, _("%(day)s: reading what was known then") % {"day": monday})
+    on_progress(0.0, _("%(day)s: reading what was known then") % {"day": date_format(monday, "j M Y")})
     with tenant_context(replay.running.tenant_id):
         known = forecasting.known_history(monday)
     panel = known.panel()
     if not panel.n_series:
         return {"monday": monday.isoformat(), "series": 0}
     paths = forecast_week(replay, known, panel, on_progress)
-    on_progress(0.4, _("%(day)s: scoring the forecast beside the simple ones") % {"day": monday})
+    on_progress(0.4, _("%(day)s: scoring the forecast beside the simple ones") % {"day": date_format(monday, "j M Y")})
     score_week(replay, paths, panel)
     join(replay, panel)
-    on_progress(0.5, _("%(day)s: planning") % {"day": monday})
+    on_progress(0.5, _("%(day)s: planning") % {"day": date_format(monday, "j M Y")})
     inputs = optimization.prepare(
         as_of=monday, paths=paths, terms=replay.terms, positions=replay.world.positions(),
         arrivals=replay.world.arrivals(), rules=optimization.Rules(cash=replay.cash))
@@ -126,7 +127,7 @@ def forecast_week(replay: Replay, known: History, panel: Panel, on_progress: Par
             return forecasting.demand_paths(saved)
     if replay.fitted is None or replay.fitted_on is None or (monday - replay.fitted_on).days >= 7 * REFIT_WEEKS:
         def told(done: float, sentence: str) -> None:
-            on_progress(0.05 + 0.3 * done, f"{monday}: {sentence}")
+            on_progress(0.05 + 0.3 * done, f"{date_format(monday, 'j M Y')}: {sentence}")
 
         replay.fitted, _why = models.fit_or_fall_back(models.make(replay.model), panel, told)
         replay.fitted_on = monday
@@ -135,8 +136,9 @@ def forecast_week(replay: Replay, known: History, panel: Panel, on_progress: Par
         replay.running.hold()
         run = forecasts.save_forecast(forecast=forecast, made=forecasts.Made(
             as_of=monday, data_fingerprint=forecasting.data_fingerprint(panel), is_replay=True,
-            job_id=replay.running.job_id, note=_("Made again with what was known on that day, by a model fitted on "
-                                                 "what was known on %(day)s.") % {"day": replay.fitted_on}))
+            job_id=replay.running.job_id, note=_(
+                "Made again with what was known on that day, by a model fitted on what was known on %(day)s.")
+            % {"day": date_format(replay.fitted_on, "j M Y")}))
         return forecasting.demand_paths(run)
 
 

@@ -63,10 +63,14 @@ def of_overrides(found: dict[str, Any]) -> list[str]:
     if not found["is_told"]:
         return []
     if found["low"] > 0:
-        return [_("Changing the advice helped: %(n)d changes made %(gain).0f.") % found]
+        return [ngettext("Changing the advice helped: %(n)d change made %(gain).0f.",
+                         "Changing the advice helped: %(n)d changes made %(gain).0f.", found["n"]) % found]
     if found["high"] < 0:
-        return [_("Changing the advice cost money: %(n)d changes lost %(loss).0f.") % {**found, "loss": -found["gain"]}]
-    return [_("%(n)d changes of the advice: whether they helped cannot be told yet.") % found]
+        return [ngettext("Changing the advice cost money: %(n)d change lost %(loss).0f.",
+                         "Changing the advice cost money: %(n)d changes lost %(loss).0f.", found["n"])
+                % {**found, "loss": -found["gain"]}]
+    return [ngettext("%(n)d change of the advice: whether it helped cannot be told yet.",
+                     "%(n)d changes of the advice: whether they helped cannot be told yet.", found["n"]) % found]
 
 
 def of_drift(found: dict[str, Any]) -> str:

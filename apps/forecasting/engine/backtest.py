@@ -185,7 +185,7 @@ def _backtest_one(
     known = panel.upto(day)
     stamp = pd.Timestamp(day)
     on_sale = np.asarray(known.available.any(axis=1))
-    on_progress(0.0, f"{name}: {known.n_series} series as known on {day}")
+    on_progress(0.0, f"{name}: {known.n_series} series as known on {stamp:%-d %b %Y}")
     try:
         began = perf_counter()
         model = make_model().fit(known, on_progress)

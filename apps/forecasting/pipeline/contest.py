@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.forecasting import engine, selectors, services
 from apps.forecasting.engine import models
@@ -103,8 +105,10 @@ def complexities(names: Sequence[str]) -> dict[str, int]:
 
 def too_short(running: Running, panel: Panel, as_of: dt.date, watch: Stopwatch) -> dict[str, Any]:
     """Save that there was too little history to compare anything, and what stands in until then."""
-    reason = _("%(days)d days of sales are too few to compare models; six weeks are needed. Until then the eight-week "
-               "mean forecasts, with wide bands.") % {"days": panel.n_days}
+    reason = ngettext("%(days)d day of sales is too little to compare models; six weeks are needed. Until then the "
+                      "eight-week mean forecasts, with wide bands.",
+                      "%(days)d days of sales are too few to compare models; six weeks are needed. Until then the "
+                      "eight-week mean forecasts, with wide bands.", panel.n_days) % {"days": panel.n_days}
     verdict: dict[str, Any] = {"champion": models.FALLBACK, "outcome": "nothing_scored", "reason": reason, "trials": [],
                "best_baseline": models.FALLBACK, "chosen_on": [], "published_on": None}
     with tenant_context(running.tenant_id):
@@ -200,7 +204,7 @@ def renew_tenant(running: Running) -> dict[str, Any]:
         if run is None or not run.series:
             return {"note": _("No item sells often enough to be forecast: there is nothing to compare models on.")}
         if contest is not None and (as_of - contest.as_of).days < CONTEST_DAYS:
-            return {"note": _("The models were compared on %(day)s.") % {"day": contest.as_of}}
+            return {"note": _("The models were compared on %(day)s.") % {"day": date_format(contest.as_of, "j M Y")}}
         if jobs.is_any_live(["forecasting.backtest"]):
             return {"note": _("The models are being compared already.")}
         job_id = services.request_backtest(

@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.alerts import services as alerts
 from apps.forecasting import selectors, services
@@ -78,7 +80,7 @@ def require_sales(known: History) -> None:
     """Stop with a plain sentence where there is nothing to forecast from."""
     if not known.has_sales:
         raise GiveUp(_("There are no sales before %(day)s: bring in order lines first, and the items they name.")
-                     % {"day": known.as_of})
+                     % {"day": date_format(known.as_of, "j M Y")})
 
 
 def forecast_panel(panel: Panel, grid: Grid, version: ModelVersion | None, files: dict[str, bytes],
@@ -107,8 +109,10 @@ def best_cheap(panel: Panel) -> tuple[str, str]:
     makers = {name: partial(models.make, name) for name in models.RIVALS}
     losses = backtest(panel, makers, cutoffs).table("scaled_pinball").mean(axis=1) if cutoffs else None
     if losses is None or losses.empty:
-        return models.FALLBACK, _("%(days)d days of history are too few, or have too many gaps, to compare models: the "
-                                  "eight-week mean is used, with wide bands.") % {"days": panel.n_days}
+        return models.FALLBACK, ngettext(
+            "%(days)d day of history is too little to compare models: the eight-week mean is used, with wide bands.",
+            "%(days)d days of history are too few, or have too many gaps, to compare models: the eight-week mean is "
+            "used, with wide bands.", panel.n_days) % {"days": panel.n_days}
     best = min(losses.index, key=lambda name: (losses[name], models.model_class(name).complexity))
     return str(best), _("No model has won a contest yet: %(name)s did best of the simple ones over the last weeks.") % {
         "name": selectors.model_title(str(best))}

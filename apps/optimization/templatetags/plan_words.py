@@ -8,6 +8,7 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.optimization.models import Decision
 from apps.optimization.selectors import decisions_of
@@ -19,22 +20,32 @@ MONEY = frozenset({"budget", "left_out", "wanted", "cheapest_line", "smallest_or
 EXACT_MONEY = frozenset({"cash_price"})
 
 
-def sentences() -> dict[str, str]:
-    """A sentence for each thing that a plan may say, with the names of its figures."""
+def sentences(items: int = 2) -> dict[str, str]:
+    """A sentence for each thing that a plan may say, with the names of its figures, for so many items."""
     return {
         "no_items": _("There is nothing to plan: no item sells often enough to be forecast."),
-        "nothing_needed": _("Nothing needs ordering: stock and orders on their way cover what is expected to sell of "
-                            "all %(items)s items."),
-        "not_worth_a_lot": _("Of %(items)s items that could use a few units, none is worth the smallest lot it can be "
-                             "bought in."),
+        "nothing_needed": ngettext(
+            "Nothing needs ordering: stock and orders on their way cover what is expected to sell of %(items)s item.",
+            "Nothing needs ordering: stock and orders on their way cover what is expected to sell of all %(items)s "
+            "items.", items),
+        "not_worth_a_lot": ngettext(
+            "%(items)s item could use a few units, and is not worth the smallest lot it can be bought in.",
+            "Of %(items)s items that could use a few units, none is worth the smallest lot it can be bought in.",
+            items),
         "budget_binds": _("Cash binds: %(budget)s leaves out orders worth %(left_out)s of %(wanted)s. One more unit of "
                           "money would save %(cash_price)s."),
         "budget_below_cheapest_line": _("The cash of %(budget)s is below the cheapest line: %(item)s for "
                                         "%(cheapest_line)s."),
-        "moq_above_budget": _("The smallest order of %(items)s items costs more than the cash of %(budget)s; the first "
-                              "is %(item)s: %(moq)s units for %(smallest_order)s."),
-        "moq_above_maximum": _("The smallest order of %(items)s items is above the largest allowed; the first is "
-                               "%(item)s: %(moq)s against %(max_order_quantity)s units."),
+        "moq_above_budget": ngettext(
+            "The smallest order of %(items)s item costs more than the cash of %(budget)s: %(item)s, %(moq)s units for "
+            "%(smallest_order)s.",
+            "The smallest order of %(items)s items costs more than the cash of %(budget)s; the first is %(item)s: "
+            "%(moq)s units for %(smallest_order)s.", items),
+        "moq_above_maximum": ngettext(
+            "The smallest order of %(items)s item is above the largest allowed: %(item)s, %(moq)s against "
+            "%(max_order_quantity)s units.",
+            "The smallest order of %(items)s items is above the largest allowed; the first is %(item)s: %(moq)s "
+            "against %(max_order_quantity)s units.", items),
         "supplier_minimum_above_budget": _("%(supplier)s takes orders from %(minimum)s; the cash is %(budget)s."),
         "supplier_minimum_unreachable": _("%(supplier)s takes orders from %(minimum)s; all its items at their largest "
                                           "come to %(reachable)s."),
@@ -43,16 +54,28 @@ def sentences() -> dict[str, str]:
         "supplier_minimum_topped_up": _("%(supplier)s takes orders from %(minimum)s; what was needed came to "
                                         "%(wanted)s and was filled up."),
         "gap": _("A better plan may save at most %(gap)s more."),
-        "decided": _("%(items)s items were decided on less than their ordering period ago: nothing more is advised for "
-                     "them until it is over."),
-        "without_price": _("%(items)s items have neither a cost nor a price, so nothing can be weighed for them: give "
-                           "one of the two."),
-        "without_margin": _("%(items)s items sell at or below their cost: running out of them costs nothing, so they "
-                            "are not ordered."),
-        "without_stock": _("Nobody has counted %(items)s of %(planned)s items: they are planned as if nothing were "
-                           "there but what has come in since. Count them, and import the stock."),
-        "without_supplier": _("%(items)s of %(planned)s items have no supplier: the shop's defaults stand in for their "
-                              "terms."),
+        "decided": ngettext(
+            "%(items)s item was decided on less than its ordering period ago: nothing more is advised for it until "
+            "that is over.",
+            "%(items)s items were decided on less than their ordering period ago: nothing more is advised for them "
+            "until it is over.", items),
+        "without_price": ngettext(
+            "%(items)s item has neither a cost nor a price, so nothing can be weighed for it: give one of the two.",
+            "%(items)s items have neither a cost nor a price, so nothing can be weighed for them: give one of the two.",
+            items),
+        "without_margin": ngettext(
+            "%(items)s item sells at or below its cost: running out of it costs nothing, so it is not ordered.",
+            "%(items)s items sell at or below their cost: running out of them costs nothing, so they are not ordered.",
+            items),
+        "without_stock": ngettext(
+            "Nobody has counted %(items)s of %(planned)s items: it is planned as if nothing were there but what has "
+            "come in since. Count it, and import the stock.",
+            "Nobody has counted %(items)s of %(planned)s items: they are planned as if nothing were there but what has "
+            "come in since. Count them, and import the stock.", items),
+        "without_supplier": ngettext(
+            "%(items)s of %(planned)s items has no supplier: the shop's defaults stand in for its terms.",
+            "%(items)s of %(planned)s items have no supplier: the shop's defaults stand in for their terms.",
+            items),
     }
 
 
@@ -66,7 +89,7 @@ TONES = {
 def note_words(note: dict[str, Any], currency: str) -> str:
     """A plan's note as a sentence."""
     shown = {name: _figure(name, value, currency) for name, value in note["numbers"].items()}
-    return sentences()[note["code"]] % shown
+    return sentences(int(note["numbers"].get("items", 2)))[note["code"]] % shown
 
 
 def _figure(name: str, value: Any, currency: str) -> str:

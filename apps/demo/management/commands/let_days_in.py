@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -45,4 +46,4 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from refusal
         watch.until([tenant], lambda _tenant: selectors.is_at_rest_on(until),
                     (selectors.ADVANCE, *selectors.STEPS_OF_A_DAY))
-        watch.tell(_("%(shop)s stands on %(today)s.") % {"shop": tenant.name, "today": until.isoformat()})
+        watch.tell(_("%(shop)s stands on %(today)s.") % {"shop": tenant.name, "today": date_format(until, "j M Y")})
