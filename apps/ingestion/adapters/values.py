@@ -94,6 +94,8 @@ def _moments(values: pa.StringArray, order: str, zone: str, is_closing: bool) ->
     count = len(values)
     text = pc.replace_substring_regex(values, r"\s*(UTC|GMT)$", "Z")
     text = pc.replace_substring_regex(text, r"\s+([+-]\d{2}:?\d{2})$", r"\1")
+    text = pc.replace_substring_regex(text, r"\s*Uhr$", "")
+    text = pc.replace_substring_regex(text, r"^((?:19|20)\d{2})([01]\d)([0-3]\d)$", r"\1-\2-\3")
     local = np.full(count, np.datetime64("NaT", "us"))
     absolute = np.full(count, np.datetime64("NaT", "us"))
     zoned = mask(pc.match_substring_regex(text, _ISO_ZONED))

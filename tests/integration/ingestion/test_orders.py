@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from decimal import Decimal
 from itertools import pairwise
 
@@ -235,6 +236,33 @@ def test_dates_and_numbers_in_doubt_are_asked_and_never_guessed_in_silence() -> 
     chosen = take(text, options={"dates": "dmy", "numbers": "point"})
     assert chosen.dialect["questions"] == []
     assert sold() == {("A", "2025-04-03"): 1}
+
+
+def test_a_day_is_the_shops_own_whatever_its_clocks_do() -> None:
+    """New York: hours that come twice or not at all, offsets of elsewhere, and days of 23 and of 25 hours."""
+    moments = {"2025-11-02T01:30:00-04:00": "2025-11-02", "2025-11-02T01:30:00-05:00": "2025-11-02",
+               "2025-11-02 01:30": "2025-11-02", "2025-11-02 23:59:59": "2025-11-02", "2025-03-09 02:30": "2025-03-09",
+               "2025-03-10T03:59:59Z": "2025-03-09", "2025-03-10T04:00:00Z": "2025-03-10",
+               "2025-03-09T06:30:00+09:00": "2025-03-08", "20250308": "2025-03-08",
+               "08.03.2025, 23:30 Uhr": "2025-03-08"}
+    rows = [f'{n},"{moment}",A,1\n' for n, moment in enumerate(moments)]
+    head = "order,date,sku,qty\n"
+    point = transaction.savepoint()
+    take(head + "".join(rows))
+    at_once = sold()
+    transaction.savepoint_rollback(point)
+    for row in rows:
+        take(head + row)
+    assert sold() == at_once == {("A", day): float(count) for day, count in Counter(moments.values()).items()}
+
+
+def test_a_return_may_stand_before_its_sale() -> None:
+    rows = ["2,2025-01-05,A,-2,paid\n", "3,2025-01-06,A,1,returned\n", "1,2025-01-05,A,5,paid\n",
+            "4,2025-01-06,A,1,paid\n"]
+    head = "order,date,sku,qty,status\n"
+    assert counts(take(head + "".join(rows))) == (4, 4, 0, 0, 0)
+    assert sold() == {("A", "2025-01-05"): 3, ("A", "2025-01-06"): 0}
+    assert counts(take(head + "".join(reversed(rows)))) == (4, 0, 4, 0, 0)
 
 
 def test_three_ways_of_writing_dates_in_one_file() -> None:
