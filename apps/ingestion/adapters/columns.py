@@ -232,9 +232,9 @@ EXTRA = {"compare_at_price": "number", "handle": "text", "option_1": "text", "op
 
 
 def plain(name: str) -> str:
-    """A header's name without the accidents of writing: case, accents, underscores, doubled blanks."""
+    """A header's name without the accidents of writing: case, underscores, doubled blanks, "Nr." for "nummer"."""
     text = unicodedata.normalize("NFKC", name).casefold().replace("_", " ").replace("-", " ").strip(" .:*")
-    return re.sub(r"\s+", " ", text)
+    return re.sub(r" ?nr$", "nummer", re.sub(r"\s+", " ", text))
 
 
 def format_of(header: Sequence[str], kind: str | None = None) -> Format | None:

@@ -35,6 +35,7 @@ def test_a_shop_systems_own_export_needs_no_mapping(header: list[str], kind: str
 
 @pytest.mark.parametrize("header", [
     ["Bestellnummer", "Datum", "Artikelnummer", "Menge", "Einzelpreis"],
+    ["Bestell-Nr.", "Bestelldatum", "Artikelnr", "Menge", "Einzelpreis"],
     ["Commande", "Date de commande", "Référence", "Quantité", "Prix unitaire"],
     ["Pedido", "Fecha", "Código", "Cantidad", "Precio unitario"],
     ["订单号", "下单时间", "商品编码", "数量", "单价"],
