@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from apps.alerts.models import Alert
 
@@ -23,8 +23,3 @@ def open_alerts() -> QuerySet[Alert]:
 
 def resolved_alerts() -> QuerySet[Alert]:
     return Alert.objects.filter(state=State.RESOLVED).order_by("-resolved_at", "-pk")
-
-
-def unseen_counts() -> dict[str, int]:
-    """How many alerts nobody has seen yet, by severity."""
-    return dict(Alert.objects.filter(state=State.OPEN).order_by().values_list("severity").annotate(Count("pk")))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from apps.catalog.models import Channel, Item, Location, PlanningDefaults, Supplier
 from apps.tenants.scope import current_tenant_id
@@ -90,6 +91,17 @@ def items_by_id(item_ids: Sequence[int]) -> dict[int, Item]:
 
 def suppliers() -> QuerySet[Supplier]:
     return Supplier.objects.order_by("name")
+
+
+def assumption_words() -> dict[str, str]:
+    """What figures that nobody gave are called."""
+    return {
+        "lead_time_days": _("lead time"), "lead_time_spread_days": _("spread of the lead time"),
+        "review_period_days": _("how often is ordered"), "unit_cost": _("unit cost, as a share of the price"),
+        "price": _("price, from the unit cost"), "terms": _("cost and terms"),
+        "holding_cost_rate": _("cost of holding stock"), "on_hand": _("stock"),
+        "history": _("demand, from under eight weeks of sales"),
+    }
 
 
 def planning_defaults() -> PlanningDefaults:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from apps.catalog import selectors as catalog
 from apps.ingestion import selectors, services
 from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE
 from apps.ingestion.forms import ConfirmForm, ShopifyForm, UploadForm
@@ -50,18 +51,9 @@ def health(request: ShopRequest) -> HttpResponse:
         "flagged": selectors.rule_counts(orders.rules, FLAGGED),
         "deliveries": selectors.delivery_counts(), "span": span,
         "gaps": unexplained[-GAPS_SHOWN:], "gap_count": len(unexplained), "closed_count": len(gaps) - len(unexplained),
-        "assumptions": [(assumption_title(each.name), each)
+        "assumptions": [(catalog.assumption_words()[each.name], each)
                         for each in sales.leading_assumptions(today, span.first_date)],
     })
-
-
-def assumption_title(name: str) -> str:
-    """An assumed figure's name for people."""
-    return {
-        "lead_time_days": _("Lead time"), "lead_time_spread_days": _("Spread of the lead time"),
-        "review_period_days": _("How often is ordered"), "unit_cost": _("Unit cost, as a share of the price"),
-        "price": _("Price, from the unit cost"), "holding_cost_rate": _("Cost of holding stock"),
-    }[name]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -75,7 +75,6 @@ class PurchaseOrder(TenantModel):
     ordered_on = models.DateField(_("ordered"), null=True)
     expected_on = models.DateField(_("expected"), null=True)
     plan_id = models.BigIntegerField(null=True)
-    is_replay = models.BooleanField(_("replayed"), default=False)
     note = models.TextField(_("note"), blank=True)
     created_by = models.CharField(_("by"), max_length=160, blank=True)
     created_at = models.DateTimeField(_("made"), default=timezone.now)

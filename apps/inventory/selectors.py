@@ -80,7 +80,7 @@ SELECT line.item_id, ordered.location_id,
        sum(line.quantity - line.received_quantity)::float8 AS quantity
 FROM inventory_purchaseorderline line
 JOIN inventory_purchaseorder ordered ON ordered.tenant_id = line.tenant_id AND ordered.id = line.order_id
-WHERE line.tenant_id = %(tenant)s AND ordered.status = ANY(%(open)s) AND NOT ordered.is_replay
+WHERE line.tenant_id = %(tenant)s AND ordered.status = ANY(%(open)s)
   AND ordered.ordered_on <= %(as_of)s AND line.received_quantity < line.quantity
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
@@ -115,53 +115,6 @@ def overdue_for_sending(as_of: dt.date) -> list[PurchaseOrder]:
 def levels() -> QuerySet[StockLevel]:
     """What is on hand, of each item at each location."""
     return StockLevel.objects.select_related("item", "location").order_by("pk")
-
-
-def item_levels(item_id: int) -> QuerySet[StockLevel]:
-    return levels().filter(item_id=item_id)
-
-
-@dataclass(frozen=True)
-class StockDay:
-    """One day of an item's stock: what came, what was counted, what was sold, what could not be served."""
-
-    date: dt.date
-    closing: float
-    sold: float
-    wanted: float
-    received: float
-    counted: float
-
-    @property
-    def lost(self) -> float:
-        return max(self.wanted - self.sold, 0.0)
-
-
-_STOCK_DAYS = """
-WITH moved AS (
-    SELECT occurred_on AS date, sum(quantity) AS change,
-           coalesce(-sum(quantity) FILTER (WHERE kind = 'sale'), 0) AS sold,
-           coalesce(sum(coalesce(wanted, -quantity)) FILTER (WHERE kind = 'sale'), 0) AS wanted,
-           coalesce(sum(quantity) FILTER (WHERE kind = 'receipt'), 0) AS received,
-           coalesce(sum(quantity) FILTER (WHERE kind IN ('count', 'adjustment')), 0) AS counted
-    FROM inventory_stockmovement
-    WHERE tenant_id = %(tenant)s AND item_id = %(item)s
-      AND (%(location)s::bigint IS NULL OR location_id = %(location)s)
-    GROUP BY 1
-), running AS (
-    SELECT moved.*, sum(change) OVER (ORDER BY date) AS closing FROM moved
-)
-SELECT date, closing::float8, sold::float8, wanted::float8, received::float8, counted::float8
-FROM running WHERE date BETWEEN %(since)s AND %(until)s ORDER BY date
-"""
-
-
-def stock_days(item_id: int, *, since: dt.date, until: dt.date, location_id: int | None = None) -> list[StockDay]:
-    """The days on which an item's stock moved; between them it stood still, before the first it is not known."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STOCK_DAYS, {"tenant": current_tenant_id(), "item": item_id, "location": location_id,
-                                     "since": since, "until": until})
-        return [StockDay(*row) for row in cursor.fetchall()]
 
 
 _CLOSINGS = """
@@ -202,7 +155,7 @@ def orders(*, status: str = "", supplier_id: int | None = None, search: str = ""
     Each has its `line_count` and `money`, the `units` and `units_received` of it, and `below_minimum`: by how much it
     falls short of the smallest order that its supplier takes.
     """
-    found = PurchaseOrder.objects.filter(is_replay=False).select_related("supplier", "location")
+    found = PurchaseOrder.objects.select_related("supplier", "location")
     if status:
         found = found.filter(status=status)
     if supplier_id is not None:
@@ -227,7 +180,7 @@ def _of_lines(aggregate: Aggregate) -> Subquery:
 
 def order_counts() -> dict[str, int]:
     """How many orders stand in each status."""
-    return dict(PurchaseOrder.objects.filter(is_replay=False).order_by().values_list("status").annotate(Count("pk")))
+    return dict(PurchaseOrder.objects.order_by().values_list("status").annotate(Count("pk")))
 
 
 def order(order_id: int) -> PurchaseOrder | None:
@@ -251,7 +204,7 @@ def still_to_come() -> Coming:
     """Over all orders that are not closed, drafts included."""
     rest = ExpressionWrapper((F("quantity") - F("received_quantity")) * F("unit_cost"), _MONEY)
     total = PurchaseOrderLine.objects.filter(
-        order__status__in=OPEN_STATUSES, order__is_replay=False, received_quantity__lt=F("quantity")).aggregate(
+        order__status__in=OPEN_STATUSES, received_quantity__lt=F("quantity")).aggregate(
         lines=Count("pk"), money=Coalesce(Sum(rest), _ZERO),
         unsent_money=Coalesce(Sum(rest, filter=Q(order__status__in=UNSENT_STATUSES)), _ZERO),
         next_on=Min("expected_on", filter=Q(order__status__in=SENT_STATUSES)))
@@ -269,7 +222,7 @@ class OrderSum:
 
 def placed_since(first: dt.date, last: dt.date) -> OrderSum:
     """What was ordered from one day to another, cancelled orders left out."""
-    found = PurchaseOrderLine.objects.filter(order__is_replay=False, order__ordered_on__range=(first, last)).exclude(
+    found = PurchaseOrderLine.objects.filter(order__ordered_on__range=(first, last)).exclude(
         order__status=Status.CANCELLED)
     total = found.aggregate(orders=Count("order", distinct=True), lines=Count("pk"),
                             money=Coalesce(Sum(_LINE_VALUE), _ZERO))
@@ -278,7 +231,7 @@ def placed_since(first: dt.date, last: dt.date) -> OrderSum:
 
 def draft_values() -> dict[int, Decimal]:
     """What each supplier's drafts come to: lines still to be decided would join them."""
-    rows = (PurchaseOrder.objects.filter(status=Status.DRAFT, is_replay=False).order_by().values("supplier_id")
+    rows = (PurchaseOrder.objects.filter(status=Status.DRAFT).order_by().values("supplier_id")
             .annotate(money=Sum(_VALUE)))
     return {row["supplier_id"]: row["money"] for row in rows if row["money"]}
 
@@ -320,17 +273,10 @@ def receipts(order_id: int) -> QuerySet[Receipt]:
     return Receipt.objects.filter(line__order_id=order_id).select_related("line__item").order_by("-pk")
 
 
-def orders_due(on: dt.date) -> QuerySet[PurchaseOrder]:
-    """Sent orders with a line that should have come by a day."""
-    return (orders().filter(status__in=SENT_STATUSES)
-            .filter(pk__in=PurchaseOrderLine.objects.filter(expected_on__lte=on, received_quantity__lt=F("quantity"))
-                    .values("order_id")))
-
-
 def open_lines_of_item(item_id: int) -> QuerySet[PurchaseOrderLine]:
     """What is still to come of an item, soonest first."""
     return (PurchaseOrderLine.objects.select_related("order__supplier")
-            .filter(item_id=item_id, order__status__in=OPEN_STATUSES, order__is_replay=False,
+            .filter(item_id=item_id, order__status__in=OPEN_STATUSES,
                     received_quantity__lt=F("quantity")).order_by("expected_on", "pk"))
 
 

@@ -59,7 +59,7 @@ WITH plan AS (
     FROM inventory_purchaseorderline line
     JOIN inventory_purchaseorder head ON head.tenant_id = line.tenant_id AND head.id = line.order_id
     WHERE line.tenant_id = %(tenant)s AND head.status IN ('draft', 'approved', 'sent', 'partly_received')
-      AND NOT head.is_replay AND line.received_quantity < line.quantity
+      AND line.received_quantity < line.quantity
     GROUP BY 1
 ), fresh AS (
     SELECT item.id AS item_id, item.sku, item.title, item.category, split_part(item.category, ' > ', 1) AS department,

@@ -117,7 +117,7 @@ def _next_numbers(year: int, count: int) -> list[str]:
 def _drafts(supplier_ids: set[int]) -> dict[tuple[int, int], tuple[PurchaseOrder, set[int]]]:
     """The newest draft of each supplier and location, with the items that are on it."""
     drafts = {(order.supplier_id, order.location_id): (order, set[int]()) for order in PurchaseOrder.objects
-              .select_for_update().filter(status=Status.DRAFT, is_replay=False, supplier_id__in=supplier_ids)
+              .select_for_update().filter(status=Status.DRAFT, supplier_id__in=supplier_ids)
               .order_by("pk")}
     items = {order.pk: taken for order, taken in drafts.values()}
     for order_id, item_id in PurchaseOrderLine.objects.filter(order_id__in=items).values_list("order_id", "item_id"):
@@ -298,7 +298,7 @@ def receive_rest(*, order_id: int, received_on: dt.date, reference: str, actor: 
 def receive_due(*, on: dt.date, label: str) -> int:
     """Take in every line that a sent order has due by a day, as a supplier does who keeps dates; how many lines."""
     due = (PurchaseOrderLine.objects
-           .filter(order__status__in=SENT_STATUSES, order__is_replay=False, expected_on__lte=on,
+           .filter(order__status__in=SENT_STATUSES, expected_on__lte=on,
                    received_quantity__lt=F("quantity")).order_by("order_id", "pk"))
     count = 0
     for order_id, lines in groupby(list(due), key=lambda line: line.order_id):

@@ -53,8 +53,8 @@ class Replay:
     unique_ids: NDArray[np.object_]
     measures: dict[str, Floats]
     """MEASURES; demand = sold + lost. margin: (price - unit cost) of what was sold. holding: of each evening's stock.
-    lost_margin: shortage cost of what was lost. profit: margin - holding, less in the last week what closing stock is
-    worth below its cost; purchases count when they are sold, so this is the cash made with closing stock valued."""
+    lost_margin: shortage cost of what was lost. profit: margin - holding; purchases count when they are sold, so this
+    is the cash made with closing stock valued at its cost."""
     opening_stock: Ints
     closing_stock: Ints
     closing_on_order: Ints
@@ -93,7 +93,6 @@ def replay(
     policy: Policy,
     *,
     history: NDArray[np.integer[Any]] | None = None,
-    closing_value_share: float = 1.0,
     seed: int = 0,
 ) -> Replay:
     """Let a policy run a shop through `demand` (units [n, T], rows as in `items`).
@@ -103,7 +102,6 @@ def replay(
     and day from the seed, so it is the same for every policy; none of it shows before the goods are there.
     items: see frames.read_items; units owed at the start (on_hand below 0) are written off. arrivals: on order at the
     start, at their dates. history: units sold before the first day [n, H], for policies that look back.
-    closing_value_share: what closing stock is worth, as a share of its cost.
 
     Raises frames.InputError where a frame cannot be used, or the policy orders anything but whole units of at least 0.
     """
@@ -147,7 +145,6 @@ def replay(
         evening=evening,
         opening=opening,
         on_order=pipeline.outstanding(),
-        closing_value_share=closing_value_share,
     )
 
 
@@ -155,18 +152,17 @@ def replay(
 class SalesTimesLeadTime:
     """The rule most stores use: average daily sales times the days an order has to last.
 
-    Orders up to (average of the last `window_days`) x (lead time + review period + `extra_days`), in whole packs, at
+    Orders up to (average of the last `window_days`) x (lead time + review period), in whole packs, at
     least the MOQ, at most the largest order.
     """
 
     window_days: int = 30
-    extra_days: float = 0.0
 
     def orders(self, view: View) -> Ints:
         items = read_items(view.items)
         recent = view.sold[:, -self.window_days :]
         pace = recent.mean(axis=1) if recent.shape[1] else np.zeros(len(items))
-        level = pace * (items.lead_time_days + items.review_period_days + self.extra_days)
+        level = pace * (items.lead_time_days + items.review_period_days)
         short = np.maximum(np.ceil(level - items.on_hand - view.on_order - 1e-9), 0).astype(np.int64)
         lots = np.minimum(np.maximum(-(-short // items.pack_size) * items.pack_size, items.moq), items.ceiling)
         return np.where((short > 0) & (lots >= items.moq), lots, 0)
@@ -330,7 +326,6 @@ def _account(
     evening: Ints,
     opening: Ints,
     on_order: Ints,
-    closing_value_share: float,
 ) -> Replay:
     lost = demand - sold
     margin = (items.price - items.unit_cost)[:, None] * sold
@@ -348,10 +343,7 @@ def _account(
     }
     weekly = {name: _by_week(np.asarray(values, dtype=np.float64)) for name, values in daily.items()}
     closing = evening[:, -1] if evening.shape[1] else opening
-    cost = closing * items.unit_cost
-    if weekly["profit"].shape[1]:
-        weekly["profit"][:, -1] -= (1 - closing_value_share) * cost
-    return Replay(items.unique_ids, weekly, opening, closing, on_order, closing_value_share * cost)
+    return Replay(items.unique_ids, weekly, opening, closing, on_order, closing * items.unit_cost)
 
 
 def _by_week(daily: Floats) -> Floats:

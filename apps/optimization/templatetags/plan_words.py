@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.catalog.selectors import assumption_words
 from apps.optimization.models import Decision
 from apps.optimization.selectors import decisions_of
 from apps.tenants.templatetags.stockwright import badge, money, money_round, units
@@ -119,14 +120,6 @@ def binds(code: str) -> str:
     return binding_words().get(code, code)
 
 
-def assumption_words() -> dict[str, str]:
-    return {
-        "lead_time_days": _("lead time"), "lead_time_spread_days": _("spread of the lead time"),
-        "review_period_days": _("ordering period"), "unit_cost": _("unit cost"), "price": _("price"),
-        "on_hand": _("stock"), "terms": _("cost and terms"), "history": _("demand, from under eight weeks of sales"),
-    }
-
-
 @register.filter
 def names_of(codes: list[str]) -> str:
     """Which figures of a line are assumed or simulated."""
@@ -178,6 +171,27 @@ def waterfall_rows(line: Any) -> list[dict[str, Any]]:
              "money": line.waterfall["money"][code], "saves": line.waterfall["saves"][code],
              "share": abs(found[code]) / widest, "tone": "primary" if found[code] > 0 else "danger"}
             for code, (label, meaning) in parts().items() if found.get(code)]
+
+
+@register.simple_tag
+def waterfall_of(advice: Any) -> dict[str, Any]:
+    """A recommendation's waterfall as a chart's data; steps of zero are left out, the sum stays exact."""
+    found = (advice.waterfall or {}).get("units", {})
+    steps = [{"label": name, "value": found[code], "kind": "part", "note": meaning}
+             for code, (name, meaning) in parts().items() if found.get(code)]
+    return {"steps": [*steps, {"label": _("To buy"), "value": advice.quantity, "kind": "total"}], "unit": "units"}
+
+
+@register.filter
+def driver_words(driver: str) -> str:
+    """Why a quantity moved since the last plan."""
+    return {
+        "demand": _("expected sales changed"), "stock": _("stock or what is on its way changed"),
+        "new": _("newly planned"), "gone": _("no longer planned"), "decided": _("decided by somebody"),
+        "buffer": _("the worth of a buffer changed"), "pack_moq": _("packs or minimum quantity"),
+        "supplier_minimum": _("a supplier's minimum"), "cash": _("cash of the plan"),
+        "kept": _("kept before, worth moving now"), "cost": _("the same quantity at another unit cost"),
+    }.get(driver, driver.replace("_", " "))
 
 
 @register.simple_tag

@@ -29,7 +29,7 @@ WITH plan AS (
 )
 SELECT (SELECT count(*) FROM optimization_recommendation
         WHERE tenant_id = %(tenant)s AND plan_id = (SELECT id FROM plan) AND state = 'open' AND quantity > 0),
-       (SELECT count(*) FROM inventory_purchaseorder WHERE tenant_id = %(tenant)s AND NOT is_replay
+       (SELECT count(*) FROM inventory_purchaseorder WHERE tenant_id = %(tenant)s
         AND status IN ('draft', 'approved', 'sent', 'partly_received')),
        (SELECT count(*) FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'stored'),
        (SELECT count(*) FROM jobs_job WHERE tenant_id = %(tenant)s AND state IN ('queued', 'running')),

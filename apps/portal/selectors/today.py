@@ -98,7 +98,7 @@ WITH plan AS (
 ), ordered AS (
     SELECT count(*) FILTER (WHERE status = 'draft') AS drafts, count(*) FILTER (WHERE status = 'approved') AS unsent,
            count(*) FILTER (WHERE status IN ('sent', 'partly_received')) AS coming
-    FROM inventory_purchaseorder WHERE tenant_id = %(tenant)s AND NOT is_replay
+    FROM inventory_purchaseorder WHERE tenant_id = %(tenant)s
 ), run AS (
     SELECT as_of, model, series FROM forecasting_forecastrun
     WHERE tenant_id = %(tenant)s AND is_complete AND NOT is_replay ORDER BY as_of DESC, id DESC LIMIT 1

@@ -1,4 +1,4 @@
-"""What the portal's pages say of plans and tests: the waterfall, what moved a quantity, an error as a share."""
+"""What the portal's pages say of terms and tests: days of cover, where a term comes from, an error as a share."""
 
 from __future__ import annotations
 
@@ -13,40 +13,6 @@ from apps.tenants.templatetags.stockwright import badge, days, share, units, unk
 register = template.Library()
 
 OVER_A_YEAR_DAYS = 365
-
-
-def parts() -> dict[str, tuple[str, str]]:
-    """The steps of a waterfall in their order: what each is called, and what it means."""
-    return {
-        "need": (_("Need"), _("Expected sales until the next order has come, less what is on hand and on order.")),
-        "buffer": (_("Buffer"), _("What chance is worth: lost margin against the cost of holding. May be below zero.")),
-        "pack_moq": (_("Pack and minimum"), _("Rounded to whole packs and the supplier's minimum quantity.")),
-        "supplier_minimum": (_("Supplier's minimum"), _("To reach the smallest order the supplier takes.")),
-        "cash": (_("Cash"), _("What the plan's cash does not allow.")),
-        "kept": (_("Kept"), _("The last plan's quantity stays: moving it would gain too little.")),
-        "decided": (_("Decided"), _("Somebody has decided on this line lately: nothing is ordered twice.")),
-    }
-
-
-@register.simple_tag
-def waterfall_of(advice: Any) -> dict[str, Any]:
-    """A recommendation's waterfall as a chart's data; steps of zero are left out, the sum stays exact."""
-    found = (advice.waterfall or {}).get("units", {})
-    steps = [{"label": name, "value": found[code], "kind": "part", "note": meaning}
-             for code, (name, meaning) in parts().items() if found.get(code)]
-    return {"steps": [*steps, {"label": _("To buy"), "value": advice.quantity, "kind": "total"}], "unit": "units"}
-
-
-@register.filter
-def driver_words(driver: str) -> str:
-    """Why a quantity moved since the last plan."""
-    return {
-        "demand": _("expected sales changed"), "stock": _("stock or what is on its way changed"),
-        "new": _("newly planned"), "gone": _("no longer planned"), "decided": _("decided by somebody"),
-        "buffer": _("the worth of a buffer changed"), "pack_moq": _("packs or minimum quantity"),
-        "supplier_minimum": _("a supplier's minimum"), "cash": _("cash of the plan"),
-        "kept": _("kept before, worth moving now"), "cost": _("the same quantity at another unit cost"),
-    }.get(driver, driver.replace("_", " "))
 
 
 @register.filter

@@ -108,9 +108,9 @@ def test_in_a_demo_what_stock_cannot_serve_is_lost_day_by_day() -> None:
         set_counts(shop, (milk, 5), (bread, 1))
         post(shop, (milk, MONDAY + DAY, 4), (milk, MONDAY, 3), (bread, MONDAY, 0), (bread, MONDAY + DAY, 1))
         assert (shop.level(milk), shop.level(bread)) == (0, 0)
-        [first, second] = selectors.stock_days(milk.pk, since=MONDAY, until=MONDAY + DAY)
-        assert (first.sold, first.wanted, first.lost, first.closing) == (3, 3, 0, 2)
-        assert (second.sold, second.wanted, second.lost, second.closing) == (2, 4, 2, 0)
+        days = selectors.stock_days_frame(MONDAY, MONDAY + DAY)
+        told = days.loc[days["item_id"] == milk.pk, ["sold", "wanted", "closing"]]
+        assert told.values.tolist() == [[3, 3, 2], [2, 4, 0]], "two of Tuesday's four were lost"
         post(shop, (milk, MONDAY, 1))
         assert shop.level(milk) == 2, "two of Monday's sales were taken back"
         assert_levels_are_the_sums_of_their_movements()
