@@ -108,6 +108,14 @@ def _apply_wishes(file: ImportFile, mapping: Mapping[str, str], options: Mapping
     file.mapping = {canonical: name for canonical, name in {**file.mapping, **mapping}.items() if name}
 
 
+def _unless_read(file: ImportFile) -> ImportFile | None:
+    """A file, locked, unless a job is about to read it or reads it: that one holds it for as long as it reads."""
+    if reading_job(file) is not None:
+        return None
+    locked: ImportFile = ImportFile.objects.select_for_update().get(pk=file.pk)
+    return locked if reading_job(locked) is None else None
+
+
 @transaction.atomic
 def confirm_file(*, file: ImportFile, actor: User | None, mapping: Mapping[str, str] | None = None,
                  options: Mapping[str, str] | None = None) -> ImportFile:
@@ -116,9 +124,9 @@ def confirm_file(*, file: ImportFile, actor: User | None, mapping: Mapping[str, 
     An empty name in the mapping leaves a column out. A file may be read again at any time: what is known already is
     counted as such.
     """
-    locked: ImportFile = ImportFile.objects.select_for_update().get(pk=file.pk)
-    if reading_job(locked) is not None:
-        return locked
+    locked = _unless_read(file)
+    if locked is None:
+        return file
     if not locked.dialect.get("header"):
         raise FileRefused(locked.error or _("This file cannot be read."))
     _apply_wishes(locked, mapping or {}, options or {})
@@ -136,9 +144,10 @@ def confirm_file(*, file: ImportFile, actor: User | None, mapping: Mapping[str, 
 @transaction.atomic
 def change_kind(*, file: ImportFile, kind: str) -> ImportFile:
     """Look at a file anew as one of another kind; one that is being read stays what it is."""
-    file = ImportFile.objects.select_for_update().get(pk=file.pk)
-    if reading_job(file) is not None:
+    locked = _unless_read(file)
+    if locked is None:
         return file
+    file = locked
     file.kind = ImportFile.Kind(kind).value
     dialect = Dialect.from_json(file.dialect)
     with default_storage.open(file.path, "rb") as stored:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -452,6 +453,9 @@ def plain_facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
                 "%(n)d entry", "%(n)d entries", len(value)) % {"n": len(value)}
         if isinstance(value, dict):
             return ", ".join(f"{key.replace('_', ' ')} {said(each)}" for key, each in list(value.items())[:6])
+        if isinstance(value, str) and len(value) == len("2017-12-04"):
+            with suppress(ValueError):
+                return day(value)
         return str(value) if value not in (None, "") else "–"
 
     return [(name.replace("_", " "), said(value)) for name, value in facts.items()]

@@ -169,6 +169,9 @@ def test_a_file_does_not_wait_for_a_job_that_is_over_and_is_no_other_kind_while_
     with tenant_context(tenant.pk):
         assert services.change_kind(file=file, kind="items").kind == "orders"
         assert services.confirm_file(file=file, actor=None).job_id == file.job_id
+        with CaptureQueriesContext(connection) as asked:
+            services.confirm_file(file=file, actor=None)
+        assert not any("FOR UPDATE" in each["sql"] for each in asked), "whoever reads it holds it until the end"
     Job.objects.update(state="failed")  # as by whatever ended it without a word to the file
     assert "Read the file" in page(signed_in(tenant), f"/data/imports/{file.pk}/")
     with tenant_context(tenant.pk):

@@ -78,6 +78,7 @@ def test_a_jobs_bar_stands_on_any_page_until_the_job_is_over(shop: Shop) -> None
 def test_a_jobs_page_tells_its_story_and_shows_a_trace_as_text(shop: Shop) -> None:
     text = page(signed_in(shop, "viewer"), f"/jobs/{make_job(shop, 'failed').pk}/")
     assert "Asked for." in text and "Traceback &lt;x&gt;" in text and "1,234" in text and "1 min 5 s" in text
+    assert "4 Dec 2017" in text and "2017-12-04" not in text
 
 
 @pytest.mark.parametrize(("role", "may"), [("viewer", False), ("planner", False), ("manager", True), ("owner", True)])

@@ -146,5 +146,5 @@ def test_the_script_draws_every_kind_that_there_is_a_table_for() -> None:
 def test_a_report_is_read_out_plainly() -> None:
     assert sw.plain_facts({"as_of": "2017-12-04", "is_new": True, "items": 1234, "wape": 0.4567, "then": ["a", "b"],
                            "rows": [{}, {}], "empty": None}) == [
-        ("as of", "2017-12-04"), ("is new", "yes"), ("items", "1,234"), ("wape", "0.46"), ("then", "a, b"),
+        ("as of", "4 Dec 2017"), ("is new", "yes"), ("items", "1,234"), ("wape", "0.46"), ("then", "a, b"),
         ("rows", "2 entries"), ("empty", "–")]
