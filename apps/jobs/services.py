@@ -146,7 +146,10 @@ def beat(*, running: Running) -> tuple[bool, bool]:
 
 
 def finish(*, running: Running, result: dict[str, Any] | None) -> None:
-    """Write a job's result and ask for what its input says comes `then`, once: who lost the lease writes nothing."""
+    """Write a job's result and ask for what its input says comes `then`, once: who lost the lease writes nothing.
+
+    A result with `ends_chain` says that there is nothing for the rest to work on.
+    """
     with tenant_context(running.tenant_id):
         _close(running, Job.State.DONE, progress=1.0)
         record = JobRecord.objects.get(job_id=running.job_id)
@@ -154,7 +157,7 @@ def finish(*, running: Running, result: dict[str, Any] | None) -> None:
         record.note = ""
         record.story.append(_line(_("Done.")))
         record.save(update_fields=["result", "note", "story"])
-        following = running.input.get("then", [])
+        following = [] if record.result.get("ends_chain") else running.input.get("then", [])
         if following:
             enqueue(kind_name=following[0], input={**running.input, "then": following[1:]},
                     dedupe_key=_key_in_chain(str(running.input.get("as_of", "")), following[1:]))

@@ -12,11 +12,16 @@ from apps.tenants.scope import tenant_context
 
 
 def refresh(running: Running) -> dict[str, Any]:
-    """Derive every day from the ledger; where all was in step, nothing changes."""
+    """Derive every day from the ledger; where all was in step, nothing changes.
+
+    In a shop that has sold nothing yet the chain ends here: there is nothing to forecast, and nobody to alarm about it.
+    """
     with tenant_context(running.tenant_id):
         running.progress(0.1, _("Adding up the sales of each day"))
         changed = services.rebuild_days()
         span = selectors.history_span()
         running.hold()
+    if span.first_date is None:
+        return {"ends_chain": True, "note": _("There are no sales yet: nothing to forecast or to plan from.")}
     return {"days_changed": changed, "first_date": span.first_date and span.first_date.isoformat(),
             "last_date": span.last_date and span.last_date.isoformat(), "item_days": span.item_days}

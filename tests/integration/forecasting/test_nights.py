@@ -13,11 +13,15 @@ from apps.forecasting import selectors
 from apps.forecasting.engine import models
 from apps.forecasting.models import ForecastRun
 from apps.forecasting.services import promote, register_model
+from apps.jobs.models import Job
 from apps.jobs.running import Cancelled, GiveUp
+from apps.jobs.services import claim, start_chain
+from apps.jobs.worker import run
 from apps.registry.models import ModelVersion
 from apps.registry.services import Lineage
 from apps.sales.models import DailyDemand
 from apps.tenants.scope import tenant_context
+from config.schedule import NIGHT
 from tests.integration.forecasting.selling_shops import DAY, make_selling_shop, run_job
 from tests.integration.inventory.shops import MONDAY, Shop, make_shop
 
@@ -128,6 +132,18 @@ def test_ten_days_of_history_are_forecast_by_the_eight_week_mean_with_its_reason
 def test_one_item_is_enough() -> None:
     shop = make_selling_shop(1)
     assert run_job(shop, "forecasting.forecast")["series"] == 1
+
+
+def test_the_night_of_a_shop_without_sales_ends_before_the_forecast_and_alarms_nobody() -> None:
+    shop = make_shop(2)
+    with tenant_context(shop.tenant.pk):
+        start_chain(chain=NIGHT, as_of=MONDAY)
+    running = claim(queue="light", worker="test")
+    assert running is not None
+    run(running)
+    assert list(Job.objects.values_list("kind", "state")) == [(NIGHT[0], "done")]
+    with tenant_context(shop.tenant.pk):
+        assert not Alert.objects.exists()
 
 
 def test_a_shop_without_sales_is_told_what_is_missing() -> None:
