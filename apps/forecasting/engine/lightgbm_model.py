@@ -211,7 +211,7 @@ class LightGBM(Forecaster):
             categorical_feature=list(KIND_LABELS),
             params=settings,
         )
-        told = f"LightGBM: {sum(map(len, targets))} rows up to {panel.cutoff}"
+        told = f"LightGBM: {sum(map(len, targets)):,} rows up to {panel.cutoff.astype(object):%-d %b %Y}"
 
         def after_round(env: lgb.callback.CallbackEnv) -> None:
             on_progress((env.iteration + 1) / self.rounds, f"{told}, tree {env.iteration + 1} of {self.rounds}")
