@@ -148,18 +148,21 @@ def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]
     Its first columns say what is wrong; an import leaves them out. Order lines without an id of their own are given
     one, so that a mended line is the line it was.
     """
-    header = list(file.dialect.get("header", ()))
+    dialect = Dialect.from_json({"encoding": "utf-8", "delimiter": ",", "header": [], **file.dialect})
     names_lines = file.kind == ImportFile.Kind.ORDERS and "line_id" not in file.mapping
-    delimiter = file.dialect.get("delimiter", ",")
-    yield b"\xef\xbb\xbf" + _csv_line([*REASON_COLUMNS, *(["line_id"] if names_lines else []), *header], delimiter)
+    own = [place for place, name in enumerate(dialect.header) if not dialect.is_mended or name not in REASON_COLUMNS]
+    yield b"\xef\xbb\xbf" + _csv_line([*REASON_COLUMNS, *(["line_id"] if names_lines else []),
+                                       *(dialect.header[place] for place in own)], dialect.delimiter)
     for shown in shown_issues(file, issues_of(file).filter(outcome=outcome).iterator(chunk_size=2000)):
         issue = shown.issue
         cells = list(issue.raw.get("cells", ()))
         if issue.rule == "columns" and len(cells) == 1:
-            cells = next(csv.reader(io.StringIO(cells[0]), delimiter=delimiter), [])
+            found = next(csv.reader(io.StringIO(cells[0]), delimiter=dialect.delimiter), [])
+            cells = list(map(dialect.as_it_was, found))
+        cells = [cells[place] for place in own if place < len(cells)] + cells[len(dialect.header):]
         line = [issue.raw.get("line_id") or f"row {issue.row_number}"] if names_lines else []
         yield _csv_line([str(issue.row_number), shown.title, shown.column, issue.value, shown.fix, *line, *cells],
-                        delimiter)
+                        dialect.delimiter)
 
 
 def _kept_from_spreadsheets(cell: str) -> str:

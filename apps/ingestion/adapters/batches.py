@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from apps.ingestion.adapters.dialects import REASON_COLUMNS, Dialect, FileRefused
+from apps.ingestion.adapters.dialects import KEPT, Dialect, FileRefused
 from apps.ingestion.adapters.quotes import Quotes, too_long
 
 BLOCK_BYTES = 1024 * 1024
@@ -109,7 +109,6 @@ def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
         return "skip"
 
     stream = Utf8Stream(source, dialect)
-    is_mended = REASON_COLUMNS[1] in dialect.header
     next_number = 2
     try:
         reader = pa_csv.open_csv(
@@ -130,7 +129,7 @@ def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
             del waiting[: len(taken)]
             next_number = int(numbers[-1]) + 1
             on_bytes(stream.bytes_read)
-            yield Batch(numbers, [as_it_was(each) for each in record_batch.columns] if is_mended else
+            yield Batch(numbers, [as_it_was(each) for each in record_batch.columns] if dialect.is_mended else
                         record_batch.columns)
     except pa.ArrowInvalid as error:
         words = str(error)
@@ -148,7 +147,7 @@ def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
 
 def as_it_was(cells: pa.StringArray) -> pa.StringArray:
     """Cells of mended rows without the mark that kept spreadsheets from taking them for formulas."""
-    return pc.replace_substring_regex(cells, r"^'('*[=+\-@\t\r])", r"\1")
+    return pc.replace_substring_regex(cells, KEPT, r"\1")
 
 
 def ahead(source: Iterator[T], depth: int = 2) -> Iterator[T]:

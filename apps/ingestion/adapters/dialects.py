@@ -7,13 +7,14 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 REASON_COLUMNS = ("import row", "import problem", "import column", "import value", "import remedy")
 """What a file of rejected rows says of each, before the row itself."""
+KEPT = r"\A'('*[=+\-@\t\r])"  # the mark with which such a file keeps spreadsheets from taking a cell for a formula
 HEAD_BYTES = 256 * 1024
 DELIMITERS = (",", ";", "\t", "|")
 WIDEST = 1000
@@ -35,6 +36,15 @@ class Dialect:
     delimiter: str
     header: tuple[str, ...]
     skip_lines: int = 0
+
+    @property
+    def is_mended(self) -> bool:
+        """Whether the file is one of rejected rows, sent again."""
+        return REASON_COLUMNS[1] in self.header
+
+    def as_it_was(self, cell: str) -> str:
+        """A cell of the file without the mark that kept spreadsheets from taking it for a formula."""
+        return re.sub(KEPT, r"\1", cell) if self.is_mended else cell
 
     def to_json(self) -> dict[str, Any]:
         return {"encoding": self.encoding, "delimiter": self.delimiter, "header": list(self.header),
@@ -136,7 +146,8 @@ def sniff(head: bytes, encoding: str) -> Dialect:
     if sum(bool(re.fullmatch(r"[\d.,:/ -]*", name)) for name in header) > len(header) * 0.6:
         raise FileRefused(_("The first row holds values and no column names: put a row with the columns' names on "
                             "top."))
-    return Dialect(encoding=encoding, delimiter=delimiter, header=tuple(header), skip_lines=skip)
+    found = Dialect(encoding=encoding, delimiter=delimiter, header=tuple(header), skip_lines=skip)
+    return replace(found, header=tuple(map(found.as_it_was, header)))
 
 
 def records(text: str, delimiter: str, *, limit: int) -> Iterator[list[str]]:

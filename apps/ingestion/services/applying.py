@@ -188,7 +188,9 @@ def _as_json(batch: Batch, places: pa.Array) -> pa.StringArray:
         text = pc.replace_substring(text, '"', '\\"')
         for char, escape in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
             text = pc.replace_substring(text, char, escape)
-        text = pc.replace_substring_regex(text, r"[\x00-\x1f]", "")
+        if pc.any(pc.match_substring_regex(text, r"[\x01-\x1f]")).as_py():
+            for code in range(1, 32):
+                text = pc.replace_substring(text, chr(code), f"\\u{code:04x}")
         quoted.append(pc.binary_join_element_wise('"', text, '"', ""))
     joined = pc.binary_join_element_wise(*quoted, ",")
     return pc.binary_join_element_wise(pa.scalar("["), joined, pa.scalar("]"), "")

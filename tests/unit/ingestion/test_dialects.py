@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.ingestion.adapters.batches import Misfit, ahead, as_it_was, read_batches
-from apps.ingestion.adapters.dialects import Dialect, EncodingWatch, FileRefused, sniff
+from apps.ingestion.adapters.batches import Misfit, ahead, read_batches
+from apps.ingestion.adapters.dialects import REASON_COLUMNS, Dialect, EncodingWatch, FileRefused, sniff
 from apps.ingestion.adapters.quotes import Quotes
 from apps.ingestion.selectors import _csv_line
+from apps.ingestion.services.applying import _as_json
 
 ROWS = [["order", "sku", "qty", "name"], ["1", "A-1", "2", "Größe \"L\", rot"], ["2", "B;2", "1", "zwei\nZeilen"],
         ["3", "C|3", "4", "tab\there"]]
@@ -189,11 +191,22 @@ def test_what_is_read_ahead_comes_in_order_and_ends_with_who_takes_it() -> None:
     assert threading.active_count() == before
 
 
-@given(st.lists(st.text("=+-@\t'019.,aé ", max_size=6) | st.sampled_from(["=1+1", "-5", "+3,50", "'=x", "@cmd", "-"]),
-                min_size=1, max_size=8))
-def test_no_cell_of_rejected_rows_is_a_formula_and_an_import_reads_it_as_it_was(cells: list[str]) -> None:
-    shown = [next(csv.reader([_csv_line([cell, "x"], ",").decode()]))[0] for cell in cells]
-    for cell, text in zip(cells, shown, strict=True):
-        is_number = re.fullmatch(r"[+-]?[\d.,\s]*\d", cell) is not None
-        assert not text.startswith(("=", "+", "-", "@", "\t")) or (is_number and text == cell)
-    assert as_it_was(pa.array(shown)).to_pylist() == cells
+_AWKWARD = st.text("'=+-@\t\r\n019.,;\"\\\x0b aé€", max_size=8) | st.sampled_from(["=1+1", "-5", "+3,50", "'=x", "-"])
+_CELLS = _AWKWARD | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+
+
+@given(st.lists(st.tuples(st.just("A"), _CELLS, _CELLS), min_size=1, max_size=8), st.sampled_from(",;"))
+def test_no_cell_of_rejected_rows_is_a_formula_and_an_import_reads_it_as_it_was(
+        rows: list[tuple[str, str, str]], delimiter: str) -> None:
+    header = [*REASON_COLUMNS, "sku", "=1+1", "-title"]
+    whole = [header, *([*reasons, *row] for reasons in [["2", "=wrong", "", "@", ""]] for row in rows)]
+    raw = b"".join(_csv_line(cells, delimiter) for cells in whole)
+    shown = csv.reader(io.StringIO(raw.decode(), newline=""), delimiter=delimiter)
+    for cells, texts in zip(whole, shown, strict=True):
+        for cell, text in zip(cells, texts, strict=True):
+            is_number = re.match(r"[+-]?[\d.,\s]*\d$", cell) is not None
+            assert not text.startswith(("=", "+", "-", "@", "\t", "\r")) or (is_number and text == cell)
+    dialect = Dialect("utf-8", delimiter, looked_at(raw).header)
+    [batch] = read_batches(io.BytesIO(raw), dialect, misfits=[])
+    kept = [json.loads(row) for row in _as_json(batch, pa.array(range(len(batch)))).to_pylist()]
+    assert [list(dialect.header), *kept] == whole
