@@ -67,4 +67,6 @@ def apply_delivery(running: Running) -> dict[str, Any]:
         with tenant_context(running.tenant_id):
             services.reject_delivery(delivery_pk=int(running.input["delivery_id"]), reason=str(refused))
         return {"delivery_id": running.input["delivery_id"], "rejected": str(refused)}
+    except TooManyItems as refused:
+        raise GiveUp(str(refused)) from refused
     return {"delivery_id": delivery.pk, "outcome": delivery.outcome}

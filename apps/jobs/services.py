@@ -172,6 +172,7 @@ def _key_in_chain(as_of: str, rest: list[str]) -> str:
 
 def fail(*, running: Running, reason: str, trace: str = "", is_final: bool = False) -> Job.State:
     """Note why an attempt failed; the job waits for another, or has failed for good."""
+    reason, trace = (text.replace("\0", "").encode(errors="replace").decode() for text in (reason, trace))
     with tenant_context(running.tenant_id):
         head = Job.objects.select_for_update().get(pk=running.job_id)
         if head.attempts != running.attempt or head.state != Job.State.RUNNING:

@@ -27,6 +27,7 @@ _PART_REFUNDED = ("partially_refunded", "partially refunded", "part refunded", "
                   "partiellement remboursé", "reembolsado parcialmente", "部分退款")
 MOST_UNITS = 1e9
 MOST_MONEY = 1e9
+MOST_OF_A_LINE = 1e11  # in money: a day of an item has room for some such lines
 EARLIEST = np.datetime64("1990-01-01", "us")
 
 
@@ -164,6 +165,10 @@ class OrderReader:
         shelf, paid, discount = _prices(quantity, figures)
         verdicts.stop(shelf < 0, "price_below_zero", "shelf_price", columns.get("shelf_price"))
         verdicts.stop(paid < 0, "price_below_zero", "paid_price", columns.get("paid_price"))
+
+        worth = np.abs(quantity) * np.fmax(shelf, paid)
+        is_beyond = (shelf > MOST_MONEY) | (paid > MOST_MONEY) | (np.abs(discount) > MOST_MONEY)
+        verdicts.stop(is_beyond | (worth > MOST_OF_A_LINE), "too_large", "quantity", columns["quantity"])
 
         good = verdicts.good
         quantity = np.where(is_void, 0.0, quantity)

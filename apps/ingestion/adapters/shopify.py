@@ -47,7 +47,6 @@ class Order:
     version_at: dt.datetime
     currency: str
     customer: str
-    location: str
     promotion: str
     is_test: bool
     lines: tuple[Line, ...]
@@ -55,6 +54,9 @@ class Order:
 
 CURRENCY = re.compile(r"^[A-Z]{3}\Z")
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100  # between them every zone's calendar can still reckon a day on either side
+MOST = Decimal("1e9")  # of anything that a line counts
+MOST_OF_A_LINE = Decimal("1e11")  # in money: a day of an item has room for some such lines
+CENT = Decimal("0.01")  # by which a discount, shared among units, may be rounded beyond the price
 
 
 def is_signed(body: bytes, secret: str, signature: str) -> bool:
@@ -87,10 +89,15 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
                         Decimal(0))
         discount = allocated or _number(given.get("total_discount") or 0, "total_discount")
         each_off = discount / ordered if ordered else Decimal(0)
+        paid, off = price - each_off, each_off * quantity
+        if paid < -CENT:
+            raise NotUnderstood("A discount is larger than its line's price.")
+        if off > MOST or max(ordered, quantity) * price > MOST_OF_A_LINE:
+            raise NotUnderstood("A line is worth more than can be true.")
         lines.append(Line(
             external_line_id=_line_id(name, sku, seen[sku]), sku=sku, title=title, quantity=quantity,
-            shelf_price=price, paid_price=(price - each_off).quantize(Decimal("0.0001")),
-            discount=(each_off * quantity).quantize(Decimal("0.0001")),
+            shelf_price=price, paid_price=max(paid, Decimal(0)).quantize(Decimal("0.0001")),
+            discount=off.quantize(Decimal("0.0001")),
             rule="gift_card" if given.get("gift_card") else ""))
     codes = [_text(each, "code") for each in _objects(body, "discount_codes")]
     known = body.get("customer") or {}
@@ -101,7 +108,7 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
         raise NotUnderstood("currency is no code of three letters.")
     return Order(order_id=name[:80], occurred_at=created_at, version_at=version_at, currency=currency,
                  customer=_text(body, "email") or _text(body, "contact_email") or _text(known, "id"),
-                 location=_text(body, "location_id"), promotion=next(iter(codes), "")[:80],
+                 promotion=next(iter(codes), "")[:80],
                  is_test=bool(body.get("test")), lines=tuple(lines))
 
 
@@ -146,7 +153,7 @@ def _moment(body: Mapping[str, Any], name: str) -> dt.datetime:
         raise NotUnderstood(f"{name} has no offset from UTC.")
     if not EARLIEST_YEAR <= found.year <= LATEST_YEAR:
         raise NotUnderstood(f"{name} is no date that can be true.")
-    return found
+    return found.astimezone(dt.UTC)  # an offset may have seconds, or less, which Postgres does not read
 
 
 def _number(value: Any, name: str) -> Decimal:
@@ -154,6 +161,6 @@ def _number(value: Any, name: str) -> Decimal:
         found = Decimal(str(value))
     except (InvalidOperation, ValueError) as error:
         raise NotUnderstood(f"{name} is no number.") from error
-    if not found.is_finite() or not 0 <= found <= Decimal("1e9"):
+    if not found.is_finite() or not 0 <= found <= MOST:
         raise NotUnderstood(f"{name} is no number that can be true.")
-    return found
+    return found.quantize(Decimal("0.000001"))

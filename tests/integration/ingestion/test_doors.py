@@ -9,6 +9,7 @@ import json
 from io import BytesIO, StringIO
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
@@ -19,6 +20,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
 
 from apps.ingestion import pipeline, selectors, services
 from apps.ingestion.models import Connection, Delivery, ImportFile
@@ -31,7 +33,7 @@ from apps.tenants.models import Membership, Role, Tenant
 from apps.tenants.scope import tenant_context
 from tests.integration.ingestion.shops import ORDERS, counts, make_shop, sold, store, take
 from tests.rows import make_user
-from tests.unit.ingestion.test_shopify import BODY
+from tests.unit.ingestion.test_shopify import BODY, bodies, json_values
 
 MOST_QUERIES = 15
 SECRET = "a signing secret of the shop"
@@ -446,7 +448,7 @@ def test_too_many_deliveries_wait_and_the_unsigned_do_not_count(
 def test_a_delivery_whose_job_fails_for_good_is_rejected_with_the_jobs_words(
         connected: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(**_given: Any) -> None:
-        raise RuntimeError("no room on the disk")
+        raise RuntimeError("no room on the disk\0")
 
     monkeypatch.setattr(services, "apply_delivery", broken)
     send(connected.slug, BODY)
@@ -456,6 +458,35 @@ def test_a_delivery_whose_job_fails_for_good_is_rejected_with_the_jobs_words(
     with tenant_context(connected.pk):
         [delivery] = Delivery.objects.all()
         assert delivery.state == "rejected" and "no room on the disk" in delivery.error
+
+
+def test_a_rejected_delivery_can_be_asked_for_again_once_there_is_room(connected: Tenant) -> None:
+    Tenant.objects.filter(pk=connected.pk).update(limits={"items": 0})
+    send(connected.slug, BODY)
+    run(claimed())
+    with tenant_context(connected.pk):
+        assert "room for 0 items" in Delivery.objects.get(state="rejected").error
+        Tenant.objects.filter(pk=connected.pk).update(limits={})
+        jobs.retry(job=Job.objects.get(kind="ingestion.apply_delivery"), actor=None)
+    run(claimed())
+    with tenant_context(connected.pk):
+        delivery = Delivery.objects.get()
+        assert (delivery.state, delivery.error) == ("applied", "")
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=bodies() | json_values)
+def test_any_body_is_answered_and_ends_applied_or_rejected_with_its_reason(connected: Tenant, body: Any) -> None:
+    assert send(connected.slug, body, delivery=str(uuid4())) == 200
+    running = claimed()
+    pipeline.apply_delivery(running)
+    jobs.finish(running=running, result=None)
+    with tenant_context(connected.pk):
+        found = selectors.delivery_counts()
+        assert found.pending == 0
+        assert found.accepted == Delivery.objects.count() == found.applied + found.duplicate + found.rejected
+        delivery = Delivery.objects.latest("id")
+        assert bool(delivery.error) == (delivery.state == "rejected")
 
 
 def test_a_body_that_is_no_order_is_rejected_with_its_reason(connected: Tenant) -> None:

@@ -373,3 +373,11 @@ def test_writing_says_how_far_it_is_and_can_be_stopped_in_its_middle(monkeypatch
     assert [share for share, _note in told] == sorted(share for share, _note in told)
     steps = [share for share, note in told if note.startswith("Writing the lines")]
     assert len(steps) > 3 and max(later - earlier for earlier, later in pairwise(steps)) < 0.2
+
+
+def test_lines_that_are_worth_more_than_can_be_true_are_rejected_and_not_the_file() -> None:
+    huge = "1000000000"
+    file = take("order,date,sku,qty,price,paid_price,total,discount\n"
+                f"1,2025-01-05,A,{huge},{huge},,,\n2,2025-01-05,A,0.000001,,,{huge},\n3,2025-01-05,A,1,1,,,\n")
+    assert counts(file) == (3, 1, 0, 0, 2)
+    assert file.rules["rejected"] == {"too_large": 2}

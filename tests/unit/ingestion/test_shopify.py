@@ -65,6 +65,9 @@ def test_a_refunded_unit_is_taken_off() -> None:
     {"line_items": [{"sku": "A", "quantity": 1, "price": "-0.01"}]},
     {"line_items": [{"sku": "A", "quantity": 1, "price": "1e400"}]},
     {"line_items": [{"sku": "A", "quantity": 1, "price": "1", "discount_allocations": {"amount": 1}}]},
+    {"line_items": [{"sku": "A", "quantity": 1, "price": "1", "total_discount": "2"}]},
+    {"line_items": [{"sku": "A", "quantity": 10**9, "price": 10**9}]},
+    {"line_items": [{"sku": "A", "quantity": "1e-300", "current_quantity": 10**9, "price": 10**9}]},
 ])
 def test_a_body_that_is_no_order_says_what_is_missing(broken: dict[str, Any]) -> None:
     with pytest.raises(NotUnderstood):
@@ -73,23 +76,33 @@ def test_a_body_that_is_no_order_says_what_is_missing(broken: dict[str, Any]) ->
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-    | st.sampled_from([*BODY, *BODY["line_items"][0], "1.00", "2026-01-05T10:00:00Z", "\ud800", "\0", 10 ** 400]),
+    | st.sampled_from([*BODY, *BODY["line_items"][0], "1.00", "2026-01-05T10:00:00Z", "\ud800", "\0", 10 ** 400, 10**9,
+                     "1e-9", "2026-01-05T10:00:00+05:00:00.000001"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
         st.sampled_from([*BODY, *BODY["line_items"][0], "code", "amount"]), inner, max_size=6), max_leaves=12)
 
 
-@given(st.dictionaries(st.sampled_from(list(BODY)), json_values), st.dictionaries(
-    st.sampled_from(list(BODY["line_items"][0])), json_values))
-def test_whatever_a_body_says_it_is_an_order_or_refused_in_words(more: dict[str, Any], line: dict[str, Any]) -> None:
+@st.composite
+def bodies(draw: st.DrawFn) -> dict[str, Any]:
+    """An order in which anything may be something else."""
+    line = draw(st.dictionaries(st.sampled_from(list(BODY["line_items"][0])), json_values, max_size=3))
+    more = draw(st.dictionaries(st.sampled_from(list(BODY)), json_values, max_size=2))
+    return {**BODY, "line_items": [{**BODY["line_items"][0], **line}], **more}
+
+
+@given(bodies())
+def test_whatever_a_body_says_it_is_an_order_or_refused_in_words(body: dict[str, Any]) -> None:
     try:
-        order = to_sale_lines({**BODY, "line_items": [{**BODY["line_items"][0], **line}], **more})
+        order = to_sale_lines(body)
     except NotUnderstood as refused:
         assert str(refused).endswith(".")
         return
+    assert order.occurred_at.tzinfo is order.version_at.tzinfo is dt.UTC
     texts = [order.order_id, order.currency, order.customer, order.promotion,
              *(text for each in order.lines for text in (each.sku, each.title, each.external_line_id))]
     assert not any("\0" in text for text in texts) and "".join(texts).encode()
-    assert all(0 <= number <= Decimal("1e9") for each in order.lines for number in (each.quantity, each.shelf_price))
+    assert all(0 <= number <= Decimal("1e9") for each in order.lines for number in (
+        each.quantity, each.shelf_price, each.paid_price, each.discount))
 
 
 def test_only_the_right_secret_over_the_very_bytes_signs() -> None:
