@@ -5,8 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views import defaults
 
@@ -19,9 +21,11 @@ def problem(status: int, detail: str) -> JsonResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    is_too_large = isinstance(exception, RequestDataTooBig)
     if not request.path.startswith(API):
-        return defaults.bad_request(request, exception)
-    if isinstance(exception, RequestDataTooBig):
+        return render(request, "413.html", {"most": settings.LARGEST_FILE_GB}, status=413) if is_too_large else (
+            defaults.bad_request(request, exception))
+    if is_too_large:
         return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The body is larger than 16 MB: send it in parts."))
     return problem(HTTPStatus.BAD_REQUEST, _("The request could not be read: its address or body is malformed."))
 

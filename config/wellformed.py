@@ -1,23 +1,31 @@
-"""What no page and no table can hold is answered before any view: characters that are none."""
+"""What no page and no table can hold is answered before any view: characters that are none, bodies without end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import BadRequest
+from django.conf import settings
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest, HttpResponseBase
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+FORM_BYTES = 2**20  # of a form around its file
 
 
 class WellFormedMiddleware:
-    """Refuses a zero character in an address, its query or a form: Postgres takes no such text."""
+    """Refuses a zero character in an address, its query or a form: Postgres takes no such text.
+
+    A body that no file can be is refused by its length, before any of it is written to a disk.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        length = request.META.get("CONTENT_LENGTH") or "0"  # without one, Django reads no body at all
+        if length.isdigit() and int(length) > settings.LARGEST_FILE_GB * 2**30 + FORM_BYTES:
+            raise RequestDataTooBig("The body is larger than a file may be.")
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

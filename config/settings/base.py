@@ -226,9 +226,13 @@ JOBS_CONTEST = CONTEST
 JOBS_FIRST_CONTEST = FIRST_CONTEST
 JOBS_NIGHT_HOUR = NIGHT_HOUR
 
+# --- What may come in ---------------------------------------------------------------------------------------------
+
+LARGEST_FILE_GB = 1  # ten million order lines
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # 10,000 sale lines with long titles; files stream and do not count
+
 # --- API ----------------------------------------------------------------------------------------------------------
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # 10,000 sale lines with long titles; files stream and do not count
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

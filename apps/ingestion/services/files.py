@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import IO, Any
 
+from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -43,12 +44,16 @@ def store_file(*, kind: str | None, name: str, source: IO[bytes], channel: str =
 
     `kind` is one of ImportFile.Kind, or None to have it guessed; where the columns leave that in doubt, it stays
     empty. What the file's own columns do not say is left to be confirmed; a file that cannot be read at all is kept
-    too, refused with one sentence.
+    too, refused with one sentence. One that is too large is not kept: FileRefused.
     """
     watch, digest = EncodingWatch(), hashlib.sha256()
     with tempfile.TemporaryFile() as whole:
         while chunk := source.read(CHUNK_BYTES):
             watch.feed(chunk)
+            if watch.size > settings.LARGEST_FILE_GB * 2**30:
+                raise FileRefused(_("The file is larger than %(most)g GB: cut it into parts, by year for example, and "
+                                    "send one after another; they end in one history.")
+                                  % {"most": settings.LARGEST_FILE_GB})
             digest.update(chunk)
             whole.write(chunk)
         sha256 = digest.hexdigest()

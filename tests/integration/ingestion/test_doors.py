@@ -539,6 +539,29 @@ def test_a_part_of_a_file_that_a_full_disk_left_is_not_taken_for_the_file(tenant
         assert services.apply_file(file_id=again.pk).rows_applied == 100
 
 
+def test_a_file_without_end_is_refused_while_it_comes_in_and_a_large_one_is_not(tenant: Tenant, settings: Any) -> None:
+    class Endless(BytesIO):
+        """A file that has no end, and counts what is taken of it."""
+
+        taken = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.taken += size or 0
+            return b"sku,title\n" * ((size or 0) // 10)
+
+    assert settings.LARGEST_FILE_GB * 2**30 > 300_000_000, "a file of some million lines must pass"
+    settings.LARGEST_FILE_GB = 0.003
+    source, client = Endless(), signed_in(tenant)
+    with tenant_context(tenant.pk), pytest.raises(services.FileRefused, match=r"larger than 0\.003 GB"):
+        services.store_file(kind="items", name="i.csv", source=source)
+    assert source.taken < 6 * 2**20
+    for size, status in ((3_300_000, 422), (4_400_000, 413)):
+        sent = client.post("/data/imports/", {"file": SimpleUploadedFile("a.csv", b"a,b\n" * (size // 4)), "kind": ""})
+        assert (sent.status_code, "0.003 GB" in sent.content.decode()) == (status, True)
+    with tenant_context(tenant.pk):
+        assert not ImportFile.objects.exists()
+
+
 def test_the_same_count_after_another_one_is_news(tenant: Tenant) -> None:
     def count(units: str) -> tuple[ImportFile, bool]:
         return services.receive_batch(kind="stock", columns=["sku", "on_hand"], rows=[{"sku": "A", "on_hand": units}],
