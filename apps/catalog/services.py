@@ -370,7 +370,7 @@ EDITABLE_TERMS = ("lead_time_days", "lead_time_spread_days", "moq", "pack_size",
 
 
 @transaction.atomic
-def change_term(*, item: Item, supplier: Supplier, actor: User | None, **fields: Any) -> SupplyTerm:
+def change_term(*, item: Item, supplier: Supplier, actor: User | None, label: str = "", **fields: Any) -> SupplyTerm:
     """Say what a supplier asks for one item; from then on it is given, and no longer assumed or simulated."""
     unknown = set(fields) - set(EDITABLE_TERMS)
     if unknown:
@@ -386,6 +386,6 @@ def change_term(*, item: Item, supplier: Supplier, actor: User | None, **fields:
     term.full_clean(exclude=["tenant"], validate_unique=False)
     term.save()
     record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, action="term.changed",
-                 target=f"{item.sku} · {supplier.name}"[:200],
+                 target=f"{item.sku} · {supplier.name}"[:200], label=label,
                  detail={"before": before, "after": {name: str(value) for name, value in fields.items()}})
     return term

@@ -17,6 +17,7 @@ from apps.tenants.models import Permission
 from apps.tenants.rest import TenantViewSet, Unprocessable
 
 MOST_ROWS = 10_000
+LONGEST_KEY = 200
 IDEMPOTENCY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description=(
     "Your own name for this batch: sent again, it answers as the first time and adds nothing."))
 
@@ -69,6 +70,10 @@ class BulkViewSet(TenantViewSet):
         rows = request.data.get("rows") if isinstance(request.data, dict) else None
         if not isinstance(rows, list) or not 0 < len(rows) <= MOST_ROWS:
             raise serializers.ValidationError({"rows": [f"Send a list of 1 to {MOST_ROWS} rows."]})
+        key = request.headers.get("Idempotency-Key", "")
+        if len(key) > LONGEST_KEY:
+            raise serializers.ValidationError({"Idempotency-Key": [
+                f"It has {len(key)} characters; at most {LONGEST_KEY} are kept, so that no two keys are one."]})
         columns = list(self.row_serializer().fields)
         for place, row in enumerate(rows):
             if not isinstance(row, dict):
@@ -76,10 +81,12 @@ class BulkViewSet(TenantViewSet):
             if unknown := sorted(set(row) - set(columns)):
                 raise serializers.ValidationError(
                     {f"rows.{place}": [f"Unknown columns: {', '.join(unknown)}. Known are: {', '.join(columns)}."]})
+            if nested := sorted(name for name, value in row.items() if isinstance(value, dict | list)):
+                raise serializers.ValidationError(
+                    {f"rows.{place}.{nested[0]}": ["Send a text, a number, true, false or null."]})
         try:
             file, _is_new = services.receive_batch(
-                kind=self.kind, columns=columns, rows=rows, label=self.program,
-                key=request.headers.get("Idempotency-Key", "")[:200])
+                kind=self.kind, columns=columns, rows=rows, label=self.program, key=key)
         except services.KeyReused as error:
             raise Unprocessable(str(error)) from error
         except services.FileRefused as error:

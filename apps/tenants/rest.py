@@ -74,6 +74,8 @@ class KeyMay(permissions.BasePermission):
         key = request.auth
         if not isinstance(key, ApiKey):
             return False
+        if view.action is None:
+            raise exceptions.MethodNotAllowed(str(request.method))
         needed = Permission.READ if request.method in permissions.SAFE_METHODS else view.to_change
         self.message = _("This key may not do that: it lacks the permission “%(name)s”.") % {"name": needed}
         return needed is not None and key.may(needed)

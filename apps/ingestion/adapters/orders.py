@@ -25,6 +25,7 @@ _RETURNED = ("refunded", "refund", "returned", "return", "wc-refunded", "erstatt
              "已退款", "退款", "退货", "已退货")
 _PART_REFUNDED = ("partially_refunded", "partially refunded", "part refunded", "teilweise erstattet",
                   "partiellement remboursé", "reembolsado parcialmente", "部分退款")
+LONGEST_TITLE = 300
 MOST_UNITS = 1e9
 MOST_MONEY = 1e9
 MOST_OF_A_LINE = 1e11  # in money: a day of an item has room for some such lines
@@ -120,7 +121,7 @@ class OrderReader:
         verdicts.stop(blank_rows(batch), "blank")
         settings = self.settings
 
-        order_id, title = columns["order_id"], columns.get("title", nothing)
+        order_id, title = columns["order_id"], pc.utf8_slice_codeunits(columns.get("title", nothing), 0, LONGEST_TITLE)
         given_sku = columns.get("sku", nothing)
         sku = pc.coalesce(given_sku, pc.utf8_slice_codeunits(title, 0, 120))
         for name, values, most in (("order_id", order_id, 80), ("sku", sku, 120)):

@@ -10,11 +10,12 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from apps.catalog.models import Item
+from apps.catalog.models import Item, SupplyTerm
+from apps.catalog.services import furnish_tenant
 from apps.ingestion.services import apply_file
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.jobs.models import Job, JobRecord
-from apps.tenants.models import ApiKey, Permission, Tenant
+from apps.tenants.models import ApiKey, AuditEntry, Permission, Tenant
 from apps.tenants.scope import tenant_context
 from apps.tenants.services import issue_key, revoke_key
 from config.api import router
@@ -145,6 +146,34 @@ def test_pages_go_on_where_they_stopped_while_rows_come_in(program: Program, ten
     assert seen == sorted(made, reverse=True)
 
 
+def test_a_program_says_on_what_terms_an_item_is_bought(program: Program, tenant: Tenant) -> None:
+    def patch(who: Program, **body: Any) -> Any:
+        return who.client.patch(f"/api/v1/items/{item.pk}/terms/", body, content_type="application/json")
+
+    with tenant_context(tenant.pk):
+        furnish_tenant(tenant)
+        item = make_row(Item, unit_cost=None, price=10)
+    assert "lead_time_days" in program.get(f"items/{item.pk}/terms/").json()["assumed"]
+    assert patch(program, pack_size=6).status_code == 409, "nobody sells it yet"
+    with tenant_context(tenant.pk):
+        make_row(SupplyTerm, item=item, is_preferred=True)
+    held = patch(program, lead_time_days="9.5", pack_size=12).json()
+    assert (held["lead_time_days"], held["pack_size"]) == (9.5, 12)
+    assert "lead_time_days" not in held["assumed"]
+    assert patch(program, lead_time_days=None).json()["lead_time_days"] != 9.5
+    for body in ({"pack_size": 0}, {"lead_time_days": "nan"}, {"lead_time": 3}, {}, {"unit_cost": "1e12"}):
+        assert patch(program, **body).status_code == 400, body
+    assert patch(Program(tenant, Permission.READ, Permission.PLAN), pack_size=6).status_code == 403
+    assert patch(Program(make_tenant_row(), Permission.IMPORT), pack_size=6).status_code == 404
+    first, _second = AuditEntry.objects.filter(tenant=tenant, action="term.changed").order_by("pk")
+    assert first.detail["after"] == {"lead_time_days": "9.50", "pack_size": "12"}
+    assert first.actor_label.startswith("till")
+
+
+def test_a_method_that_is_not_offered_is_no_lack_of_permission(program: Program) -> None:
+    assert program.client.delete("/api/v1/items/").status_code == 405
+
+
 def test_a_tenants_requests_are_limited_and_it_is_told_when_to_come_back() -> None:
     small = Program(make_tenant_row(limits={"requests_per_minute": 3}), Permission.READ)
     assert [small.get("items/").status_code for _ in range(4)] == [200, 200, 200, 429]
@@ -209,8 +238,10 @@ class TestBulk:
         assert second.json()["id"] == first.json()["id"]
         assert self.send(program, self.ROWS[:1]).status_code == 422
         assert self.send(program, self.ROWS, key="batch-2").json()["id"] != first.json()["id"]
+        told = self.send(program, self.ROWS, key="k" * 201)
+        assert told.status_code == 400 and "at most 200" in told.json()["errors"][0]["message"]
 
-    @pytest.mark.parametrize("rows", [None, [], "x", [1], [{"colour": "red"}]])
+    @pytest.mark.parametrize("rows", [None, [], "x", [1], [{"colour": "red"}], [{"sku": [1]}]])
     def test_what_is_no_batch_says_what_is_wanted(self, program: Program, rows: Any) -> None:
         refused = self.send(program, rows)
         assert refused.status_code == 400

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 from decimal import Decimal
 
 import pytest
@@ -10,6 +12,7 @@ from django.db import transaction
 
 from apps.catalog import selectors as catalog
 from apps.catalog.models import Item, Supplier, SupplyTerm
+from apps.ingestion.adapters.columns import COLUMNS
 from apps.inventory.models import StockLevel
 from apps.sales.models import Promotion
 from tests.integration.ingestion.shops import ORDERS, counts, sold, take
@@ -181,3 +184,25 @@ def test_rows_of_items_that_are_not_there_may_be_set_aside() -> None:
     file = take("supplier,sku,lead_time_days\nAlder,A,6\n", "suppliers", options={"unknown_items": "set_aside"})
     assert (counts(file), file.rules["set_aside"]) == ((1, 0, 0, 1, 0), {"unknown_sku": 1})
     assert Item.objects.count() == 0
+
+
+_ROW = {"order_id": "1", "line_id": "1", "occurred_at": "2025-01-05", "sku": "A", "title": "Apple", "quantity": "1",
+        "on_hand": "1", "supplier": "S", "starts_on": "2025-01-05", "ends_on": "2025-01-06"}
+_HOSTILE = ["x" * 5000, "\U0001f984" * 400, "9" * 15, "9" * 400, "-1", "0.0000001", "1e308", "NaN", "\u202eabc\u2066",
+            "<script>alert(1)</script>", "'\"--", "\\N", "\x01\x1f", "\ufdd0\uffff", "9999-12-31T23:59:59-23:59",
+            "0001-01-01", "31.02.2025", "1000000000", "null"]
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_whatever_a_cell_holds_its_row_is_taken_or_rejected_and_the_file_read(kind: str) -> None:
+    """Every column of every kind, too long for its place in the database or of another sort."""
+    names = [column.name for column in COLUMNS[kind]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=names, extrasaction="ignore")
+    writer.writeheader()
+    for number, (name, value) in enumerate((name, value) for name in names for value in _HOSTILE):
+        writer.writerow({**_ROW, "order_id": str(number), "sku": f"A{number}", name: value})
+    file = take(text.getvalue(), kind)
+    assert counts(file)[0] == len(names) * len(_HOSTILE)
+    assert file.rows_applied > len(names)
+    assert file.rules["rejected"]["too_long"] >= 2
