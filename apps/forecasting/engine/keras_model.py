@@ -137,7 +137,8 @@ class Progress(keras.callbacks.Callback):
         """Report the epoch and how many of its windows were seen."""
         done = (self.epoch + seen / self.n_windows) / self.epochs
         self.on_progress(
-            min(done, 1.0), f"LSTM: epoch {self.epoch + 1} of {self.epochs}, {seen:,} of {self.n_windows:,} windows{more}"
+            min(done, 1.0),
+            f"LSTM: epoch {self.epoch + 1} of {self.epochs}, {seen:,} of {self.n_windows:,} windows{more}"
         )
 
 
