@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,20 @@ from django.http import HttpRequest, HttpResponseBase
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 FORM_BYTES = 2**20  # of a form around its file
+
+
+class ReadableMiddleware:
+    """Before anything else reads it: a session of odd characters is none, and what is sent is encoded as text is."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.COOKIES.get(settings.SESSION_COOKIE_NAME, "0").isalnum():
+            del request.COOKIES[settings.SESSION_COOKIE_NAME]
+        if request.encoding is not None and not codecs.lookup(request.encoding)._is_text_encoding:
+            raise BadRequest("It is encoded as no text is.")
+        return self.get_response(request)
 
 
 class WellFormedMiddleware:

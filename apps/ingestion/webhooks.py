@@ -16,7 +16,7 @@ from apps.tenants.scope import tenant_context
 from apps.tenants.selectors import tenant_by_slug
 
 MOST_BYTES = 2 * 1024 * 1024  # an order with hundreds of lines has a tenth of it
-MOST_A_MINUTE = 3_000  # a flash sale; Shopify sends what was not taken again, for two days
+MOST_A_MINUTE = 3_000  # a flash sale; Shopify sends what was not taken again, for some hours
 MINUTE = 60
 NOBODY = 0  # the scope of no tenant: what is asked there finds nothing, and takes about as long
 

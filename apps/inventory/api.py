@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.inventory import selectors, services
+from apps.inventory.forms import MOST_UNITS
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockLevel
 from apps.tenants.models import Permission
 from apps.tenants.rest import Conflict, TenantViewSet
@@ -58,7 +59,7 @@ class OrderSerializer(serializers.ModelSerializer[PurchaseOrder]):
 
 class ReceivedLineSerializer(serializers.Serializer[Any]):
     line_id = serializers.IntegerField()
-    quantity = serializers.DecimalField(max_digits=14, decimal_places=3, min_value=0)
+    quantity = serializers.DecimalField(max_digits=14, decimal_places=3, min_value=0, max_value=MOST_UNITS)
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):

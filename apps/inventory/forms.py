@@ -34,8 +34,11 @@ class Delivery:
         reference = (data.get("reference", "").strip() or f"{UNNAMED}{token}")[:80]
         typed = {name.removeprefix(PREFIX): str(text).strip() for name, text in data.items() if name.startswith(PREFIX)}
         lines = tuple(ReceivedLine(line_id=int(line_id), quantity=_quantity(text))
-                      for line_id, text in typed.items() if line_id.isdecimal() and text)
+                      for line_id, text in typed.items() if line_id.isdecimal() and len(line_id) <= 18 and text)
         return cls(lines, reference, data.get("act") == "whole")
+
+
+MOST_UNITS = 1_000_000_000  # of one line: more is a slip of the keyboard
 
 
 def _quantity(text: str) -> Decimal:
@@ -43,6 +46,6 @@ def _quantity(text: str) -> Decimal:
         quantity = Decimal(text)
     except InvalidOperation:
         quantity = Decimal("NaN")
-    if not quantity.is_finite() or not 0 <= quantity < 10**11:
+    if not quantity.is_finite() or not 0 <= quantity <= MOST_UNITS:
         raise NotAQuantity(_("%(text)s is no quantity: give a number, 0 or more.") % {"text": text[:20]})
     return round(quantity, 3)

@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 WORKERS_LOST_AT_MOST = 3  # a worker may be stopped or killed at any time; a job that has lost more is what kills them
 YIELDS_HOURS = 6  # a job that has waited for so long gives way to nothing any more
 SWEEP_WAITS_SECONDS = 3  # for a lock, before the other jobs are looked after
+_CLAIM_LOCK = 0x2A16  # the class of the advisory lock of a queue's claims
 _NIGHT_LOCK = 0x2A17  # the class of the advisory lock under which a tenant's night is started
 
 # Called in the job's tenant's scope when a job has failed for good: rooms above tell people.
@@ -113,6 +114,8 @@ def claim(*, queue: str, worker: str) -> Running | None:
     served longest ago."""
     with transaction.atomic():
         with connection.cursor() as cursor:
+            # One claim of a queue after another: two at once would both see a tenant with nothing running.
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_CLAIM_LOCK, queue])
             cursor.execute(_CLAIM, {
                 "queue": queue, "worker": worker[:80], "lease": settings.JOBS_LEASE_SECONDS, "yields": YIELDS_HOURS,
                 "precedence": json.dumps({each.name: each.precedence for each in all_kinds()
@@ -336,7 +339,8 @@ _DUE_NIGHTS = """
 SELECT tenant.id, due.day FROM tenants_tenant tenant
 JOIN unnest(%(zones)s::text[], %(days)s::text[]) AS due (zone, day) ON due.zone = tenant.time_zone
 WHERE tenant.status = 'active' AND tenant.demo_date IS NULL AND NOT EXISTS (
-    SELECT FROM jobs_job job WHERE job.tenant_id = tenant.id AND job.kind = %(kind)s AND job.dedupe_key = due.day)
+    SELECT FROM jobs_job job WHERE job.tenant_id = tenant.id AND job.kind = %(kind)s
+    AND job.dedupe_key = 'night ' || due.day)
 ORDER BY tenant.id
 """
 
@@ -382,13 +386,14 @@ def _start_night(tenant_id: int, chain: tuple[str, ...], day: dt.date) -> bool:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_NIGHT_LOCK, tenant_id % 2**31])
             if not cursor.fetchone()[0]:
                 return False
-        if Job.objects.filter(tenant_id=tenant_id, kind=chain[0], dedupe_key=day.isoformat()).exists():
+        night = f"night {day.isoformat()}"  # not to be taken for what an import of the same day asked for
+        if Job.objects.filter(tenant_id=tenant_id, kind=chain[0], dedupe_key=night).exists():
             return False
-        start_chain(chain=chain, as_of=day)
+        start_chain(chain=chain, as_of=day, dedupe_key=night)
     return True
 
 
-def start_chain(*, chain: tuple[str, ...], as_of: dt.date, **input: Any) -> Job:
+def start_chain(*, chain: tuple[str, ...], as_of: dt.date, dedupe_key: str = "", **input: Any) -> Job:
     """Ask for a chain of kinds, one after another, for one planning day of the tenant in scope."""
-    return enqueue(kind_name=chain[0], dedupe_key=as_of.isoformat(),
+    return enqueue(kind_name=chain[0], dedupe_key=dedupe_key or as_of.isoformat(),
                    input={"as_of": as_of.isoformat(), "then": list(chain[1:]), **input})

@@ -36,7 +36,8 @@ class RecommendationFilter(django_filters.FilterSet):
 
 
 class DecideSerializer(serializers.Serializer[Any]):
-    quantity = serializers.IntegerField(min_value=1, required=False, allow_null=True, default=None,
+    quantity = serializers.IntegerField(min_value=1, max_value=999_999_999, required=False, allow_null=True,
+                                        default=None,
                                         help_text="Leave it out to take the advised quantity.")
     reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="",
                                    help_text="Needed where the quantity is another than advised.")

@@ -9,9 +9,15 @@ from django.utils.translation import gettext as _
 
 from apps.optimization.services import Choice
 
+MOST_DIGITS = 18  # of an id
+
 
 class NotAQuantity(ValueError):
     """A quantity that somebody typed is no whole number; the message says which."""
+
+
+def is_id(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 @dataclass(frozen=True)
@@ -25,9 +31,9 @@ class Ticked:
 
     @classmethod
     def from_post(cls, data: QueryDict) -> Ticked:
-        ids = tuple(int(value) for value in data.getlist("line") if value.isdecimal())
+        ids = tuple(int(value) for value in data.getlist("line") if is_id(value))
         typed = {int(name.removeprefix("quantity-")): str(value).strip() for name, value in data.items()
-                 if name.startswith("quantity-") and name.removeprefix("quantity-").isdecimal()}
+                 if name.startswith("quantity-") and is_id(name.removeprefix("quantity-"))}
         return cls(ids, typed, data.get("reason", "").strip(), data.get("everything") == "1")
 
     def choices(self, line_ids: tuple[int, ...]) -> list[Choice]:

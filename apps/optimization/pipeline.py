@@ -22,6 +22,7 @@ from apps.optimization.services import Cash, Inputs, Rules
 from apps.optimization.services.planning import minimums_of
 from apps.sales import selectors as sales
 from apps.tenants.scope import tenant_context
+from apps.tenants.selectors import tenant_by_id
 
 OLDEST_FORECAST_DAYS = 14
 
@@ -30,6 +31,9 @@ def plan(running: Running) -> dict[str, Any]:
     """Plan what to buy as of the day asked for, and save it; the same facts again change nothing."""
     started = time.perf_counter()
     as_of = dt.date.fromisoformat(running.input["as_of"])
+    tenant = tenant_by_id(running.tenant_id)
+    if tenant.demo_date is not None:  # a day may have been let in while models were compared: stock stands as of then
+        as_of = max(as_of, tenant.demo_date)
     running.progress(0.05, _("Reading stock, orders on their way, terms and the forecast"))
     with tenant_context(running.tenant_id):
         standing = selectors.current_plan()

@@ -13,10 +13,11 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
 from apps.tenants import selectors, services
-from apps.tenants.models import ApiKey, Membership, Tenant
+from apps.tenants.models import ApiKey, Membership, Tenant, User
 from apps.tenants.scope import scoped_stream, tenant_context
 
 SESSION_KEY = "tenant_id"
+OUTSIDE_SHOPS = ("/accounts/", "/invitations/", "/shops/new/")  # what a person does as themselves
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -28,6 +29,15 @@ def enter_shop(request: HttpRequest, tenant_id: int) -> None:
     """
     request.session[SESSION_KEY] = tenant_id
     rotate_token(request)
+
+
+def stand_in_first_shop(request: Any, user: User, **_more: Any) -> None:
+    """Note at sign-in which shop the person sees, so that they notice when it is another one."""
+    if request is not None and hasattr(request, "session"):
+        request.user = user
+        place = TenantMiddleware.membership(request)
+        if place is not None:
+            request.session[SESSION_KEY] = place.tenant_id
 
 
 class TenantRequest(HttpRequest):
@@ -67,7 +77,7 @@ class TenantMiddleware:
             if request.method not in SAFE_METHODS:
                 return render(request, "403_csrf.html", status=403)
         if request.tenant.status == Tenant.Status.SUSPENDED:
-            if not request.path.startswith("/accounts/"):
+            if not request.path.startswith(OUTSIDE_SHOPS):
                 return self.suspended(request)
             request.tenant = request.membership = None
             return self.get_response(request)

@@ -108,11 +108,12 @@ class PlainJSONParser(parsers.JSONParser):
         try:
             found = super().parse(stream, media_type, parser_context)
             json.dumps(found, ensure_ascii=False).encode()
+            is_zero = has_zero(found)
         except RecursionError as error:
             raise exceptions.ParseError(_("The body is nested too deep.")) from error
         except UnicodeEncodeError as error:
             raise exceptions.ParseError(_("The body holds half a character (a lone surrogate).")) from error
-        if has_zero(found):
+        if is_zero:
             raise exceptions.ParseError(_("The body holds a zero character, which no text here may."))
         return found
 

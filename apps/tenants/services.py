@@ -146,7 +146,7 @@ def invite_person(*, tenant: Tenant, email: str, role: str, actor: User) -> tupl
 
 def _need_a_seat(tenant: Tenant) -> None:
     """Raise NotAllowed where all places of the plan are taken; two who join at once wait for each other here."""
-    seats = Tenant.objects.select_for_update().get(pk=tenant.pk).limit("people")
+    seats = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk).limit("people")
     if Membership.objects.filter(tenant=tenant).count() >= seats:
         raise NotAllowed(_("The plan has room for %(seats)d people; all places are taken.") % {"seats": seats})
 

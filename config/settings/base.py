@@ -41,8 +41,8 @@ def databases(app_url: str, owner_url: str | None) -> dict[str, dict[str, Any]]:
 
 def caches(redis_url: str) -> dict[str, dict[str, Any]]:
     """The cache lives beside the queue, under names of its own."""
-    return {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_url,
-                        "KEY_PREFIX": "cache"}}
+    return {"default": {"BACKEND": "config.cache.PatientCache", "LOCATION": redis_url, "KEY_PREFIX": "cache",
+                        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1}}}
 
 
 # --- Apps ---------------------------------------------------------------------------------------------------------
@@ -77,6 +77,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.health.HealthMiddleware",
+    "config.wellformed.ReadableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.policy.ContentPolicyMiddleware",
@@ -139,6 +140,7 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_CHANGE_EMAIL = True  # one address for each person: a new one replaces the old when it is confirmed
 ACCOUNT_SESSION_REMEMBER = True
+EMAIL_TIMEOUT = 10  # seconds: a mail server that hangs must not hold a web thread
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"

@@ -46,6 +46,8 @@ _ALL = (
     Rule("whole", REJECTED, _("The number is not a whole one of at least 1"), _("Write 1, 2, 3 and so on.")),
     Rule("moment", REJECTED, _("This is not a date"), _("Write it as %(day)s or %(day)s 17:45.")),
     Rule("out_of_time", REJECTED, _("The date lies before 1990 or in the future"), _("Check the year.")),
+    Rule("foreign_terms", REJECTED, _("These terms are in another currency than the shop's"),
+         _("Write its costs and minimum in the shop's currency, or leave them out.")),
     Rule("currency", REJECTED, _("This is not a currency"), _("Write its three letters, such as EUR.")),
     Rule("status", REJECTED, _("The status is not known"), _("Write active, paused or discontinued.")),
     Rule("share", REJECTED, _("The share is not between 0 and 1"), _("Write %(half)s or 50 %% for a half.")),

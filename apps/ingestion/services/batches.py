@@ -34,7 +34,9 @@ def receive_batch(*, kind: str, columns: Sequence[str], rows: Sequence[Mapping[s
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    # A line break within a value means nothing here, and could be taken for the end of a row.
+    writer.writerows({name: " ".join(value.splitlines()) if isinstance(value, str) else value
+                      for name, value in row.items()} for row in rows)
     body = text.getvalue().encode()
     digest = hashlib.sha256(body).hexdigest()
     key = key or (f"count:{uuid4()}" if kind == ImportFile.Kind.STOCK else f"sha256:{digest}")
@@ -44,6 +46,8 @@ def receive_batch(*, kind: str, columns: Sequence[str], rows: Sequence[Mapping[s
     if known is not None:
         if known.sha256 != digest:
             raise KeyReused(_("This Idempotency-Key was used for another body: take a new key for new rows."))
+        if known.state == ImportFile.State.REFUSED:  # what stood in its way may be gone
+            return confirm_file(file=known, actor=None), False
         return known, False
     file = store_file(kind=kind, name=f"{kind}-{digest[:12]}.csv", source=io.BytesIO(body), channel=API_CHANNEL,
                       mapping={name: name for name in columns}, options={"numbers": "point"}, uploaded_by=label)

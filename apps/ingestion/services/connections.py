@@ -64,7 +64,7 @@ def connect_shopify(*, name: str, shop_domain: str, secret: str, actor: User | N
     shown = secret.strip() or secrets.token_urlsafe(32)
     if taken is None:
         others = Connection.objects.filter(channel__slug=SHOPIFY).exists()
-        channel = make_channel(slug=domain.partition(".")[0] or SHOPIFY if others else SHOPIFY,
+        channel = make_channel(slug=domain.replace(".", "-") or SHOPIFY if others else SHOPIFY,
                                name=name or "Shopify", kind=SHOPIFY)
         taken = Connection(channel=channel, shop_domain=domain)
     taken.name = (name.strip() or domain or "Shopify")[:120]
@@ -89,12 +89,14 @@ def disconnect(*, connection_id: int, actor: User | None) -> None:
 def signed_by(*, body: bytes, signature: str, shop_domain: str) -> Connection | None:
     """The live connection whose secret signed this body; None where none did.
 
+    Several shops of one app may share a secret: where the sender names its shop, only that one's connection is meant.
     Where there is no connection, about as much is reckoned, so that the time tells nobody that there is none.
     """
-    live = list(Connection.objects.filter(is_active=True, channel__kind=SHOPIFY).order_by("pk"))
+    live = [each for each in Connection.objects.filter(is_active=True).order_by("pk")
+            if not shop_domain or not each.shop_domain or each.shop_domain == shop_domain]
     if not live:
         shopify.is_signed(body, unseal(_sealing_key(), seal(_sealing_key(), "")), signature)
-    for each in sorted(live, key=lambda known: known.shop_domain != shop_domain):
+    for each in live:
         try:
             secret = unseal(_sealing_key(), each.secret)
         except NotOurs:
@@ -109,7 +111,7 @@ def signed_by(*, body: bytes, signature: str, shop_domain: str) -> Connection | 
 def record_delivery(*, source: Connection, topic: str, delivery_id: str, body: bytes) -> tuple[Delivery, bool]:
     """Keep a delivery as it came and ask for its job; (the delivery, whether it is new).
 
-    The same delivery again is counted, and asks for nothing.
+    The same delivery again is counted, and asks for nothing; one that was rejected is tried again.
     """
     digest = hashlib.sha256(body).hexdigest()
     delivery, is_new = Delivery.objects.get_or_create(
@@ -117,6 +119,7 @@ def record_delivery(*, source: Connection, topic: str, delivery_id: str, body: b
         defaults={"topic": topic[:60], "sha256": digest, "body": body})
     if not is_new:
         Delivery.objects.filter(pk=delivery.pk).update(times_received=F("times_received") + 1)
+    if not is_new and delivery.state != Delivery.State.REJECTED:
         return delivery, False
     if topic in shopify.TOPICS:
         enqueue(kind_name="ingestion.apply_delivery", input={"delivery_id": delivery.pk},
@@ -125,7 +128,7 @@ def record_delivery(*, source: Connection, topic: str, delivery_id: str, body: b
         delivery.state, delivery.error = Delivery.State.REJECTED, _("Nothing is done with “%(topic)s”.") % {
             "topic": topic[:60]}
         delivery.save(update_fields=["state", "error"])
-    return delivery, True
+    return delivery, is_new
 
 
 @transaction.atomic

@@ -315,6 +315,10 @@ def stage(reading: Reading) -> int:
     twice = "SELECT row_number, value FROM ingestion_same WHERE n > 1 AND "
     stopped = stop_rows("repeated", "", twice + "is_same") + stop_rows("twice", "", twice + "NOT is_same")
     run("DROP TABLE ingestion_same")
+    if kind == "suppliers":
+        stopped += stop_rows("foreign_terms", "currency", "SELECT row_number, currency AS value FROM ingestion_rows "
+                             "WHERE (unit_cost IS NOT NULL OR minimum_order_value IS NOT NULL) "
+                             f"AND upper(currency) <> '{reading.tenant.currency}'")
     if stopped:
         run(_DROP_STOPPED.replace("ingestion_lines", "ingestion_rows"))
     if kind != "items":

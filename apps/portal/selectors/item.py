@@ -70,6 +70,11 @@ class ItemPage:
         return next((line.expected_on for line in self.coming if line.order.status not in UNSENT_STATUSES), None)
 
     @property
+    def to_decide(self) -> int:
+        """What is advised and nobody has decided on yet."""
+        return sum(line.quantity for line in self.advice if line.state == Recommendation.State.OPEN)
+
+    @property
     def stock_badge(self) -> str:
         return "simulated" if any(level["origin"] == "simulated" for level in self.stock) else ""
 
@@ -98,10 +103,16 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
     on_hand = sum(level["on_hand"] for level in facts["stock"]) if facts["stock"] else None
     return ItemPage(
         item=item, summary=summary, term=terms_of_items([item.pk]).get(item.pk), stock=facts["stock"], advice=advice,
-        run=run, is_on_request=newest_run is not None and not is_forecast, backtest=_backtest(item.pk), coming=coming,
+        run=run, is_on_request=_is_on_request(item, summary, newest_run is not None and not is_forecast),
+        backtest=_backtest(item.pk), coming=coming,
         promotions=promotions, is_weekly=is_weekly,
         sales=_sales_chart(facts["days"], paths, as_of, is_weekly, promotions),
         projection=_projection(on_hand, coming, paths, as_of, advice))
+
+
+def _is_on_request(item: Item, summary: ItemSummary | None, is_left_out: bool) -> bool:
+    """Whether it sells too seldom to be planned; what is paused, or new since the forecast, is not told so."""
+    return is_left_out and item.status == Item.Status.ACTIVE and (summary is None or summary.planning == "on_request")
 
 
 def _backtest(item_id: int) -> ItemBacktest | None:

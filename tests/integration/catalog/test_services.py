@@ -177,9 +177,18 @@ def test_thousands_of_locations_cost_no_more_questions_than_one_and_none_is_take
     channel = services.make_channel(slug="files")
     odd = ["!!!", "???", "x" * 70 + " north", "x" * 70 + " south"]
     with CaptureQueriesContext(connection) as of_one:
-        services.make_locations(channel=channel, names=["Only one"])
+        services.make_locations(channel=channel, names=["One", "Another"])
     with CaptureQueriesContext(connection) as of_many:
         found = services.make_locations(channel=channel, names=[f"Shop {n}" for n in range(400)] + odd)
     assert len(of_many) == len(of_one)
     assert len(set(found.values())) == 404
     assert services.make_locations(channel=channel, names=odd) == {name: found[name] for name in odd}
+
+
+def test_a_shop_of_one_place_has_one_location_whatever_its_files_call_it() -> None:
+    main, channel = services.main_location(), services.make_channel(slug="files")
+    assert services.make_locations(channel=channel, names=["Hauptlager"]) == {"Hauptlager": main.pk}
+    assert [location.name for location in Location.objects.all()] == ["Hauptlager"]
+    assert services.make_locations(channel=channel, names=["Hauptlager"]) == {"Hauptlager": main.pk}
+    assert services.make_locations(channel=channel, names=["Filiale"])["Filiale"] != main.pk, "a second name is another"
+    assert services.main_location().pk == main.pk

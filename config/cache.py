@@ -1,0 +1,45 @@
+"""The cache when its server is away: nothing is remembered, and nobody is kept out for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import redis
+import structlog
+from django.core.cache.backends.redis import RedisCache
+
+log = structlog.get_logger(__name__)
+
+
+def _or(otherwise: Any, name: str) -> Callable[..., Any]:
+    known: Callable[..., Any] = getattr(RedisCache, name)
+
+    @wraps(known)
+    def patient(self: RedisCache, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return known(self, *args, **kwargs)
+        except redis.RedisError as error:
+            log.warning("cache_away", operation=name, error=str(error))
+            return otherwise(*args, **kwargs) if callable(otherwise) else otherwise
+
+    return patient
+
+
+class PatientCache(RedisCache):
+    """Redis' cache, empty while its server does not answer.
+
+    Limits of how often somebody may try are not counted then: people who cannot sign in would be the greater harm.
+    """
+
+    add = _or(True, "add")
+    get = _or(lambda _key, default=None, **_more: default, "get")
+    set = _or(None, "set")
+    touch = _or(False, "touch")
+    delete = _or(False, "delete")
+    get_many = _or(lambda *_args, **_more: {}, "get_many")
+    set_many = _or(lambda *_args, **_more: [], "set_many")
+    delete_many = _or(None, "delete_many")
+    has_key = _or(False, "has_key")
+    incr = _or(lambda _key, delta=1, **_more: delta, "incr")
