@@ -15,7 +15,7 @@ FORM_BYTES = 2**20  # of a form around its file
 
 
 class ReadableMiddleware:
-    """Before anything else reads it: a session of odd characters is none, and what is sent is encoded as text is."""
+    """Before anything else reads it: a session of odd characters is none, and an encoding is one of texts."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -24,7 +24,7 @@ class ReadableMiddleware:
         if not request.COOKIES.get(settings.SESSION_COOKIE_NAME, "0").isalnum():
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
         if request.encoding is not None and not codecs.lookup(request.encoding)._is_text_encoding:
-            raise BadRequest("It is encoded as no text is.")
+            request.encoding = settings.DEFAULT_CHARSET
         return self.get_response(request)
 
 

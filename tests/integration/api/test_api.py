@@ -12,7 +12,7 @@ from django.test import Client
 
 from apps.catalog.models import Item, SupplyTerm
 from apps.catalog.services import furnish_tenant
-from apps.ingestion.services import apply_file
+from apps.ingestion.services import apply_file, note_state
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.jobs.models import Job, JobRecord
 from apps.tenants.models import ApiKey, AuditEntry, Permission, Tenant
@@ -118,6 +118,26 @@ def test_an_order_goes_from_draft_to_received_and_its_goods_come_in_once(program
     refused = program.post(f"purchase-orders/{order}/approve/")
     assert refused.status_code == 409
     assert refused["Content-Type"] == "application/problem+json"
+
+
+def test_a_text_with_line_breaks_is_one_value_and_no_further_rows(program: Program, tenant: Tenant) -> None:
+    title = "Nice,,,,,,,,,\nF1,,2026-01-05T10:00:00Z,FORGED,t,,999,,1,,,,,\n(F2)\n(F3)\nend"
+    body = {"rows": [{"order_id": "O1", "occurred_at": "2026-01-05T10:00:00Z", "sku": "A", "title": title,
+                      "quantity": "1"}]}
+    file_id = program.post("sale-lines/", body).json()["id"]
+    with tenant_context(tenant.pk):
+        file = apply_file(file_id=file_id)
+        assert (file.rows_read, file.rows_applied) == (1, 1)
+        assert [item.sku for item in Item.objects.all()] == ["A"]
+
+
+def test_a_batch_that_was_refused_can_be_sent_again_once_there_is_room(program: Program, tenant: Tenant) -> None:
+    body = {"rows": [{"order_id": "1", "occurred_at": "2026-01-05T10:00:00Z", "sku": "A", "quantity": "1"}]}
+    file_id = program.post("sale-lines/", body).json()["id"]
+    with tenant_context(tenant.pk):
+        note_state(file_id=file_id, state="refused", error="no room")
+    again = program.post("sale-lines/", body).json()
+    assert (again["id"], again["state"]) == (file_id, "queued")
 
 
 def test_what_does_not_fit_says_where(program: Program, rows: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 
+from apps.catalog.services import make_channel
 from apps.ingestion import pipeline, selectors, services
 from apps.ingestion.models import Connection, Delivery, ImportFile
 from apps.jobs import services as jobs
@@ -430,6 +431,20 @@ def test_what_is_unknown_too_large_or_closed_is_refused(connected: Tenant) -> No
     connected.status = Tenant.Status.SUSPENDED
     connected.save()
     assert send(connected.slug, BODY) == 401
+
+
+def test_a_delivery_that_names_another_shop_of_the_same_app_is_not_this_ones(connected: Tenant) -> None:
+    """Apps sign for all their shops with one secret."""
+    assert send(connected.slug, BODY, **{"X-Shopify-Shop-Domain": "stranger.myshopify.com"}) == 401
+    with tenant_context(connected.pk):
+        assert not Delivery.objects.exists()
+
+
+def test_a_shop_whose_channel_a_file_made_before_is_heard(tenant: Tenant) -> None:
+    with tenant_context(tenant.pk):
+        make_channel(slug="shopify", kind="file")
+        services.connect_shopify(name="Shop", shop_domain="shop.myshopify.com", secret=SECRET, actor=None)
+    assert send(tenant.slug, BODY) == 200
 
 
 def test_too_many_deliveries_wait_and_the_unsigned_do_not_count(

@@ -27,6 +27,7 @@ from apps.jobs.running import Cancelled, LeaseLost, Running
 from apps.jobs.worker import Heartbeat, run, work_until_empty
 from apps.tenants.models import Tenant, Tier
 from apps.tenants.scope import current_tenant_id, tenant_context
+from config.schedule import AFTER_IMPORT, NIGHT
 from tests.integration.jobs.slow_work import BROKEN, CONTEST, ECHO, GATED, HOPELESS, OTHER
 from tests.rows import make_tenant_row, make_user
 from tests.servers import TestServers
@@ -453,3 +454,14 @@ def test_a_broker_that_forgets_everything_loses_nothing(
     start_worker()
     services.sweep()
     eventually(lambda: all(state(job) == Job.State.DONE for job in jobs), "the sweep rings again and all is done")
+
+
+def test_what_an_import_asked_for_after_midnight_does_not_stand_for_the_night(tenant: Tenant) -> None:
+    today = tenant.today()
+    with tenant_context(tenant.pk):
+        services.start_chain(chain=AFTER_IMPORT, as_of=today)
+    assert services.start_nights(chain=NIGHT, hour=0) == 1
+    assert services.start_nights(chain=NIGHT, hour=0) == 0, "once for each day"
+    with tenant_context(tenant.pk):
+        asked = [record.input["then"][0] for record in JobRecord.objects.order_by("pk")]
+    assert asked == [AFTER_IMPORT[1], NIGHT[1]]

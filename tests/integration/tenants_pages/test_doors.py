@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client, override_settings
@@ -240,6 +242,44 @@ def test_a_form_of_the_shop_before_does_nothing_in_the_shop_one_is_in_now() -> N
     again = form_token(client, "/settings/people/")
     assert client.post("/settings/people/invite/", {**invite, "csrfmiddlewaretoken": again}).status_code == 200
     assert first.tenant.invitations.exists()
+
+
+def test_who_never_switched_notices_too_that_their_shop_is_another_one_now() -> None:
+    first, second = make_shop(0), make_shop(0)
+    client, user = Client(enforce_csrf_checks=True), make_user()
+    places = [Membership.objects.create(tenant=shop.tenant, user=user, role=Role.OWNER) for shop in (first, second)]
+    client.force_login(user)
+    token = form_token(client, "/settings/people/")
+    seen = client.session["tenant_id"]
+    next(place for place in places if place.tenant_id == seen).delete()
+    sent = {"email": "x@example.test", "role": "owner", "csrfmiddlewaretoken": token}
+    assert client.post("/settings/people/invite/", sent).status_code == 403
+    assert not first.tenant.invitations.exists() and not second.tenant.invitations.exists()
+
+
+def test_a_person_whose_only_shop_is_suspended_may_join_or_make_another() -> None:
+    client = signed_in(make_shop(0))
+    Tenant.objects.update(status=Tenant.Status.SUSPENDED)
+    _tenant, link = invitation_for("noor@example.test")
+    assert client.get(link).status_code == 200 and client.get("/shops/new/").status_code == 200
+    assert client.get("/settings/").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/admin/login/"])
+def test_without_a_broker_people_still_sign_in(path: str) -> None:
+    make_user("ann@example.test", is_staff=True, is_superuser=True)
+    away = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    with override_settings(ACCOUNT_RATE_LIMITS={"login_failed": "6/m/ip,4/5m/key"}, CACHES=away):
+        response = Client().post(path, {"login": "ann@example.test", "username": "ann@example.test",
+                                        "password": "a long password"})
+    assert response.status_code == 302
+
+
+@pytest.mark.parametrize(("name", "value"), [("HTTP_COOKIE", 'sessionid="\\000aaaa"'),
+                                             ("CONTENT_TYPE", "text/plain; charset=hex")])
+def test_odd_cookies_and_encodings_make_no_page_fail(name: str, value: str) -> None:
+    given: dict[str, Any] = {name: value}
+    assert Client(**given).get("/accounts/login/?q=%ff", **given).status_code == 200
 
 
 def test_no_cache_keeps_a_shops_page() -> None:
