@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +13,8 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 FORM_BYTES = 2**20  # of a form around its file
 
 
-class ReadableMiddleware:
-    """Before anything else reads it: a session of odd characters is none, and an encoding is one of texts."""
+class SessionCookieMiddleware:
+    """Before anything else reads it: a session of odd characters is none."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -23,8 +22,6 @@ class ReadableMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.COOKIES.get(settings.SESSION_COOKIE_NAME, "0").isalnum():
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
-        if request.encoding is not None and not codecs.lookup(request.encoding)._is_text_encoding:
-            request.encoding = settings.DEFAULT_CHARSET
         return self.get_response(request)
 
 

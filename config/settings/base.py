@@ -77,7 +77,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.health.HealthMiddleware",
-    "config.wellformed.ReadableMiddleware",
+    "config.wellformed.SessionCookieMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.policy.ContentPolicyMiddleware",

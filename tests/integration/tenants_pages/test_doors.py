@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -275,11 +274,8 @@ def test_without_a_broker_people_still_sign_in(path: str) -> None:
     assert response.status_code == 302
 
 
-@pytest.mark.parametrize(("name", "value"), [("HTTP_COOKIE", 'sessionid="\\000aaaa"'),
-                                             ("CONTENT_TYPE", "text/plain; charset=hex")])
-def test_odd_cookies_and_encodings_make_no_page_fail(name: str, value: str) -> None:
-    given: dict[str, Any] = {name: value}
-    assert Client(**given).get("/accounts/login/?q=%ff", **given).status_code == 200
+def test_a_session_of_odd_characters_is_none() -> None:
+    assert Client(HTTP_COOKIE='sessionid="\\000aaaa"').get("/accounts/login/").status_code == 200
 
 
 def test_no_cache_keeps_a_shops_page() -> None:
