@@ -72,6 +72,8 @@ class Started:
     @classmethod
     def of(cls, name: str, pid: int) -> Started:
         process = psutil.Process(pid)
+        # A process that has just been started has no command line yet, for as long as the kernel takes to lay it out.
+        wait_until(lambda: bool(process.cmdline()), 1, 0.005)
         return cls(name, pid, process.create_time(), process.cmdline())
 
     def process(self) -> psutil.Process | None:

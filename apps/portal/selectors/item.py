@@ -103,16 +103,11 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
     on_hand = sum(level["on_hand"] for level in facts["stock"]) if facts["stock"] else None
     return ItemPage(
         item=item, summary=summary, term=terms_of_items([item.pk]).get(item.pk), stock=facts["stock"], advice=advice,
-        run=run, is_on_request=_is_on_request(item, summary, newest_run is not None and not is_forecast),
+        run=run, is_on_request=newest_run is not None and not is_forecast and item.status == Item.Status.ACTIVE,
         backtest=_backtest(item.pk), coming=coming,
         promotions=promotions, is_weekly=is_weekly,
         sales=_sales_chart(facts["days"], paths, as_of, is_weekly, promotions),
         projection=_projection(on_hand, coming, paths, as_of, advice))
-
-
-def _is_on_request(item: Item, summary: ItemSummary | None, is_left_out: bool) -> bool:
-    """Whether it sells too seldom to be planned; what is paused, or new since the forecast, is not told so."""
-    return is_left_out and item.status == Item.Status.ACTIVE and (summary is None or summary.planning == "on_request")
 
 
 def _backtest(item_id: int) -> ItemBacktest | None:
