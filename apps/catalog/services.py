@@ -59,12 +59,13 @@ def make_locations(*, channel: Channel, names: Iterable[str]) -> dict[str, int]:
     wanted = sorted({name.strip()[:200] for name in names if name.strip()})
     named = ExternalId.objects.filter(channel=channel, kind=ExternalId.Kind.LOCATION, value__in=wanted)
     known = dict(named.values_list("value", "location_id"))
-    if len(wanted) == 1 and not known and _is_only_main():
+    only = _only_place() if len(wanted) == 1 and not known else None
+    if only is not None:
         # A shop of one place calls it by one name: sales that name none and stock that does belong together.
-        Location.objects.update(name=wanted[0][:120])
-        ExternalId.objects.create(channel=channel, kind=ExternalId.Kind.LOCATION, value=wanted[0],
-                                  location=Location.objects.get())
-        return {wanted[0]: int(Location.objects.get().pk)}
+        only.name = wanted[0][:120]
+        only.save(update_fields=["name"])
+        ExternalId.objects.create(channel=channel, kind=ExternalId.Kind.LOCATION, value=wanted[0], location=only)
+        return {wanted[0]: int(only.pk)}
     codes = {name: _location_code(name) for name in wanted if name not in known}
     if codes:
         # Somebody else may be making the same ones: whoever comes second takes them as they are.
@@ -78,10 +79,11 @@ def make_locations(*, channel: Channel, names: Iterable[str]) -> dict[str, int]:
     return {name: int(location_id) for name, location_id in known.items()}
 
 
-def _is_only_main() -> bool:
-    """Whether the one location is the one that every shop begins with, and nobody has named it yet."""
-    return (list(Location.objects.values_list("code", flat=True)[:2]) == [MAIN_LOCATION]
-            and not ExternalId.objects.filter(kind=ExternalId.Kind.LOCATION).exists())
+def _only_place() -> Location | None:
+    """The location that every shop begins with, where there is no other and nobody has named it yet; locked."""
+    places = list(Location.objects.select_for_update(no_key=True).order_by("pk")[:2])
+    is_named = ExternalId.objects.filter(kind=ExternalId.Kind.LOCATION).exists()
+    return places[0] if [place.code for place in places] == [MAIN_LOCATION] and not is_named else None
 
 
 def _location_code(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +17,9 @@ from apps.ingestion.adapters.columns import COLUMNS, Column
 from apps.ingestion.adapters.dialects import HEAD_BYTES, REASON_COLUMNS, Dialect, head_rows
 from apps.ingestion.adapters.rules import FLAGGED, PLAINLY, REJECTED, SET_ASIDE, Rule, rule
 from apps.ingestion.models import Connection, Delivery, ImportFile, RowIssue
+from apps.inventory.selectors import spreadsheet_text
 from apps.jobs.selectors import JobView, job_view
 from apps.tenants.scope import current_tenant_id
-
-FORMULA = re.compile(r"^'*[=+\-@\t\r]")  # what a spreadsheet would carry out, or what was kept from it already
-NUMBER = re.compile(r"^[+-]?[\d.,\s]*\d$")
 
 
 def files() -> QuerySet[ImportFile]:
@@ -165,14 +162,10 @@ def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]
                         dialect.delimiter)
 
 
-def _kept_from_spreadsheets(cell: str) -> str:
-    """The cell as text even to a spreadsheet; an import of the mended file takes the mark off again."""
-    return f"'{cell}" if FORMULA.match(cell) and not NUMBER.match(cell) else cell
-
-
 def _csv_line(cells: Iterable[str], delimiter: str) -> bytes:
+    """Cells that no spreadsheet takes for formulas; an import of the mended file takes the marks off again."""
     text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(map(_kept_from_spreadsheets, cells))
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(map(spreadsheet_text, cells))
     return text.getvalue().encode()
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.inventory.models import UNNAMED
 from apps.inventory.services import ReceivedLine
+from apps.tenants.tables import is_id
 
 PREFIX = "received-"
 
@@ -34,7 +35,7 @@ class Delivery:
         reference = (data.get("reference", "").strip() or f"{UNNAMED}{token}")[:80]
         typed = {name.removeprefix(PREFIX): str(text).strip() for name, text in data.items() if name.startswith(PREFIX)}
         lines = tuple(ReceivedLine(line_id=int(line_id), quantity=_quantity(text))
-                      for line_id, text in typed.items() if line_id.isdecimal() and len(line_id) <= 18 and text)
+                      for line_id, text in typed.items() if is_id(line_id) and text)
         return cls(lines, reference, data.get("act") == "whole")
 
 

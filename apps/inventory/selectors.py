@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -303,6 +304,10 @@ def _plain(number: Decimal) -> str:
     return f"{number.normalize():f}"
 
 
+_FORMULA = re.compile(r"^'*[=+\-@\t\r]")
+_NUMBER = re.compile(r"^[+-]?[\d.,\s]*\d\Z")
+
+
 class _Echo:
     """A file that gives back what is written to it."""
 
@@ -317,5 +322,5 @@ def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
 
 
 def spreadsheet_text(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """A text that no spreadsheet takes for a formula: marked, and marked once more where it has such a mark already."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text

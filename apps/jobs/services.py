@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from celery import current_app
@@ -371,7 +371,7 @@ def _days_past(hour: int) -> dict[str, dt.date]:
     for name in active_tenants().order_by().values_list("time_zone", flat=True).distinct():
         try:
             now = timezone.now().astimezone(ZoneInfo(name))
-        except Exception:
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # no such name, no name at all, a folder of names
             log.exception("time_zone_unknown", time_zone=name)
             continue
         if now.hour >= hour:

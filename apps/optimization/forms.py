@@ -8,16 +8,11 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from apps.optimization.services import Choice
-
-MOST_DIGITS = 18  # of an id
+from apps.tenants.tables import is_id
 
 
 class NotAQuantity(ValueError):
     """A quantity that somebody typed is no whole number; the message says which."""
-
-
-def is_id(text: str) -> bool:
-    return text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 @dataclass(frozen=True)

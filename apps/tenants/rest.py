@@ -7,7 +7,6 @@ import re
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
-import redis
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404
@@ -92,10 +91,7 @@ class TenantThrottle(throttling.SimpleRateThrottle):
         if tenant is None:
             return True
         self.num_requests, self.duration = tenant.limit("requests_per_minute"), 60
-        try:
-            return bool(super().allow_request(request, view))
-        except redis.RedisError:
-            return True
+        return bool(super().allow_request(request, view))
 
     def get_cache_key(self, request: Request, view: Any) -> str:
         return f"tenant:{request._request.tenant.pk}:throttle"  # type: ignore[attr-defined]

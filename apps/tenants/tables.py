@@ -35,6 +35,14 @@ class TenantQuerySet(models.QuerySet[M]):
         return super().bulk_update(rows, fields, *args, **kwargs)
 
 
+MOST_DIGITS = 18  # of an id: bigint holds every number of so many
+
+
+def is_id(text: str) -> bool:
+    """Whether a text that came from outside may be the id of a row."""
+    return text.isdecimal() and len(text) <= MOST_DIGITS
+
+
 class TenantManager(models.Manager[M]):
     """Filters by the tenant in scope and raises NoTenant outside one."""
 

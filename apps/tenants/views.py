@@ -35,9 +35,9 @@ from apps.tenants.forms import (
 from apps.tenants.middleware import enter_shop
 from apps.tenants.models import TIER_LIMITS, Permission, Role
 from apps.tenants.scope import outside_scope
+from apps.tenants.tables import is_id
 
 AUDIT_PAGE = 50
-MOST_DIGITS = 18  # of an id
 WAIT_SECONDS = 300  # after which every throttle of the doors lets through again
 
 
@@ -48,8 +48,7 @@ WAIT_SECONDS = 300  # after which every throttle of the doors lets through again
 def switch_shop(request: ShopRequest) -> HttpResponse:
     """Look into another of one's shops from now on."""
     chosen = request.POST.get("tenant", "")
-    is_id = chosen.isdecimal() and len(chosen) <= MOST_DIGITS
-    place = selectors.memberships_of(request.user).filter(tenant_id=chosen).first() if is_id else None
+    place = selectors.memberships_of(request.user).filter(tenant_id=chosen).first() if is_id(chosen) else None
     if place is None:
         raise Http404
     enter_shop(request, place.tenant_id)

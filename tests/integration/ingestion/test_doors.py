@@ -447,6 +447,18 @@ def test_a_shop_whose_channel_a_file_made_before_is_heard(tenant: Tenant) -> Non
     assert send(tenant.slug, BODY) == 200
 
 
+def test_a_rejected_delivery_that_comes_again_is_tried_again(connected: Tenant) -> None:
+    send(connected.slug, BODY)
+    with tenant_context(connected.pk):
+        services.reject_delivery(delivery_pk=Delivery.objects.get().pk, reason="no room")
+    Job.objects.update(state="done")
+    assert send(connected.slug, BODY) == 200
+    work()
+    with tenant_context(connected.pk):
+        [delivery] = Delivery.objects.all()
+        assert (delivery.state, delivery.error, delivery.times_received) == ("applied", "", 2)
+
+
 def test_too_many_deliveries_wait_and_the_unsigned_do_not_count(
         connected: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.clear()

@@ -90,6 +90,15 @@ def test_suppliers_speak_for_items_and_for_all_they_sell() -> None:
     assert counts(take(text, "suppliers"))[1] == 0
 
 
+def test_terms_in_another_currency_are_not_taken_for_the_shops() -> None:
+    text = ("supplier,sku,lead_time_days,unit_cost,minimum_order_value,currency\n"
+            "Alder,,5,,150,EUR\nBirch,,6,,150,USD\nCedar,,7,,,EUR\nDogwood,A,8,2,,eur\n")
+    file = take(text, "suppliers")
+    assert file.rules["rejected"] == {"foreign_terms": 2}
+    assert dict(Supplier.objects.values_list("name", "minimum_order_value")) == {"Birch": 150, "Cedar": None}
+    assert not SupplyTerm.objects.exists()
+
+
 def test_promotions_are_facts_with_a_share_and_whether_they_were_known() -> None:
     text = ("sku,location,kind,starts_on,ends_on,share,known_ahead\nA,,mailer,2025-01-06,2025-01-12,0.5,yes\n"
             "A,,endcap,2025-01-06,2025-01-12,50 %,no\nA,,surprise,2025-01-06,2025-01-12,,\n"

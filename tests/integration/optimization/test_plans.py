@@ -288,6 +288,14 @@ def test_a_plan_made_some_days_after_its_forecast_starts_on_its_own_day_and_outl
         assert line.mean_demand == pytest.approx(67 * 2, rel=0.15)
 
 
+def test_a_demo_whose_day_was_let_in_meanwhile_is_planned_as_of_the_day_that_its_stock_is_of() -> None:
+    shop = make_planned_shop(demo_date=MONDAY + DAY)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        assert present_plan().as_of == MONDAY + DAY
+        assert {line.arrives_on for line in open_lines()} == {MONDAY + 6 * DAY}
+
+
 def test_an_older_day_is_not_planned_over_a_newer_plan() -> None:
     shop = make_planned_shop()
     newer = run_plan(shop, MONDAY + DAY)

@@ -240,6 +240,20 @@ def test_a_planner_changes_an_items_terms_and_they_are_assumed_no_more(shop: Sho
     assert signed_in(make_shop(0), "owner").post(f"{path}terms/", given).status_code == 404
 
 
+def test_only_what_is_open_is_offered_to_decide_on_and_what_is_out_is_said_to_be_out(shop: Shop) -> None:
+    client = signed_in(shop)
+    with tenant_context(shop.tenant.pk):
+        line = Recommendation.objects.filter(quantity__gt=0, state="open")[0]
+        ItemSummary.objects.filter(item=line.item).update(on_hand=0, planning="planned")
+        Recommendation.objects.filter(pk=line.pk).update(on_hand=0)
+    path = f"/items/{line.item_id}/"
+    assert "Decide on" in page(client, path)
+    assert "is out" in page(client, "/items/") and "is out" in page(client, "/replenish/")
+    with tenant_context(shop.tenant.pk):
+        decide(recommendation_id=line.pk, as_of=MONDAY, actor=None, label="a test")
+    assert "Decide on" not in page(client, path)
+
+
 def test_an_item_that_the_newest_forecast_leaves_out_is_ordered_on_request(shop: Shop) -> None:
     with tenant_context(shop.tenant.pk):
         forecast_for(shop, 14, items=shop.items[1:], fingerprint="later facts")

@@ -58,6 +58,15 @@ def test_a_proxys_word_on_tls_is_taken_only_when_told_to(monkeypatch: pytest.Mon
     assert production(monkeypatch, BEHIND_TLS_PROXY="1").SECURE_PROXY_SSL_HEADER[0] == "HTTP_X_FORWARDED_PROTO"
 
 
+@pytest.mark.parametrize(("given", "count"), [
+    ({}, 0), ({"BEHIND_TLS_PROXY": "true"}, 1), ({"BEHIND_TLS_PROXY": "1", "TRUSTED_PROXIES": ""}, 1),
+    ({"BEHIND_TLS_PROXY": "1", "TRUSTED_PROXIES": "2"}, 2),
+])
+def test_addresses_are_read_from_as_many_proxies_as_are_named(
+        monkeypatch: pytest.MonkeyPatch, given: dict[str, str], count: int) -> None:
+    assert count == production(monkeypatch, **given).ALLAUTH_TRUSTED_PROXY_COUNT
+
+
 def test_web_and_workers_do_without_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(production(monkeypatch).DATABASES) == {"default"}
     with_owner = production(monkeypatch, DATABASE_OWNER_URL="postgres://owner:p@db.example:5432/stockwright")
