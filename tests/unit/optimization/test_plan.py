@@ -85,7 +85,11 @@ def test_the_status_agrees_with_the_lines(shop: Shop) -> None:
 @settings(max_examples=20, deadline=None)
 @given(shops(largest=4))
 def test_a_small_plan_is_the_best_of_all_plans(shop: Shop) -> None:
-    """Every combination of quantities up to 24 units a line, priced by the outlook, against the plan."""
+    """Every combination of quantities up to 24 units a line, priced by the outlook, against the plan.
+
+    To reach a supplier's minimum, an item may be bought beyond its own best lot for as long as it is ever kept
+    (max_cover_days), or by one smallest lot where nobody asks for it: a plan keeps that limit too.
+    """
     items, arrivals, demand, limits = shop
     largest = np.minimum(items["max_order_quantity"].fillna(24), 24)
     items = items.assign(max_order_quantity=largest, holding_cost_rate=2.0, pack_size=6)
@@ -106,6 +110,8 @@ def test_a_small_plan_is_the_best_of_all_plans(shop: Shop) -> None:
     for supplier, least in limits.supplier_minimums.items():
         theirs = (items["supplier_id"] == supplier).to_numpy()
         allowed &= (plans[:, theirs].sum(axis=1) == 0) | (spend[:, theirs].sum(axis=1) >= least * MONEY_STEP)
+    longest = np.ceil((look.daily_demand * limits.max_cover_days - look.position) / 6) * 6
+    allowed &= (plans <= np.maximum(np.maximum(longest, known.moq), look.best_lot())).all(axis=1)
     lost_before = float((known.shortage_cost * look.lost_before).sum())
     assert made.expected_cost == pytest.approx(cost[allowed].min() + lost_before, abs=1e-4)
 
@@ -145,6 +151,18 @@ def test_the_need_is_demand_less_what_is_there_and_on_its_way_in_time() -> None:
     """20 units in 10 days, 5 on hand, 4 in time: 11. The order may be smaller: what is lost by then stays lost."""
     made = plan(items_frame({"on_hand": 5}), arrivals_frame(("item-0", 9, 4), ("item-0", 10, 100)), steady([2]))
     assert made.lines["need"].tolist() == [11]
+
+
+def test_a_minimum_is_not_reached_with_what_nobody_asks_for() -> None:
+    """Only 12 of an item that never sells would bring the supplier its 10.00, and one lot of it is 6."""
+    terms = {"holding_cost_rate": 2.0, "lead_time_days": 0.0, "pack_size": 6, "moq": 6, "max_order_quantity": 24.0}
+    items = items_frame({**terms, "unit_cost": 0.0, "shortage_cost": 1.0, "review_period_days": 3},
+                        {**terms, "unit_cost": 1.0, "shortage_cost": 0.0, "review_period_days": 1})
+    made = plan(items, None, steady([4, 0]), limits=Limits(supplier_minimums={"acme": 10.0}))
+    assert status_and_first(made) == ("infeasible", "supplier_minimum_unreachable")
+    assert made.findings[0].numbers["reachable"] == 6.0
+    within_a_lot = plan(items, None, steady([4, 0]), limits=Limits(supplier_minimums={"acme": 6.0}))
+    assert order_of(within_a_lot.lines).tolist() == [12, 6]
 
 
 def test_suppliers_may_be_numbered() -> None:
