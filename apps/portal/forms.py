@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -22,7 +23,8 @@ class TermForm(forms.Form):
     def of(term: Mapping[str, Any]) -> dict[str, Any]:
         """What the form shows of the terms that hold now."""
         given = {name: term[name] for name in TermForm.base_fields if term[name] is not None}
-        return {name: int(value) if value == int(value) else value for name, value in given.items()}
+        exact = {name: Decimal(str(value)).normalize() for name, value in given.items()}
+        return {name: int(value) if value == int(value) else value for name, value in exact.items()}
 
     def changed_terms(self) -> dict[str, Any]:
         """The terms that were changed, by their own names."""
