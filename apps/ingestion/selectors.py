@@ -153,7 +153,7 @@ def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]
     for shown in shown_issues(file, issues_of(file).filter(outcome=outcome).iterator(chunk_size=2000)):
         issue = shown.issue
         cells = list(issue.raw.get("cells", ()))
-        if issue.rule == "columns" and len(cells) == 1:
+        if issue.rule in ("columns", "rows_in_value") and len(cells) == 1:
             found = next(csv.reader(io.StringIO(cells[0]), delimiter=dialect.delimiter), [])
             cells = list(map(dialect.as_it_was, found))
         cells = [cells[place] for place in own if place < len(cells)] + cells[len(dialect.header):]

@@ -18,9 +18,10 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from apps.ingestion.adapters.dialects import KEPT, Dialect, FileRefused
-from apps.ingestion.adapters.quotes import Quotes, too_long
+from apps.ingestion.adapters.quotes import REFUSED, Quotes, too_long
 
 BLOCK_BYTES = 1024 * 1024
+KEPT_LETTERS = 4000  # of a row that does not fit
 
 T = TypeVar("T")
 
@@ -86,10 +87,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Misfit:
-    """A row with another number of columns than the header: its number and its text."""
+    """A row with another number of columns than the header, or of doubtful extent: its number, its text, the rule."""
 
     row_number: int
     text: str
+    rule: str = "columns"
 
 
 def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
@@ -105,7 +107,10 @@ def read_batches(source: IO[bytes], dialect: Dialect, *, misfits: list[Misfit],
     waiting: list[Misfit] = []
 
     def skip(row: Any) -> str:
-        waiting.append(Misfit(int(row.number), row.text[:4000]))
+        if row.text.startswith(f'"{REFUSED}'):
+            waiting.append(Misfit(int(row.number), row.text[2:-1].replace('""', '"')[:KEPT_LETTERS], "rows_in_value"))
+        else:
+            waiting.append(Misfit(int(row.number), row.text[:KEPT_LETTERS]))
         return "skip"
 
     stream = Utf8Stream(source, dialect)

@@ -34,6 +34,9 @@ class Rule:
 _ALL = (
     Rule("columns", REJECTED, _("The row has more or fewer columns than the first row"),
          _("Put values that contain “%(separator)s” into quotation marks, and leave no column out.")),
+    Rule("rows_in_value", REJECTED, _("A value in quotation marks runs over lines that look like rows"),
+         _("If it is one value, send the file of rejected rows as it is; if these are rows, take the quotation marks "
+           "away and send the file again.")),
     Rule("missing", REJECTED, _("A value that is needed is empty"), _("Fill it in.")),
     Rule("no_sku", REJECTED, _("This row has no SKU, and its title is that of no item"), _("Fill in its SKU.")),
     Rule("two_titles", REJECTED, _("This row has no SKU, and several items have its title"), _("Fill in its SKU.")),

@@ -149,7 +149,7 @@ def judged_batches(reading: Reading, judge: Callable[[Batch], Judged]) -> Iterat
     if misfits:
         copy_in("ingestion_refused", {
             "row_number": pa.array([each.row_number for each in misfits]),
-            "rule": pa.array(["columns"] * len(misfits)), "col": pa.array([""] * len(misfits)),
+            "rule": pa.array([each.rule for each in misfits]), "col": pa.array([""] * len(misfits)),
             "value": pa.array([each.text[:500] for each in misfits]),
             "raw": pa.array([json.dumps([each.text]) for each in misfits])})
 

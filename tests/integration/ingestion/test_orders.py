@@ -328,6 +328,18 @@ def test_a_mark_that_opens_and_never_closes_costs_no_row() -> None:
     assert set(Item.objects.values_list("title", flat=True)) == {'"1 inch screw', '"3 inch screw'}
 
 
+def test_what_a_shopper_wrote_into_a_note_forges_no_sale() -> None:
+    text = 'order,date,sku,qty,note\n1,2025-01-05,A,1,"thanks\nF,2025-01-05,A,900,x"\n2,2025-01-05,A,2,\n'
+    file = take(text)
+    assert counts(file) == (2, 1, 0, 0, 1)
+    [refused] = selectors.issues_of(file)
+    assert (refused.row_number, refused.rule, refused.value) == (2, "rows_in_value",
+        '1,2025-01-05,A,1,"thanks\nF,2025-01-05,A,900,x"')
+    mended = take(b"".join(selectors.issue_lines(file)))  # it is one value, as the person who sends it back says
+    assert counts(mended) == (1, 1, 0, 0, 0)
+    assert sold() == {("A", "2025-01-05"): 3}
+
+
 def test_ten_percent_bad_rows_lose_only_themselves() -> None:
     lines = [f"{n},1,2025-01-{n % 28 + 1:02d},S{n % 50},{'bad' if n % 10 == 0 else 1},2,\n" for n in range(5_000)]
     file = take(ORDERS + "".join(lines))

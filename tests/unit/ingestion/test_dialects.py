@@ -8,6 +8,8 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from typing import Literal
+from unittest import mock
 
 import pyarrow as pa
 import pytest
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 from apps.ingestion.adapters.batches import Misfit, ahead, read_batches
 from apps.ingestion.adapters.dialects import REASON_COLUMNS, Dialect, EncodingWatch, FileRefused, sniff
-from apps.ingestion.adapters.quotes import Quotes
+from apps.ingestion.adapters.quotes import REFUSED, Quotes
 from apps.ingestion.selectors import _csv_line
 from apps.ingestion.services.applying import _as_json
 
@@ -118,16 +120,56 @@ INCHES = st.text(st.sampled_from('x"'), max_size=5)
 def test_no_row_is_lost_to_quotation_marks_that_nobody_meant(
         marked: list[tuple[int, str]], delimiter: str, newline: str, chunk: int) -> None:
     cells = [[text if place == column else "y" for place in range(3)] for column, text in marked]
-    raw = newline.join(map(delimiter.join, [["first", "second", "third"], *cells])).encode() + newline.encode()
+    lines = list(map(delimiter.join, cells))
+    raw = (newline.join([delimiter.join(["first", "second", "third"]), *lines]) + newline).encode()
     rows, numbers, misfits = read(raw, Dialect("utf-8", delimiter, ("first", "second", "third")))
-    assert (numbers, misfits) == (list(range(2, len(cells) + 2)), [])
-    for row, (column, text) in zip(rows, marked, strict=True):
+    found = sorted([*zip(numbers, rows, strict=True), *((each.row_number, each) for each in misfits)],
+                   key=lambda pair: pair[0])
+    assert [number for number, _row in found] == list(range(2, len(found) + 2))
+    for _number, row in found:
+        if isinstance(row, Misfit):  # a mark closed what another one had opened some rows before
+            taken = row.text.count(newline) + 1
+            assert (row.rule, row.text) == ("rows_in_value", newline.join(lines[:taken]))
+            assert taken > 1
+            assert lines[0].count('"') % 2 == lines[taken - 1].count('"') % 2 == 1
+            del lines[:taken], cells[:taken], marked[:taken]
+            continue
+        column, text = marked.pop(0)
         is_quoted = re.fullmatch(r'"(?:[^"]|"")*"', text)
-        assert row[column] == (text[1:-1].replace('""', '"') if is_quoted else text)
-    quotes, mended = Quotes(delimiter, 3), b""
-    for start in range(0, len(raw), chunk):
-        mended += quotes.mend(raw[start: start + chunk], is_last=False)
-    assert mended + quotes.mend(b"", is_last=True) == Quotes(delimiter, 3).mend(raw, is_last=True)
+        assert row == [text[1:-1].replace('""', '"') if is_quoted and place == column else cell
+                       for place, cell in enumerate(cells.pop(0))]
+        del lines[0]
+    assert lines == []
+    assert mended(raw, delimiter, chunk) == mended(raw, delimiter, len(raw))
+
+
+def mended(raw: bytes, delimiter: str, chunk: int) -> bytes:
+    quotes = Quotes(delimiter, 3)
+    done = b"".join(quotes.mend(raw[start: start + chunk], is_last=False) for start in range(0, len(raw), chunk))
+    return done + quotes.mend(b"", is_last=True)
+
+
+PARTS = ["forged,1,2", "forged,1", "x", '"', '""', ',"', '",', '"\n"', "\n", "\r\n", "y" * 20]
+NOTE = st.lists(st.sampled_from(PARTS), max_size=12).map("".join)
+
+
+@given(st.lists(st.lists(NOTE | st.just("a"), min_size=1, max_size=4), min_size=1, max_size=6),
+       st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]), st.integers(1, 60), st.sampled_from([30, 60, 10_000]))
+def test_nothing_that_is_written_into_a_value_becomes_a_row(
+        rows: list[list[str]], quoting: Literal[0, 1], chunk: int, most_bytes: int) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=quoting).writerows(rows)
+    with mock.patch("apps.ingestion.adapters.quotes.MOST_BYTES", most_bytes):
+        try:
+            done = mended(text.getvalue().encode(), ",", chunk).decode()
+        except FileRefused:
+            assert most_bytes < 10_000
+            return
+    found = list(csv.reader(io.StringIO(done, newline="")))
+    for place, row in enumerate(found):
+        if row[0].startswith(REFUSED):
+            [found[place]] = csv.reader(io.StringIO(row[0].removeprefix(REFUSED), newline=""))
+    assert found == rows
 
 
 def test_bytes_that_are_no_text_are_refused_wherever_they_stand() -> None:
@@ -140,12 +182,15 @@ CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
 
 
 @given(st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=20), st.sampled_from([",", ";", "\t"]))
-def test_whatever_is_quoted_comes_back(cells: list[list[str]], delimiter: str) -> None:
-    # Lines of a value that have as many columns as the header could be rows that an open mark swallowed.
-    cells = [[cell if cell.count(delimiter) < 2 else cell.replace("\n", "") for cell in row] for row in cells]
+def test_whatever_is_quoted_comes_back_or_is_refused_whole(cells: list[list[str]], delimiter: str) -> None:
     raw = written([["first", "second", "third"], *cells], delimiter).encode()
-    rows, _numbers, misfits = read(raw, Dialect("utf-8", delimiter, ("first", "second", "third")))
-    assert (rows, misfits) == (cells, [])
+    rows, numbers, misfits = read(raw, Dialect("utf-8", delimiter, ("first", "second", "third")))
+    found = dict(zip(numbers, rows, strict=True))
+    for each in misfits:  # lines of its values have as many columns as the header
+        [found[each.row_number]] = csv.reader(io.StringIO(each.text, newline=""), delimiter=delimiter)
+        assert "\n" in each.text
+        assert each.text.count(delimiter) > 3
+    assert [found[number] for number in sorted(found)] == cells
 
 
 class Endless(io.BytesIO):
