@@ -2,8 +2,8 @@
 
 from typing import Any
 
-NIGHT: tuple[str, ...] = ("sales.refresh", "feedback.judge", "forecasting.forecast", "optimization.plan",
-                          "feedback.proof", "portal.refresh", "forecasting.renew")
+NIGHT: tuple[str, ...] = ("sales.refresh", "inventory.unsent", "feedback.judge", "forecasting.forecast",
+                          "optimization.plan", "feedback.proof", "portal.refresh", "forecasting.renew")
 # What a file that brought something new leads to, in a shop that is no demo.
 AFTER_IMPORT: tuple[str, ...] = ("sales.refresh", "forecasting.forecast", "optimization.plan", "portal.refresh",
                                  "forecasting.renew")

@@ -16,7 +16,7 @@ from apps.demo.adapters import shelf
 from apps.demo.recast.naming import ITEMS, ORDERS, PROMOTIONS, STOCK, SUPPLIERS, day_file
 from apps.ingestion import selectors as ingestion_selectors
 from apps.ingestion import services as ingestion
-from apps.inventory.services import receive_due
+from apps.inventory.services import receive_due, tell_unsent
 from apps.jobs.running import GiveUp, Part, Running
 from apps.tenants.models import Tenant
 from apps.tenants.scope import tenant_context
@@ -120,6 +120,7 @@ def advance_tenant(running: Running) -> dict[str, Any]:
     with tenant_context(tenant.pk):
         running.hold()
         today = services.close_day(day=day, until=until)
+        tell_unsent(as_of=today)
     return {"day": day.isoformat(), "today": today.isoformat(), "deliveries": delivered, "orders": counts,
             "displays": displays, "seconds": round(perf_counter() - began, 1)}
 

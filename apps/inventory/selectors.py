@@ -222,8 +222,12 @@ class OrderSum:
 
 
 def placed_since(first: dt.date, last: dt.date) -> OrderSum:
-    """What was ordered from one day to another, cancelled orders left out."""
-    found = PurchaseOrderLine.objects.filter(order__ordered_on__range=(first, last)).exclude(
+    """What was ordered from one day to another, cancelled orders left out.
+
+    What nobody sent yet counts as ordered on the last day: its money is spent then, or later.
+    """
+    waits = Q(order__status__in=UNSENT_STATUSES, order__ordered_on__lte=last)
+    found = PurchaseOrderLine.objects.filter(Q(order__ordered_on__range=(first, last)) | waits).exclude(
         order__status=Status.CANCELLED)
     total = found.aggregate(orders=Count("order", distinct=True), lines=Count("pk"),
                             money=Coalesce(Sum(_LINE_VALUE), _ZERO))

@@ -13,7 +13,6 @@ from django.utils.translation import ngettext
 from apps.catalog import selectors as catalog
 from apps.forecasting import selectors as forecasting
 from apps.inventory import selectors as inventory
-from apps.inventory import services as orders
 from apps.jobs.running import GiveUp, Running
 from apps.optimization import selectors, services
 from apps.optimization.engine.frames import InputError
@@ -53,7 +52,6 @@ def plan(running: Running) -> dict[str, Any]:
         running.hold()
         saved, is_new = services.save_plan(inputs=inputs, solved=solved, job_id=running.job_id,
                                            seconds=time.perf_counter() - started)
-        orders.tell_unsent(as_of=as_of)
     return {"plan": saved.pk, "is_new": is_new, "status": saved.status, "lines": saved.lines,
             "money": str(saved.money), "binding": [note["code"] for note in saved.binding],
             "seconds": round(time.perf_counter() - started, 2)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from apps.alerts import services as alerts
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt
-from apps.inventory.selectors import SENT_STATUSES, overdue_for_sending
+from apps.inventory.selectors import SENT_STATUSES, overdue_for_sending, wait_to_be_sent
 from apps.tenants.models import Tenant, User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -59,8 +59,8 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
                          label: str = "") -> dict[int, int]:
     """Put decided recommendations on draft orders, one for each supplier and location: recommendation -> order.
 
-    A draft that the supplier already has takes the lines, unless the item is on it, and is then dated anew. A
-    recommendation that already has a line keeps that one: asking twice adds nothing.
+    A draft that the supplier already has takes the lines, unless the item is on it. A recommendation that already has
+    a line keeps that one: asking twice adds nothing.
     """
     tenant = tenant_by_id(current_tenant_id())
     _lock_numbers(tenant)
@@ -86,12 +86,12 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
             rows.append((order, line))
     for new, number in zip(orders, _next_numbers(as_of.year, len(orders)), strict=True):
         new.number = number
-    _date_anew({order.pk: order for order, _line in rows if order.pk}.values(), as_of)
     PurchaseOrder.objects.bulk_create(orders)
     PurchaseOrderLine.objects.bulk_create([
         PurchaseOrderLine(order=order, item_id=line.item_id, quantity=line.quantity, unit_cost=line.unit_cost,
-                          expected_on=line.expected_on, recommendation_id=line.recommendation_id)
-        for order, line in rows])
+                          expected_on=line.expected_on - wait_to_be_sent(order, as_of),
+                          recommendation_id=line.recommendation_id)
+        for order, line in rows])  # all lines of an order count their lead times from its one day
     touched = {order.pk: order for order, _line in rows}
     _expect_with_last_line(list(touched))
     if rows:
@@ -125,23 +125,6 @@ def _drafts(supplier_ids: set[int]) -> dict[tuple[int, int], tuple[PurchaseOrder
     return drafts
 
 
-def _date_anew(drafts: Iterable[PurchaseOrder], as_of: dt.date) -> None:
-    """Move drafts that nobody sent to a later day, so that all their lines count their lead times from one day."""
-    for draft in drafts:
-        if draft.ordered_on is not None and draft.ordered_on < as_of:
-            _move(draft, as_of)
-            draft.save(update_fields=["ordered_on", "expected_on"])
-
-
-def _move(order: PurchaseOrder, day: dt.date) -> None:
-    """Count an order's lead times from another day."""
-    later = day - (order.ordered_on or day)
-    PurchaseOrderLine.objects.filter(order=order).update(expected_on=F("expected_on") + later)
-    if order.expected_on is not None:
-        order.expected_on += later
-    order.ordered_on = day
-
-
 def _expect_with_last_line(order_ids: list[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("""
@@ -173,7 +156,11 @@ def mark_sent(*, order_id: int, sent_on: dt.date, actor: User | None, label: str
         return order
     if order.status != Status.APPROVED:
         raise NotPossible(_("Only an approved order can be sent; %(number)s is %(status)s.") % _words(order))
-    _move(order, sent_on)
+    later = sent_on - (order.ordered_on or sent_on)
+    PurchaseOrderLine.objects.filter(order=order).update(expected_on=F("expected_on") + later)
+    if order.expected_on is not None:
+        order.expected_on += later
+    order.ordered_on = sent_on
     order.status, order.sent_at = Status.SENT, timezone.now()
     order.save(update_fields=["status", "sent_at", "ordered_on", "expected_on"])
     alerts.resolve_of(code=UNSENT_CODE, subject=order.number)

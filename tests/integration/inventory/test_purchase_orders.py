@@ -20,6 +20,7 @@ from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockMovemen
 from apps.inventory.services import NotPossible, ReceivedLine, WantedLine
 from apps.tenants.models import AuditEntry
 from apps.tenants.scope import tenant_context
+from tests.integration.forecasting.selling_shops import run_job
 from tests.integration.inventory.shops import (
     MONDAY,
     Shop,
@@ -198,11 +199,15 @@ def test_what_was_never_sent_comes_no_earlier_than_if_it_were_sent_today_and_rai
 
 
 @pytest.mark.django_db
-def test_a_draft_that_takes_another_line_later_counts_all_lead_times_from_that_day() -> None:
+def test_a_draft_that_takes_lines_later_counts_their_lead_times_from_one_day_and_its_wait_from_the_first() -> None:
     shop = make_shop()
     with tenant_context(shop.tenant.pk):
         [order_id] = open_orders(wanted(shop, 0)).values()
         open_orders(replace(wanted(shop, 1), expected_on=MONDAY + 8 * DAY), as_of=MONDAY + 3 * DAY)
+        assert selectors.arrivals_frame(MONDAY + 3 * DAY)["date"].tolist() == [MONDAY + 8 * DAY] * 2
+        assert selectors.placed_since(MONDAY + 3 * DAY, MONDAY + 3 * DAY).lines == 2
+    assert run_job(shop, "inventory.unsent", MONDAY + 3 * DAY) == {"orders": 1}, "by a night that makes no plan"
+    with tenant_context(shop.tenant.pk):
         services.approve_order(order_id=order_id, actor=None)
         order = services.mark_sent(order_id=order_id, sent_on=MONDAY + 4 * DAY, actor=None)
         assert [line.expected_on for line in lines_of(order)] == [MONDAY + 9 * DAY] * 2 == [order.expected_on] * 2

@@ -27,6 +27,10 @@ def test_chains_are_made_of_known_kinds() -> None:
     assert len(set(NIGHT)) == len(NIGHT)
 
 
+def test_orders_that_wait_are_told_of_before_anything_that_may_have_nothing_to_work_on() -> None:
+    assert NIGHT.index("inventory.unsent") < min(NIGHT.index("feedback.judge"), NIGHT.index("optimization.plan"))
+
+
 def test_night_and_import_end_by_seeing_whether_a_contest_is_due() -> None:
     assert NIGHT[-1] == AFTER_IMPORT[-1] == "forecasting.renew"
 
