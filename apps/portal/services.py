@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
 
 from apps.optimization.selectors import AT_RISK_SQL
 from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
 
 HALF_YEAR_DAYS = 182
 MONTH_DAYS = 28
+_SUMMARIES_LOCK = 0x5355  # the class of the advisory lock under which summaries are written
 
 _COLUMNS = (
     "sku", "title", "category", "department", "brand", "supplier_name", "status", "planning", "abc", "price",
@@ -19,13 +22,34 @@ _COLUMNS = (
     "days_of_cover", "stockout_on", "recommended", "money_at_risk",
 )
 
+# How items stand by stock, orders and advice: what people change as they decide and take goods in.
+_STANDING = """
+plan AS (
+    SELECT id FROM optimization_plan WHERE tenant_id = %(tenant)s AND NOT is_replay AND as_of <= %(as_of)s
+    ORDER BY as_of DESC, id DESC LIMIT 1
+), advice AS (
+    SELECT line.item_id, min(line.days_of_cover) AS days_of_cover, min(line.stockout_on) AS stockout_on,
+           coalesce(sum(line.quantity) FILTER (WHERE line.state = 'open'), 0) AS recommended,
+           coalesce(sum({at_risk}) FILTER (WHERE line.state = 'open'), 0)::float8 AS money_at_risk
+    FROM optimization_recommendation line JOIN plan ON line.plan_id = plan.id
+    WHERE line.tenant_id = %(tenant)s{of_some} GROUP BY line.item_id
+), stock AS (
+    SELECT item_id, sum(on_hand)::float8 AS on_hand FROM inventory_stocklevel line
+    WHERE tenant_id = %(tenant)s{of_some} GROUP BY 1
+), coming AS (
+    SELECT line.item_id, sum(line.quantity - line.received_quantity)::float8 AS on_order
+    FROM inventory_purchaseorderline line
+    JOIN inventory_purchaseorder head ON head.tenant_id = line.tenant_id AND head.id = line.order_id
+    WHERE line.tenant_id = %(tenant)s AND head.status IN ('draft', 'approved', 'sent', 'partly_received')
+      AND line.received_quantity < line.quantity{of_some}
+    GROUP BY 1
+)
+"""
+
 # A, B and C by what was sold in half a year: the first 80 % of the money, the next 15 %, the rest.
 # Cover and stockout come from the newest plan; before the first, from the forecast's mean or the past half year's.
 _REFRESH = """
-WITH plan AS (
-    SELECT id FROM optimization_plan WHERE tenant_id = %(tenant)s AND NOT is_replay AND as_of <= %(as_of)s
-    ORDER BY as_of DESC, id DESC LIMIT 1
-), run AS (
+WITH {standing}, run AS (
     SELECT id, days FROM forecasting_forecastrun WHERE tenant_id = %(tenant)s AND NOT is_replay AND is_complete
     AND as_of <= %(as_of)s ORDER BY as_of DESC, id DESC LIMIT 1
 ), sold AS (
@@ -46,21 +70,6 @@ WITH plan AS (
                AS per_day
     FROM forecasting_seriesforecast series JOIN run ON series.run_id = run.id
     WHERE series.tenant_id = %(tenant)s GROUP BY series.item_id
-), advice AS (
-    SELECT line.item_id, min(line.days_of_cover) AS days_of_cover, min(line.stockout_on) AS stockout_on,
-           coalesce(sum(line.quantity) FILTER (WHERE line.state = 'open'), 0) AS recommended,
-           coalesce(sum({at_risk}) FILTER (WHERE line.state = 'open'), 0)::float8 AS money_at_risk
-    FROM optimization_recommendation line JOIN plan ON line.plan_id = plan.id
-    WHERE line.tenant_id = %(tenant)s GROUP BY line.item_id
-), stock AS (
-    SELECT item_id, sum(on_hand)::float8 AS on_hand FROM inventory_stocklevel WHERE tenant_id = %(tenant)s GROUP BY 1
-), coming AS (
-    SELECT line.item_id, sum(line.quantity - line.received_quantity)::float8 AS on_order
-    FROM inventory_purchaseorderline line
-    JOIN inventory_purchaseorder head ON head.tenant_id = line.tenant_id AND head.id = line.order_id
-    WHERE line.tenant_id = %(tenant)s AND head.status IN ('draft', 'approved', 'sent', 'partly_received')
-      AND line.received_quantity < line.quantity
-    GROUP BY 1
 ), fresh AS (
     SELECT item.id AS item_id, item.sku, item.title, item.category, split_part(item.category, ' > ', 1) AS department,
            item.brand, coalesce(supplier.name, '') AS supplier_name, item.status,
@@ -99,6 +108,18 @@ SET ({columns}, refreshed_at) = ROW ({excluded}, statement_timestamp())
 WHERE ({kept}) IS DISTINCT FROM ({excluded})
 """
 
+# What somebody has just done shows at once; the rest is derived with the night.
+_FOLLOW = """
+WITH {standing}
+UPDATE portal_itemsummary kept
+SET (on_hand, on_order, recommended, money_at_risk) =
+    ROW (stock.on_hand, coalesce(coming.on_order, 0), coalesce(advice.recommended, 0),
+         coalesce(advice.money_at_risk, 0))
+FROM unnest(%(items)s::bigint[]) AS given (item_id) LEFT JOIN advice USING (item_id) LEFT JOIN stock USING (item_id)
+LEFT JOIN coming USING (item_id)
+WHERE kept.tenant_id = %(tenant)s AND kept.item_id = given.item_id
+"""
+
 
 _COUNT = """
 INSERT INTO portal_usage (tenant_id, items, planned_items, order_lines, stored_bytes, refreshed_at)
@@ -130,9 +151,11 @@ class Refreshed:
 def refresh_summaries(*, as_of: dt.date) -> Refreshed:
     """Derive every item's summary anew from what the apps below know on the morning of `as_of`."""
     statement = _REFRESH.format(
-        columns=", ".join(_COLUMNS), excluded=", ".join(f"excluded.{name}" for name in _COLUMNS),
-        kept=", ".join(f"kept.{name}" for name in _COLUMNS), at_risk=AT_RISK_SQL)
+        standing=_STANDING.format(at_risk=AT_RISK_SQL, of_some=""), columns=", ".join(_COLUMNS),
+        excluded=", ".join(f"excluded.{name}" for name in _COLUMNS),
+        kept=", ".join(f"kept.{name}" for name in _COLUMNS))
     tenant = current_tenant_id()
+    _lock_summaries()
     with connection.cursor() as cursor:
         # Tables filled a moment ago have no statistics yet: Postgres takes them for empty and would join 68,000 items
         # with as many others row by row. All joins here are of whole tables, which hashes do.
@@ -145,3 +168,20 @@ def refresh_summaries(*, as_of: dt.date) -> Refreshed:
         cursor.execute("SELECT count(*) FROM portal_itemsummary WHERE tenant_id = %s", [tenant])
         row = cursor.fetchone()
     return Refreshed(items=row[0] if row else 0, written=written)
+
+
+@transaction.atomic
+def follow_items(item_ids: Sequence[int]) -> None:
+    """Show what has just changed of some items: their stock, what is on order, what is advised."""
+    tenant = current_tenant_id()
+    _lock_summaries()
+    with connection.cursor() as cursor:
+        cursor.execute(_FOLLOW.format(standing=_STANDING.format(
+            at_risk=AT_RISK_SQL, of_some=" AND line.item_id = ANY(%(items)s)")), {
+                "tenant": tenant, "as_of": tenant_by_id(tenant).today(), "items": list(item_ids)})
+
+
+def _lock_summaries() -> None:
+    """Who derives summaries sees all that another has seen before: an older picture never covers a newer one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_SUMMARIES_LOCK, current_tenant_id() % 2**31])

@@ -1,5 +1,6 @@
 """What changes stock and purchase orders."""
 
+from apps.inventory.services.changes import on_items_changed, tell_items_changed
 from apps.inventory.services.purchase_orders import (
     NotPossible,
     ReceivedLine,
@@ -22,11 +23,13 @@ __all__ = [
     "approve_order",
     "cancel_order",
     "mark_sent",
+    "on_items_changed",
     "open_purchase_orders",
     "post_sales",
     "receive_due",
     "receive_lines",
     "receive_rest",
     "set_counts",
+    "tell_items_changed",
     "tell_unsent",
 ]

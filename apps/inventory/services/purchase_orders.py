@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from apps.alerts import services as alerts
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt
 from apps.inventory.selectors import SENT_STATUSES, overdue_for_sending, wait_to_be_sent
+from apps.inventory.services.changes import tell_items_changed
 from apps.tenants.models import Tenant, User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -199,6 +200,7 @@ def cancel_order(*, order_id: int, reason: str, actor: User | None, label: str =
         order.note = f"{order.note}\n{reason}".strip()
     order.save(update_fields=["status", "closed_at", "note"])
     alerts.resolve_of(code=UNSENT_CODE, subject=order.number)
+    tell_items_changed(item_ids=PurchaseOrderLine.objects.filter(order=order).values_list("item_id", flat=True))
     return _audited(order, "order.cancelled", actor, label, reason=reason)
 
 
@@ -265,6 +267,7 @@ def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: 
     else:
         order.status = Status.PARTLY_RECEIVED
     order.save(update_fields=["status", "closed_at"])
+    tell_items_changed(item_ids=parameters["items"])
     return _audited(order, "order.received", actor, label, lines=len(fresh), reference=reference)
 
 

@@ -84,6 +84,7 @@ def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None
         fresh.append((line, quantity, choice.reason.strip()[:300]))
     for plan_id in sorted({line.plan_id for line, _quantity, _reason in fresh}):
         _place([each for each in fresh if each[0].plan_id == plan_id], plan_id, as_of, actor, label)
+    inventory.tell_items_changed(item_ids=[line.item_id for line, _quantity, _reason in fresh])
     decisions = Decision.objects.filter(recommendation_id__in=[*approved, *wanted]).order_by("recommendation_id")
     asked = {choice.recommendation_id for choice in choices}
     return Decided(decisions=tuple(decisions), passed_over=len(asked) - len(approved) - len(wanted))
@@ -119,6 +120,7 @@ def dismiss_many(*, recommendation_ids: Sequence[int], reason: str, as_of: dt.da
         for line in fresh])
     Recommendation.objects.filter(pk__in=[line.pk for line in fresh]).update(state=State.DISMISSED)
     if fresh:
+        inventory.tell_items_changed(item_ids=[line.item_id for line in fresh])
         record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, label=label, action="plan.dismissed",
                      target=str(fresh[0].plan_id), detail={"lines": len(fresh), "reason": reason.strip()[:300]})
     known = [pk for pk, line in found.items() if line.state in (State.OPEN, State.DISMISSED)]

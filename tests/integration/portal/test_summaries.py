@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import pytest
 
 from apps.catalog.models import PlanningDefaults, SupplyTerm
 from apps.forecasting.models import SeriesForecast
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
+from apps.inventory.services import ReceivedLine, approve_order, cancel_order, mark_sent, receive_lines
 from apps.optimization.models import Recommendation
+from apps.optimization.services import Choice, decide_many, dismiss
 from apps.portal.models import ItemSummary
 from apps.portal.services import refresh_summaries
 from apps.sales.models import DailyDemand
@@ -145,6 +151,37 @@ def test_a_second_refresh_of_the_same_facts_writes_nothing() -> None:
     with tenant_context(shop.tenant.pk):
         sell(shop, 1, 100, 5)
     assert refreshed(shop).written == 3, "one item sold more, and all classes and weeks are reckoned by all"
+
+
+def test_what_people_do_shows_at_once_as_if_all_had_been_derived_anew(
+        django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[Any]]) -> None:
+    shop = make_stocked_shop(4)
+
+    def then(act: Callable[[], Any]) -> list[tuple[float, float, int]]:
+        with django_capture_on_commit_callbacks(execute=True), tenant_context(shop.tenant.pk):
+            act()
+        with tenant_context(shop.tenant.pk):
+            seen = [(each.on_hand or 0, each.on_order, each.recommended)
+                    for each in map(partial(summary, shop), range(4))]
+        assert refreshed(shop).written == 0, "a refresh finds all of it said already"
+        return seen
+
+    with tenant_context(shop.tenant.pk):
+        lines = list(Recommendation.objects.order_by("item_id"))
+    choices = [Choice(recommendation_id=line.pk) for line in lines[:2]]
+    advised = lines[0].quantity
+    assert then(lambda: decide_many(choices=choices, as_of=MONDAY, actor=None))[:3] == [
+        (2, advised, 0), (2, advised, 0), (2, 0, lines[2].quantity)]
+    assert then(lambda: dismiss(recommendation_id=lines[3].pk, reason="not now", as_of=MONDAY, actor=None))[3] == (
+        2, 0, 0)
+    with tenant_context(shop.tenant.pk):
+        order = PurchaseOrder.objects.get()
+        approve_order(order_id=order.pk, actor=None)
+        mark_sent(order_id=order.pk, sent_on=MONDAY, actor=None)
+        came = [ReceivedLine(line_id=order.lines.order_by("item_id")[0].pk, quantity=Decimal(5))]
+    assert then(lambda: receive_lines(order_id=order.pk, lines=came, received_on=MONDAY, reference="van", actor=None))[
+        :2] == [(7, advised - 5, 0), (2, advised, 0)]
+    assert then(lambda: cancel_order(order_id=order.pk, reason="", actor=None))[:2] == [(7, 0, 0), (2, 0, 0)]
 
 
 def test_another_shops_items_stay_as_they_are() -> None:
