@@ -252,11 +252,22 @@ def over_received(order_id: int) -> list[str]:
     return [str(line.item) for line in more.select_related("item").order_by("pk")]
 
 
-def expected_days(recommendation_ids: Sequence[int]) -> dict[int, dt.date]:
-    """When the goods of decided recommendations were due, of those alone whose order went to the supplier and stood."""
-    return dict(PurchaseOrderLine.objects
-                .filter(recommendation_id__in=recommendation_ids, order__status__in=(*SENT_STATUSES, Status.RECEIVED))
-                .values_list("recommendation_id", "expected_on"))
+@dataclass(frozen=True)
+class Bought:
+    """What a supplier owed on a decided recommendation: when it was due, what came before it was cancelled."""
+
+    expected_on: dt.date
+    came: float | None  # None: it was not cancelled
+
+
+def bought_on(recommendation_ids: Sequence[int]) -> dict[int, Bought]:
+    """What was bought on decided recommendations: of orders that the supplier had, and of cancelled ones what came."""
+    lines = PurchaseOrderLine.objects.filter(
+        Q(order__status__in=(*SENT_STATUSES, Status.RECEIVED)) | Q(order__status=Status.CANCELLED,
+                                                                   received_quantity__gt=0),
+        recommendation_id__in=recommendation_ids)
+    return {pk: Bought(due, float(came) if status == Status.CANCELLED else None) for pk, due, came, status in
+            lines.values_list("recommendation_id", "expected_on", "received_quantity", "order__status")}
 
 
 def order_lines(order_id: int) -> QuerySet[PurchaseOrderLine]:

@@ -139,7 +139,7 @@ def judge_decisions(running: Running, as_of: dt.date) -> int:
     start = np.array([(day - first).days for day in lines["starts_on"]], dtype=np.int64)
     found = stock_outcomes(lines, rows, start, wanted, served, closing)
     found["judged_through"] = [first + dt.timedelta(days=int(end)) for end in found.pop("end")]
-    found["override_gain"] = override_gain(found, rate)
+    found["override_gain"] = override_gain(found, rate).where(~found["was_cut_short"])  # that was nobody's change
     judged = 0
     for plan_id in sorted(set(found["plan_id"].tolist())):
         with tenant_context(running.tenant_id):
@@ -151,8 +151,9 @@ def judge_decisions(running: Running, as_of: dt.date) -> int:
 def decided_lines(as_of: dt.date) -> pd.DataFrame:
     """Decisions without an outcome yet, with what was advised and what was decided, a row each.
 
-    `starts_on` is the day on which the goods were due, or would have been had the line not been dismissed. A decision
-    whose order was cancelled or not sent is left out: nothing was bought, so nothing came of it.
+    `starts_on` is the day on which the goods were due, or would have been had the line not been dismissed. Of an order
+    that was cancelled, what came is judged (`was_cut_short`). A decision on which nothing came before that, or whose
+    order was not sent, is left out: nothing was bought, so nothing came of it.
     """
     line = "recommendation__"
     rows = list(optimization.decisions_between(as_of - dt.timedelta(days=DECISION_DAYS), as_of)
@@ -163,16 +164,20 @@ def decided_lines(as_of: dt.date) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=[
         "recommendation_id", "kind", "decided_quantity", "decided_on", "plan_id", "item_id", "location_id", "quantity",
         "lead_time_days", "review_period_days", "unit_cost", "price"])
-    due = inventory.expected_days([row[0] for row in rows])
+    bought = inventory.bought_on([row[0] for row in rows])
     is_dismissed = frame["kind"] == "dismissed"
     frame["starts_on"] = [
-        decided_on + dt.timedelta(days=math.ceil(lead_days)) if dismissed else due.get(pk)
+        decided_on + dt.timedelta(days=math.ceil(lead_days)) if dismissed
+        else bought[pk].expected_on if pk in bought else None
         for pk, decided_on, lead_days, dismissed in zip(
             frame["recommendation_id"], frame["decided_on"], frame["lead_time_days"], is_dismissed, strict=True)]
     frame["followed"] = (frame["kind"] == "approved") & (frame["decided_quantity"] == frame["quantity"])
     for name in ("unit_cost", "price", "decided_quantity"):
         frame[name] = frame[name].astype(np.float64)
     frame.loc[is_dismissed, "decided_quantity"] = 0.0
+    came = frame["recommendation_id"].map({pk: each.came for pk, each in bought.items()}).astype(np.float64)
+    frame["was_cut_short"] = came.notna()
+    frame["decided_quantity"] = came.fillna(frame["decided_quantity"])
     return frame[frame["starts_on"].notna()].reset_index(drop=True)
 
 

@@ -193,7 +193,7 @@ def outcome_totals() -> list[dict[str, Any]]:
 
 
 def plan_outcomes(*, is_replay: bool) -> list[dict[str, Any]]:
-    """What came of judged advice, week by week of its plans, newest first; `money` is what was bought on it."""
+    """What came of judged advice, week by week of its plans, newest first; `money` is what was bought on them."""
     rows = (Outcome.objects.filter(recommendation__plan__is_replay=is_replay)
             .annotate(week=TruncWeek("recommendation__plan__as_of")).order_by("-week").values("week")
             .annotate(money=Sum(_BOUGHT), **OUTCOME_SUMS))

@@ -17,6 +17,7 @@ from apps.feedback.pipeline.judge import look_for_drift, look_for_empty_shelves
 from apps.forecasting.models import Backtest, ForecastRun
 from apps.inventory import services as orders
 from apps.inventory.models import PurchaseOrder, StockLevel, StockMovement
+from apps.inventory.services import ReceivedLine
 from apps.jobs.models import Job
 from apps.optimization import services as optimization
 from apps.optimization.models import Plan, Recommendation
@@ -183,13 +184,20 @@ def test_a_decision_is_judged_once_over_the_time_from_the_day_its_goods_were_due
         optimization.dismiss(recommendation_id=lines[0].pk, reason="enough of it", as_of=MONDAY, actor=None)
         for line, sent_after in zip(lines[1:4], (0, 4, None), strict=True):
             ordered(line, 3, sent_after)
+        cut_short = ordered(lines[5], 6, 0)
+        came = [ReceivedLine(line_id=cut_short.lines.get().pk, quantity=Decimal(2))]
+        orders.receive_lines(order_id=cut_short.pk, lines=came, received_on=MONDAY + 3 * DAY, reference="van",
+                             actor=None)
+        orders.cancel_order(order_id=cut_short.pk, reason="no more of it", actor=None)
         orders.cancel_order(order_id=ordered(lines[4], 3, 0).pk, reason="cannot deliver", actor=None)
     let_days_pass(shop, 20)
     assert run_job(shop, "feedback.judge", MONDAY + 11 * DAY)["decisions_judged"] == 0
-    assert run_job(shop, "feedback.judge", MONDAY + 12 * DAY)["decisions_judged"] == 2
+    assert run_job(shop, "feedback.judge", MONDAY + 12 * DAY)["decisions_judged"] == 3
     assert run_job(shop, "feedback.judge", MONDAY + 20 * DAY)["decisions_judged"] == 1
     with tenant_context(shop.tenant.pk):
-        outcomes = list(Outcome.objects.order_by("recommendation__item_id"))
+        *outcomes, part = Outcome.objects.order_by("recommendation__item_id")
+        assert (part.recommendation_id, part.decided_quantity, part.override_gain) == (lines[5].pk, 2, None), (
+            "of what was cancelled midway, what came is judged, and held against nobody's change")
         assert [outcome.recommendation_id for outcome in outcomes] == [line.pk for line in lines[:3]], (
             "what was never sent or was cancelled is not scored as bought")
         assert [outcome.decided_quantity for outcome in outcomes] == [0, 3, 3]
@@ -198,7 +206,7 @@ def test_a_decision_is_judged_once_over_the_time_from_the_day_its_goods_were_due
         assert [outcome.lost_units for outcome in outcomes] == [9, 9, 13]
         assert selectors.forecast_value_added() == {"n": 3, "is_told": False, "needed": 20}
         [week] = selectors.plan_outcomes(is_replay=False)
-        assert (week["week"], week["lines"], week["money"]) == (MONDAY.isoformat(), 3, 2 * 3 * 2.0), (
+        assert (week["week"], week["lines"], week["money"]) == (MONDAY.isoformat(), 4, (3 + 3 + 2) * 2.0), (
             "decisions of a week's plans stand together, with what was bought on them")
         Plan.objects.update(as_of=MONDAY + 3 * DAY)
         assert selectors.plan_outcomes(is_replay=False) == [week]
