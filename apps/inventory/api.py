@@ -42,7 +42,8 @@ class StockLevelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tenant
 class OrderLineSerializer(serializers.ModelSerializer[PurchaseOrderLine]):
     class Meta:
         model = PurchaseOrderLine
-        fields = ["id", "item_id", "quantity", "received_quantity", "unit_cost", "expected_on", "recommendation_id"]
+        fields = ["id", "item_id", "quantity", "received_quantity", "unit_cost", "expected_on", "recommendation_id",
+                  "note"]
 
 
 class OrderSerializer(serializers.ModelSerializer[PurchaseOrder]):
@@ -65,6 +66,8 @@ class ReceivedLineSerializer(serializers.Serializer[Any]):
 class ReceiptSerializer(serializers.Serializer[Any]):
     reference = serializers.CharField(max_length=80, help_text="Your delivery note's number: the same one counts once.")
     lines = ReceivedLineSerializer(many=True, allow_empty=False)
+    allow_more = serializers.BooleanField(
+        default=False, help_text="Take in more than was ordered. Without it, such a delivery is answered by 409.")
 
 
 class CancelSerializer(serializers.Serializer[Any]):
@@ -109,17 +112,23 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewS
     @extend_schema(request=ReceiptSerializer, responses=OrderSerializer)
     @action(detail=True, methods=["post"])
     def receive(self, request: Request, pk: str) -> Response:
-        """Take lines in, in part or whole; the same reference moves stock once."""
+        """Take lines in, in part or whole; the same reference moves stock once.
+
+        More than was ordered is taken in only where `allow_more` says so.
+        """
         given = ReceiptSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         lines = [services.ReceivedLine(**line) for line in given.validated_data["lines"]]
         return self._changed(services.receive_lines, order_id=int(pk), lines=lines, received_on=self.tenant.today(),
-                             reference=given.validated_data["reference"])
+                             reference=given.validated_data["reference"],
+                             may_exceed=given.validated_data["allow_more"])
 
     def _changed(self, change: Any, *, order_id: int, **given: Any) -> Response:
         self.get_object()
         try:
             change(order_id=order_id, actor=None, label=self.program, **given)
+        except services.MoreThanOrdered as error:
+            raise Conflict(f"{error} Send allow_more to take it in all the same.") from error
         except services.NotPossible as error:
             raise Conflict(str(error)) from error
         return Response(self.get_serializer(self.get_object()).data)

@@ -9,7 +9,6 @@ from decimal import Decimal, InvalidOperation
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from apps.inventory.models import UNNAMED
 from apps.inventory.services import ReceivedLine
 from apps.tenants.tables import is_id
 
@@ -26,17 +25,24 @@ class Delivery:
 
     lines: tuple[ReceivedLine, ...]
     reference: str
+    delivery_note: str
     is_whole: bool
+    may_exceed: bool
 
     @classmethod
     def from_post(cls, data: QueryDict) -> Delivery:
-        # A form that was sent without a delivery note counts once by a mark of its own, which no page shows.
-        token = data.get("token", "") or uuid.uuid4().hex
-        reference = (data.get("reference", "").strip() or f"{UNNAMED}{token}")[:80]
-        typed = {name.removeprefix(PREFIX): str(text).strip() for name, text in data.items() if name.startswith(PREFIX)}
-        lines = tuple(ReceivedLine(line_id=int(line_id), quantity=_quantity(text))
-                      for line_id, text in typed.items() if is_id(line_id) and text)
-        return cls(lines, reference, data.get("act") == "whole")
+        # A form that was sent without a delivery note counts once by a mark of its own.
+        note, token = data.get("reference", "").strip()[:80], data.get("token", "") or uuid.uuid4().hex
+        lines = tuple(ReceivedLine(line_id=line_id, quantity=_quantity(text))
+                      for line_id, text in typed_in(data).items())
+        act = data.get("act")
+        return cls(lines, note or f"form {token}"[:80], note, act == "whole", act == "more")
+
+
+def typed_in(data: QueryDict) -> dict[int, str]:
+    """What stands in the boxes of an order's lines, by the line's id."""
+    typed = {name.removeprefix(PREFIX): str(text).strip() for name, text in data.items() if name.startswith(PREFIX)}
+    return {int(line_id): text for line_id, text in typed.items() if is_id(line_id) and text}
 
 
 MOST_UNITS = 1_000_000_000  # of one line: more is a slip of the keyboard

@@ -8,8 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.tables import TenantForeignKey, TenantModel
 
-UNNAMED = "form "  # how the reference of a receipt begins that came without a delivery note
-
 
 class StockLevel(TenantModel):
     """What is on hand of an item at a location: the sum of its movements, kept in step with them."""
@@ -100,6 +98,7 @@ class PurchaseOrderLine(TenantModel):
     unit_cost = models.DecimalField(_("unit cost"), max_digits=14, decimal_places=4)
     expected_on = models.DateField(_("expected"))
     recommendation_id = models.BigIntegerField(null=True)
+    note = models.CharField(_("note"), max_length=600, blank=True)  # why it is another quantity than advised
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -119,7 +118,8 @@ class Receipt(TenantModel):
     line = TenantForeignKey(PurchaseOrderLine, models.CASCADE)
     quantity = models.DecimalField(_("quantity"), max_digits=14, decimal_places=3)
     received_on = models.DateField(_("day"))
-    reference = models.CharField(max_length=80)
+    reference = models.CharField(max_length=80)  # by which it counts once
+    delivery_note = models.CharField(_("delivery note"), max_length=80, blank=True)  # as somebody named it
     recorded_at = models.DateTimeField(default=timezone.now)
 
     class Meta(TenantModel.Meta):
@@ -127,8 +127,3 @@ class Receipt(TenantModel):
             models.UniqueConstraint(fields=["tenant", "line", "reference"], name="inventory_receipt_once"),
             models.CheckConstraint(condition=models.Q(quantity__gt=0), name="inventory_receipt_positive"),
         ]
-
-    @property
-    def delivery_note(self) -> str:
-        """The delivery note that somebody named, or what else it came by."""
-        return "" if self.reference.startswith(UNNAMED) else self.reference

@@ -310,12 +310,13 @@ def order_rows(found: PurchaseOrder, as_of: dt.date) -> Iterator[list[str]]:
            _("Expected"), _("Received")]
     for line in order_lines(found.pk):
         yield [found.number, spreadsheet_text(found.supplier.name), spreadsheet_text(line.item.sku),
-               spreadsheet_text(line.item.title), _plain(line.quantity),
-               _plain(line.unit_cost), found.currency, _plain(line.quantity * line.unit_cost),
-               (line.expected_on + later).isoformat(), _plain(line.received_quantity)]
+               spreadsheet_text(line.item.title), plain(line.quantity),
+               plain(line.unit_cost), found.currency, plain(line.quantity * line.unit_cost),
+               (line.expected_on + later).isoformat(), plain(line.received_quantity)]
 
 
-def _plain(number: Decimal) -> str:
+def plain(number: Decimal) -> str:
+    """A number without idle zeros, for machines."""
     return f"{number.normalize():f}"
 
 

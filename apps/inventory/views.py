@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.inventory import selectors, services
-from apps.inventory.forms import Delivery, NotAQuantity
+from apps.inventory.forms import Delivery, NotAQuantity, typed_in
 from apps.inventory.models import PurchaseOrder
-from apps.inventory.services import NotPossible
+from apps.inventory.services import MoreThanOrdered, NotPossible
 from apps.tenants.access import ShopRequest, needs
 from apps.tenants.models import Permission
 from apps.tenants.templatetags.stockwright import money as money_words
@@ -55,12 +55,22 @@ def _found(pk: int) -> PurchaseOrder:
 @needs(Permission.READ)
 def order(request: ShopRequest, pk: int) -> HttpResponse:
     """One order: its lines, what came in, and its next step."""
+    return _order(request, pk)
+
+
+def _order(request: ShopRequest, pk: int, question: str = "") -> HttpResponse:
+    """The page of an order; with a question about what was typed on it, which stands there to be sent again."""
     found, today = _found(pk), request.tenant.today()
+    lines, typed = list(selectors.order_lines(pk)), typed_in(request.POST)
+    for line in lines:
+        line.typed = typed.get(line.pk, "")  # type: ignore[attr-defined]
     return render(request, "inventory/order.html", {
-        "order": found, "lines": selectors.order_lines(pk), "receipts": selectors.receipts(pk)[:100], "today": today,
+        "order": found, "lines": lines, "receipts": selectors.receipts(pk)[:100], "today": today,
         "can_receive": found.status in selectors.SENT_STATUSES, "is_open": found.status in selectors.OPEN_STATUSES,
         "is_unsent": found.status in selectors.UNSENT_STATUSES, "wait": selectors.wait_to_be_sent(found, today),
-        "who": selectors.people_of(found), "token": uuid.uuid4().hex})
+        "who": selectors.people_of(found), "question": question,
+        "typed_note": request.POST.get("reference", ""), "token": request.POST.get("token") or uuid.uuid4().hex},
+        status=422 if question else 200)
 
 
 @require_safe
@@ -90,6 +100,8 @@ def _changed(request: ShopRequest, pk: int, done: str, change: Callable[..., Any
         change(order_id=pk, actor=request.user, **given)
         messages.success(request, done)
         _tell_odd(request, _found(pk))
+    except MoreThanOrdered:
+        raise  # it may be asked for again
     except NotPossible as refusal:
         messages.error(request, str(refusal))
     return redirect("inventory:order", pk)
@@ -138,11 +150,15 @@ def receive(request: ShopRequest, pk: int) -> HttpResponse:
     except NotAQuantity as error:
         messages.error(request, str(error))
         return redirect("inventory:order", pk)
-    given = {"received_on": request.tenant.today(), "reference": delivery.reference}
+    given = {"received_on": request.tenant.today(), "reference": delivery.reference,
+             "delivery_note": delivery.delivery_note}
     if delivery.is_whole:
         return _changed(request, pk, _("All of it is in stock now."), services.receive_rest, **given)
     if not any(line.quantity for line in delivery.lines):
         messages.warning(request, _("Say how much of a line came in first."))
         return redirect("inventory:order", pk)
-    return _changed(request, pk, _("What came in is in stock now."), services.receive_lines, lines=delivery.lines,
-                    **given)
+    try:
+        return _changed(request, pk, _("What came in is in stock now."), services.receive_lines, lines=delivery.lines,
+                        may_exceed=delivery.may_exceed, **given)
+    except MoreThanOrdered as question:
+        return _order(request, pk, str(question))

@@ -2,6 +2,7 @@
 
 from apps.inventory.services.changes import on_items_changed, tell_items_changed
 from apps.inventory.services.purchase_orders import (
+    MoreThanOrdered,
     NotPossible,
     ReceivedLine,
     WantedLine,
@@ -17,6 +18,7 @@ from apps.inventory.services.purchase_orders import (
 from apps.inventory.services.stock import post_sales, set_counts
 
 __all__ = [
+    "MoreThanOrdered",
     "NotPossible",
     "ReceivedLine",
     "WantedLine",

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from apps.alerts import services as alerts
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt
-from apps.inventory.selectors import SENT_STATUSES, overdue_for_sending, wait_to_be_sent
+from apps.inventory.selectors import SENT_STATUSES, overdue_for_sending, plain, wait_to_be_sent
 from apps.inventory.services.changes import tell_items_changed
 from apps.tenants.models import Tenant, User
 from apps.tenants.scope import current_tenant_id
@@ -34,6 +34,10 @@ class NotPossible(ValueError):
     """The order is in a state in which this cannot be done; the message says which."""
 
 
+class MoreThanOrdered(NotPossible):
+    """More would come in than was ordered, which somebody has to say is so; the message says of what."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WantedLine:
     """A decided recommendation: what to order of which supplier."""
@@ -45,6 +49,7 @@ class WantedLine:
     quantity: int
     unit_cost: Decimal
     expected_on: dt.date
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +96,7 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
     PurchaseOrderLine.objects.bulk_create([
         PurchaseOrderLine(order=order, item_id=line.item_id, quantity=line.quantity, unit_cost=line.unit_cost,
                           expected_on=line.expected_on - wait_to_be_sent(order, as_of),
-                          recommendation_id=line.recommendation_id)
+                          recommendation_id=line.recommendation_id, note=line.note)
         for order, line in rows])  # all lines of an order count their lead times from its one day
     touched = {order.pk: order for order, _line in rows}
     _expect_with_last_line(list(touched))
@@ -208,8 +213,9 @@ _RECEIVE = """
 WITH given AS (
     SELECT unnest(%(lines)s::bigint[]) AS line_id, unnest(%(quantities)s::numeric[]) AS quantity
 ), receipt AS (
-    INSERT INTO inventory_receipt (tenant_id, line_id, quantity, received_on, reference, recorded_at)
-    SELECT %(tenant)s, line_id, quantity, %(day)s, %(reference)s, clock_timestamp() FROM given ORDER BY line_id
+    INSERT INTO inventory_receipt (tenant_id, line_id, quantity, received_on, reference, delivery_note, recorded_at)
+    SELECT %(tenant)s, line_id, quantity, %(day)s, %(reference)s, %(note)s, clock_timestamp()
+    FROM given ORDER BY line_id
     RETURNING id, line_id, quantity
 ), moved AS (
     INSERT INTO inventory_stockmovement
@@ -231,10 +237,12 @@ FROM receipt WHERE line.tenant_id = %(tenant)s AND line.id = receipt.line_id
 
 @transaction.atomic
 def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: dt.date, reference: str,
-                  actor: User | None, label: str = "") -> PurchaseOrder:
+                  actor: User | None, label: str = "", delivery_note: str | None = None,
+                  may_exceed: bool = False) -> PurchaseOrder:
     """Take in some of an order's lines: stock moves once for each line and reference.
 
-    What came counts, be it fewer or more than was ordered.
+    What came counts, be it fewer than was ordered, or more: MoreThanOrdered unless somebody says that it `may_exceed`.
+    The reference is the delivery note, unless another is given.
     """
     order = _locked(order_id)
     known = {line.pk: line for line in PurchaseOrderLine.objects.select_for_update().filter(order=order).order_by("pk")}
@@ -254,9 +262,11 @@ def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: 
         if quantity < 0:
             raise NotPossible(_("No less than nothing can come in on %(number)s.") % _words(order))
         line.received_quantity += quantity
+    _ask_about_more([known[line_id] for line_id in fresh], order, may_exceed)
     with connection.cursor() as cursor:
         parameters: dict[str, Any] = {
             "tenant": order.tenant_id, "location": order.location_id, "day": received_on, "reference": reference,
+            "note": reference if delivery_note is None else delivery_note,
             "lines": list(fresh), "quantities": list(fresh.values()),
             "items": [known[line_id].item_id for line_id in fresh]}
         cursor.execute("SELECT id FROM inventory_stocklevel WHERE tenant_id = %(tenant)s AND item_id = ANY(%(items)s) "
@@ -271,9 +281,21 @@ def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: 
     return _audited(order, "order.received", actor, label, lines=len(fresh), reference=reference)
 
 
+def _ask_about_more(lines: Sequence[PurchaseOrderLine], order: PurchaseOrder, may_exceed: bool) -> None:
+    """Refuse lines of which more came in than was ordered: a slip of the keyboard, or something to know of."""
+    more = {line.pk: line.received_quantity for line in lines if line.received_quantity > line.quantity}
+    if not more or may_exceed:
+        return
+    found = PurchaseOrderLine.objects.filter(pk__in=more).select_related("item").order_by("pk")
+    raise MoreThanOrdered(_("More would come in on %(number)s than was ordered: %(items)s.") % {
+        "number": order.number, "items": ", ".join(
+            _("%(item)s, %(came)s instead of %(ordered)s") % {
+                "item": line.item, "came": plain(more[line.pk]), "ordered": plain(line.quantity)} for line in found)})
+
+
 @transaction.atomic
 def receive_rest(*, order_id: int, received_on: dt.date, reference: str, actor: User | None,
-                 label: str = "") -> PurchaseOrder:
+                 label: str = "", delivery_note: str | None = None) -> PurchaseOrder:
     """Take in all that is still to come on an order."""
     order = _locked(order_id)
     if order.status not in SENT_STATUSES:
@@ -281,7 +303,7 @@ def receive_rest(*, order_id: int, received_on: dt.date, reference: str, actor: 
     rest = [ReceivedLine(line_id=line.pk, quantity=line.quantity - line.received_quantity)
             for line in PurchaseOrderLine.objects.filter(order=order, received_quantity__lt=F("quantity"))]
     return receive_lines(order_id=order_id, lines=rest, received_on=received_on, reference=reference, actor=actor,
-                         label=label)
+                         label=label, delivery_note=delivery_note)
 
 
 @transaction.atomic

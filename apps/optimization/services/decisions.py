@@ -96,14 +96,22 @@ def _place(fresh: list[tuple[Recommendation, int, str]], plan_id: int, as_of: dt
         as_of=as_of, plan_id=plan_id, actor=actor, label=label, lines=[
             WantedLine(recommendation_id=line.pk, item_id=line.item_id, location_id=line.location_id,
                        supplier_id=line.supplier_id, quantity=quantity, unit_cost=line.unit_cost,
-                       expected_on=as_of + dt.timedelta(days=math.ceil(line.lead_time_days)))
-            for line, quantity, _reason in fresh])
+                       expected_on=as_of + dt.timedelta(days=math.ceil(line.lead_time_days)),
+                       note=_note(line, quantity, reason, _name(actor, label)))
+            for line, quantity, reason in fresh])
     Decision.objects.bulk_create([
         Decision(recommendation=line, kind=Kind.APPROVED if quantity == line.quantity else Kind.EDITED,
                  quantity=quantity, reason=reason, decided_by=_name(actor, label), decided_on=as_of,
                  purchase_order_id=placed[line.pk])
         for line, quantity, reason in fresh])
     Recommendation.objects.filter(pk__in=[line.pk for line, _quantity, _reason in fresh]).update(state=State.APPROVED)
+
+
+def _note(line: Recommendation, quantity: int, reason: str, who: str) -> str:
+    """What an order says of a line that is not as it was advised."""
+    if quantity == line.quantity:
+        return ""
+    return _("%(n)d were advised; changed by %(who)s: %(reason)s") % {"n": line.quantity, "who": who, "reason": reason}
 
 
 @transaction.atomic

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -11,8 +10,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.catalog.selectors import assumption_words
-from apps.optimization.models import Decision
-from apps.optimization.selectors import decisions_of
 from apps.tenants.templatetags.stockwright import badge, money, money_round, units
 
 register = template.Library()
@@ -136,14 +133,6 @@ def state_badge(state: str) -> SafeString:
 def decision_words(kind: str) -> str:
     return {"approved": _("Ordered as advised"), "edited": _("Ordered otherwise than advised"),
             "dismissed": _("Dismissed")}[kind]
-
-
-@register.simple_tag
-def decided_on(order_lines: Iterable[Any]) -> list[tuple[Any, Decision | None]]:
-    """Each line of an order with the decision that it comes from."""
-    lines = list(order_lines)
-    found = decisions_of([line.recommendation_id for line in lines if line.recommendation_id])
-    return [(line, found.get(line.recommendation_id)) for line in lines]
 
 
 def parts() -> dict[str, tuple[str, str]]:

@@ -112,9 +112,14 @@ def test_an_order_goes_from_draft_to_received_and_its_goods_come_in_once(program
     for _ in range(2):
         answered = program.post(f"purchase-orders/{order}/receive/", note).json()
         assert (answered["status"], answered["lines"][0]["received_quantity"]) == ("partly_received", "4.000")
+    more = {"reference": "note-2", "lines": [{"line_id": line["id"], "quantity": "7"}]}
+    refused = program.post(f"purchase-orders/{order}/receive/", more)
+    assert refused.status_code == 409 and "11 instead of 10. Send allow_more" in refused.json()["detail"]
     with tenant_context(tenant.pk):
         levels = program.get("stock-levels/").json()["results"]
     assert [level["on_hand"] for level in levels] == ["4.000"]
+    taken = program.post(f"purchase-orders/{order}/receive/", {**more, "allow_more": True}).json()
+    assert (taken["status"], taken["lines"][0]["received_quantity"]) == ("received", "11.000")
     refused = program.post(f"purchase-orders/{order}/approve/")
     assert refused.status_code == 409
     assert refused["Content-Type"] == "application/problem+json"

@@ -63,9 +63,17 @@ def test_an_order_goes_its_way_by_its_buttons(shop: Shop) -> None:
     assert step(client, shop, "receive", **{f"received-{line.pk}": "lots"}) == "partly_received"
     with tenant_context(shop.tenant.pk):
         assert StockLevel.objects.get(item=shop.items[0]).on_hand == 4
-    assert step(client, shop, "receive", **{f"received-{line.pk}": "9", "reference": "DN 77"}) == "partly_received"
+    more = {f"received-{line.pk}": "9", "reference": "form of the haulier"}
+    asked = client.post(f"/orders/{first_order(shop).pk}/receive/", more)
+    assert asked.status_code == 422
+    assert "More would come in on PO-2017-0001 than was ordered: Item 0, 13 instead of 6." in asked.content.decode()
+    assert 'value="9"' in asked.content.decode() and 'value="form of the haulier"' in asked.content.decode()
+    with tenant_context(shop.tenant.pk):
+        assert StockLevel.objects.get(item=shop.items[0]).on_hand == 4
+    assert step(client, shop, "receive", act="more", **more) == "partly_received"
     text = page(client, f"/orders/{first_order(shop).pk}/")
-    assert "More came in than was ordered of Item 0" in text and "DN 77" in text and "the form" not in text
+    assert "More came in than was ordered of Item 0" in text
+    assert "form of the haulier" in text and "the form's own" not in text
     assert step(client, shop, "receive", act="whole") == "received"
     with tenant_context(shop.tenant.pk):
         assert [level.on_hand for level in StockLevel.objects.order_by("item_id")] == [13, 6]

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.alerts.selectors import open_alerts
 from apps.inventory import selectors, services
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockMovement
-from apps.inventory.services import NotPossible, ReceivedLine, WantedLine
+from apps.inventory.services import MoreThanOrdered, NotPossible, ReceivedLine, WantedLine
 from apps.tenants.models import AuditEntry
 from apps.tenants.scope import tenant_context
 from tests.integration.forecasting.selling_shops import run_job
@@ -125,7 +125,7 @@ def test_an_order_takes_its_steps_in_order_and_says_why_not_otherwise() -> None:
 
 
 @pytest.mark.django_db
-def test_goods_come_in_by_parts_each_once_and_more_than_ordered_is_taken_as_it_came() -> None:
+def test_goods_come_in_by_parts_each_once_and_more_than_ordered_once_somebody_says_so() -> None:
     shop = make_shop()
     milk, bread, _ = shop.items
     with tenant_context(shop.tenant.pk):
@@ -133,10 +133,10 @@ def test_goods_come_in_by_parts_each_once_and_more_than_ordered_is_taken_as_it_c
         order = sent_order(shop, wanted(shop, 0), wanted(shop, 1))
         first, second = lines_of(order)
 
-        def receive(reference: str, *parts: tuple[PurchaseOrderLine, float]) -> str:
+        def receive(reference: str, *parts: tuple[PurchaseOrderLine, float], may_exceed: bool = False) -> str:
             given = [ReceivedLine(line_id=line.pk, quantity=Decimal(str(quantity))) for line, quantity in parts]
             return services.receive_lines(order_id=order.pk, lines=given, received_on=MONDAY + 4 * DAY,
-                                          reference=reference, actor=None).status
+                                          reference=reference, actor=None, may_exceed=may_exceed).status
 
         assert receive("van 1", (first, 4)) == "partly_received"
         assert receive("van 1", (first, 4)) == "partly_received"
@@ -148,7 +148,10 @@ def test_goods_come_in_by_parts_each_once_and_more_than_ordered_is_taken_as_it_c
         with pytest.raises(NotPossible, match="no such line"):
             services.receive_lines(order_id=order.pk, lines=[ReceivedLine(line_id=10**9, quantity=Decimal(1))],
                                    received_on=MONDAY, reference="van 2", actor=None)
-        assert receive("van 3", (first, 5)) == "partly_received"
+        with pytest.raises(MoreThanOrdered, match="Item 0, 9 instead of 6"):
+            receive("van 3", (second, 1), (first, 5))
+        assert shop.level(milk) == 5, "none of such a delivery is taken"
+        assert receive("van 3", (first, 5), may_exceed=True) == "partly_received"
         assert selectors.arrivals_frame(MONDAY)["quantity"].tolist() == [6], "of the bread alone"
         assert receive("van 4", (second, 6)) == "received"
         assert (shop.level(milk), shop.level(bread)) == (10, 6), "the bread was not counted before: it starts here"
