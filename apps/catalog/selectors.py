@@ -101,6 +101,7 @@ def assumption_words() -> dict[str, str]:
         "price": _("price, from the unit cost"), "terms": _("cost and terms"),
         "holding_cost_rate": _("cost of holding stock"), "on_hand": _("stock"),
         "history": _("demand, from under eight weeks of sales"),
+        "one_sale": _("that one unusually large sale is right"),
     }
 
 

@@ -19,6 +19,13 @@ class UploadForm(forms.Form):
                              choices=[("", _("see by its columns")), *ImportFile.Kind.choices])
 
 
+class UnusualForm(forms.Form):
+    """How much a sale that looks out of the ordinary really sold."""
+
+    line = forms.IntegerField(widget=forms.HiddenInput)
+    quantity = forms.DecimalField(label=_("Right quantity"), min_value=0, max_digits=14, decimal_places=3)
+
+
 class ConfirmForm(forms.Form):
     """Which column of the file is which, and how its values are written."""
 

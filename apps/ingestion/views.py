@@ -13,11 +13,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.catalog import selectors as catalog
 from apps.ingestion import selectors, services
 from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE
-from apps.ingestion.forms import ConfirmForm, ShopifyForm, UploadForm
+from apps.ingestion.forms import ConfirmForm, ShopifyForm, UnusualForm, UploadForm
 from apps.ingestion.models import ImportFile
 from apps.sales import selectors as sales
 from apps.tenants.access import ShopRequest, needs
 from apps.tenants.models import Permission
+from apps.tenants.templatetags.stockwright import units
 
 PAGE = 30
 ISSUES = 50
@@ -120,6 +121,28 @@ def rows(request: ShopRequest, pk: int) -> HttpResponseBase:
     response["Content-Disposition"] = f'attachment; filename="{outcome.replace("_", "-")}-{name}.csv"'.encode(
         "ascii", "replace").decode()
     return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Permission.READ, to_change=Permission.IMPORT)
+def unusual(request: ShopRequest) -> HttpResponse:
+    """Sales far above all others of their item: each is confirmed or corrected by a person, and the plan follows."""
+    if request.method == "POST":
+        form = UnusualForm(request.POST)
+        if not form.is_valid():
+            messages.error(request, _("Write how many were really sold, such as 1; 0 leaves the sale out."))
+            return redirect("ingestion:unusual")
+        try:
+            services.correct_sale(line_id=form.cleaned_data["line"], quantity=form.cleaned_data["quantity"],
+                                  actor=request.user)
+        except services.LineChanged as changed:
+            messages.error(request, str(changed))
+        else:
+            messages.success(request, _("Noted: %(units)s. Forecast and plan follow by themselves.")
+                             % {"units": units(form.cleaned_data["quantity"])})
+        return redirect("ingestion:unusual")
+    found = sales.unusual_sales(request.tenant.today())
+    return render(request, "ingestion/unusual.html", {"page": Paginator(found, PAGE).get_page(request.GET.get("page"))})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

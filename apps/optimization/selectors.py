@@ -30,7 +30,8 @@ _LINE_MONEY = ExpressionWrapper(F("quantity") * F("unit_cost"), _MONEY)
 # Money at risk: the margin expected to be lost on the item of an open `line` if nothing is bought, until an order of
 # its next ordering day could come. What is lost before anything could arrive is in it, though no order saves that.
 AT_RISK_SQL = "greatest(line.price - line.unit_cost, 0) * line.lost_units_without"
-_GROUNDS = {"uncounted": Q(assumed__contains=["on_hand"]), "young": Q(assumed__contains=["history"])}
+_GROUNDS = {"uncounted": Q(assumed__contains=["on_hand"]), "young": Q(assumed__contains=["history"]),
+            "one_sale": Q(assumed__contains=["one_sale"])}
 
 SORTS = {
     "gain": "net_gain", "money": "money", "quantity": "quantity", "order_by": "order_by_on", "stockout": "stockout_on",
@@ -92,7 +93,7 @@ def top_decisions(plan: Plan, limit: int) -> list[Recommendation]:
 
 @dataclass(frozen=True)
 class Totals:
-    """What a group of lines comes to, and how much of it rests on stock that nobody counted or on a short history."""
+    """What a group of lines comes to, and how much of it rests on thin ground: uncounted stock, few weeks, one sale."""
 
     lines: int = 0
     units: int = 0
@@ -104,6 +105,8 @@ class Totals:
     uncounted_money: Decimal = Decimal(0)
     young_lines: int = 0
     young_money: Decimal = Decimal(0)
+    one_sale_lines: int = 0
+    one_sale_money: Decimal = Decimal(0)
 
 
 def totals(lines: QuerySet[Recommendation]) -> Totals:

@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.tables import TenantForeignKey, TenantModel
 
+LARGE_QUANTITY = 20  # a line of less is never out of the ordinary
+
 
 class SaleLine(TenantModel):
     """One line of one order, written once. A correction takes back what was stated and states anew, signed.
@@ -45,7 +47,11 @@ class SaleLine(TenantModel):
             models.UniqueConstraint(fields=["tenant", "channel", "external_line_id", "revision"],
                                     name="sales_line_revision_once"),
         ]
-        indexes = [models.Index(fields=["tenant", "item", "occurred_at"], name="sales_line_item_when")]
+        indexes = [
+            models.Index(fields=["tenant", "item", "occurred_at"], name="sales_line_item_when"),
+            models.Index(fields=["tenant", "occurred_at"], condition=models.Q(quantity__gte=LARGE_QUANTITY),
+                         name="sales_line_large"),
+        ]
 
 
 class DailyDemand(TenantModel):

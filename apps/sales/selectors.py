@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from apps.catalog.selectors import TERMS, joined_in_sets, not_goods_sql, planning_defaults
-from apps.sales.models import SaleLine
+from apps.sales.models import LARGE_QUANTITY, SaleLine
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
@@ -355,6 +355,69 @@ def young_series(as_of: dt.date) -> list[str]:
                        "GROUP BY item_id, location_id HAVING min(date) > %s ORDER BY 1",
                        [current_tenant_id(), as_of, as_of - dt.timedelta(weeks=SHORT_HISTORY_WEEKS)])
         return [name for (name,) in cursor.fetchall()]
+
+
+# --- Sales that are out of the ordinary ---------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class UnusualSale:
+    """A line so much larger than its item's others that it alone moves what is advised; nobody has looked at it yet.
+
+    `usual` is the item's median line, `others` are the units of all its other lines of the last 26 weeks.
+    """
+
+    line_id: int
+    occurred_at: dt.datetime
+    order_id: str
+    item_id: int
+    location_id: int
+    sku: str
+    title: str
+    quantity: float
+    usual: float
+    others: float
+
+    @property
+    def unique_id(self) -> str:
+        return f"{self.item_id}/{self.location_id}"
+
+
+UNUSUAL_TIMES = 10  # the usual line of the item
+UNUSUAL_SHARE = 0.5  # of all its other lines of the last 26 weeks: as much as it else sells in 13
+LOOKED_AT = "person %"  # the source of what a person said of a line
+
+_UNUSUAL = f"""
+WITH large AS MATERIALIZED (
+    SELECT * FROM sales_saleline WHERE tenant_id = %(tenant)s AND occurred_at >= %(since)s
+    AND quantity >= {LARGE_QUANTITY} AND entry = 1
+), sold AS MATERIALIZED (
+    SELECT item_id, sum(units) AS units FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND date >= %(since)s
+    AND item_id IN (SELECT item_id FROM large) GROUP BY item_id
+), wanted AS MATERIALIZED (
+    SELECT large.*, sold.units - large.quantity AS others FROM large JOIN sold USING (item_id)
+    WHERE large.quantity >= {UNUSUAL_SHARE} * (sold.units - large.quantity)
+)
+SELECT wanted.id, wanted.occurred_at, wanted.order_id, wanted.item_id, wanted.location_id, item.sku, item.title,
+       wanted.quantity::float8, usual.quantity::float8, wanted.others::float8
+FROM wanted CROSS JOIN LATERAL (
+    SELECT count(*) AS lines, percentile_disc(0.5) WITHIN GROUP (ORDER BY quantity) AS quantity
+    FROM ({RECENT_LINES}) recent) usual
+JOIN catalog_item item ON item.tenant_id = %(tenant)s AND item.id = wanted.item_id
+WHERE usual.lines >= 5 AND wanted.quantity > {UNUSUAL_TIMES} * usual.quantity
+  AND wanted.source NOT LIKE %(looked_at)s
+  AND NOT EXISTS (SELECT FROM sales_saleline later WHERE later.tenant_id = %(tenant)s
+      AND later.channel_id = wanted.channel_id AND later.external_line_id = wanted.external_line_id
+      AND later.revision > wanted.revision AND (later.entry = -1 OR later.source LIKE %(looked_at)s))
+ORDER BY wanted.quantity * coalesce(wanted.shelf_price, item.price, 1) DESC, wanted.id
+"""
+
+
+def unusual_sales(as_of: dt.date) -> list[UnusualSale]:
+    """The sales of the last 26 weeks that are far out of the ordinary, and that nobody has looked at: dearest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNUSUAL, {"tenant": current_tenant_id(), "looked_at": LOOKED_AT,
+                                  "since": as_of - dt.timedelta(weeks=PLANNED_WEEKS)})
+        return [UnusualSale(*row) for row in cursor.fetchall()]
 
 
 # --- What is assumed, and what that moves -------------------------------------------------------------------------

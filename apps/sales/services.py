@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,8 +14,11 @@ from psycopg import sql
 
 from apps.catalog.selectors import joined_in_sets
 from apps.inventory import services as inventory
+from apps.sales.models import SaleLine
+from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
+from apps.tenants.services import record_audit
 
 # Where at least this share of the known days is touched, deriving all of them is faster than finding them.
 REBUILD_SHARE = 0.2
@@ -56,6 +60,7 @@ _CONTENT = """({0}.quantity::numeric(14, 3), coalesce({0}.paid_price, -1)::numer
     {0}.occurred_at, {0}.order_id::text, {0}.currency::text, {0}.promotion::text, {0}.customer::text)"""
 
 # What the ledger says of each given line (its last statement, its last version) beside the newest given statement.
+# What a person has mended does not become news again when its source repeats it.
 _COMPARE = """
 CREATE TEMP TABLE sales_compared ON COMMIT DROP AS
 WITH said AS (
@@ -71,12 +76,16 @@ WITH said AS (
 SELECT said.*, last.revision AS last_revision, last.stated, held.occurred_at AS held_at, held.item_id AS held_item_id,
        held.location_id AS held_location_id, said.version_at > last.version_at AS is_newer,
        {said_content} = {held_content} AS is_same,
-       (said.version_at, {said_content}) > (last.version_at, {held_content}) AS is_due
+       (said.version_at, {said_content}) > (last.version_at, {held_content})
+       AND NOT (held.source LIKE 'person %%' AND EXISTS (
+           SELECT FROM sales_saleline mended WHERE mended.tenant_id = %(tenant)s AND mended.channel_id = said.channel_id
+           AND mended.external_line_id = said.external_line_id AND mended.entry = 1
+           AND mended.revision < held.revision AND {mended_content} = {said_content})) AS is_due
 FROM said JOIN last USING (channel_id, external_line_id)
 JOIN sales_saleline held ON held.tenant_id = %(tenant)s AND held.channel_id = last.channel_id
      AND held.external_line_id = last.external_line_id AND held.revision = last.stated
 """.replace("{given_content}", _CONTENT.format("given")).replace("{said_content}", _CONTENT.format("said")).replace(
-    "{held_content}", _CONTENT.format("held"))
+    "{held_content}", _CONTENT.format("held")).replace("{mended_content}", _CONTENT.format("mended"))
 
 _TAKE_BACK = """
 INSERT INTO sales_saleline (tenant_id, channel_id, external_line_id, revision, entry, order_id, item_id, location_id,
@@ -309,6 +318,46 @@ def record_lines(*, rows: str, keeps_versions: bool = True, is_distinct: bool = 
                 _derive_days(is_whole=True, on_progress=deriving)
         cursor.execute("DROP TABLE IF EXISTS sales_compared")
     return Recorded(made=made, corrected=corrected, unchanged=total - made - corrected)
+
+
+class LineChanged(Exception):
+    """What a person corrects is no longer what the ledger says."""
+
+
+_SAID_BY_A_PERSON = """
+CREATE TEMP TABLE sales_said ON COMMIT DROP AS
+SELECT channel_id, external_line_id, order_id, item_id, location_id, customer, %(quantity)s::numeric AS quantity,
+       shelf_price, paid_price, discount, promotion, currency, occurred_at, %(now)s AS version_at,
+       %(source)s::text AS source
+FROM sales_saleline line WHERE tenant_id = %(tenant)s AND id = %(line)s AND entry = 1 AND NOT EXISTS (
+    SELECT FROM sales_saleline later WHERE later.tenant_id = %(tenant)s AND later.channel_id = line.channel_id
+    AND later.external_line_id = line.external_line_id AND later.revision > line.revision AND later.entry = -1)
+"""
+
+
+@transaction.atomic
+def correct_quantity(*, line_id: int, quantity: Decimal, actor: User) -> None:
+    """A person says how much a line sold: another quantity, none at all, or the same, which confirms it.
+
+    It stands against all that was said before, however often that is repeated; what its source says otherwise of it
+    later holds again. LineChanged where the line
+    was corrected meanwhile.
+    """
+    given: dict[str, Any] = {
+        "tenant": current_tenant_id(), "line": line_id, "quantity": quantity, "now": timezone.now(),
+        "source": f"person {actor.pk}"}
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, given)
+        cursor.execute(_SAID_BY_A_PERSON, given)
+        if not cursor.rowcount:
+            raise LineChanged(_("This sale was corrected meanwhile."))
+    record_lines(rows="sales_said")
+    line = SaleLine.objects.get(pk=line_id)
+    record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, action="sale.quantity_said",
+                 target=f"{line.order_id} {line.external_line_id}",
+                 detail={"before": f"{line.quantity.normalize():f}", "after": f"{quantity.normalize():f}"})
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE sales_said")
 
 
 @dataclass(frozen=True)

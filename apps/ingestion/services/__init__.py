@@ -12,17 +12,20 @@ from apps.ingestion.services.connections import (
     reject_delivery,
     signed_by,
 )
+from apps.ingestion.services.corrections import LineChanged, correct_sale
 from apps.ingestion.services.files import change_kind, confirm_file, give_file_back, note_state, store_file
 
 __all__ = [
     "FileRefused",
     "KeyReused",
+    "LineChanged",
     "NotUnderstood",
     "apply_delivery",
     "apply_file",
     "change_kind",
     "confirm_file",
     "connect_shopify",
+    "correct_sale",
     "disconnect",
     "give_file_back",
     "note_state",

@@ -116,15 +116,15 @@ class Rules:
     """What holds for a plan beside the facts of its items.
 
     supplier_minimums: what each supplier's order has to come to; None takes it from the terms. settled: series on which
-    somebody has decided lately; they are looked at and not ordered again. young: series whose history is too short to
-    rest on. active_item_ids: None for all that have terms. previous: an earlier plan's lines, as
-    `selectors.previous_lines` gives them.
+    somebody has decided lately; they are looked at and not ordered again. thin: by the name of an assumption, the
+    series whose demand rests on it (a short history, one unusual sale). active_item_ids: None for all that have terms.
+    previous: an earlier plan's lines, as `selectors.previous_lines` gives them.
     """
 
     cash: Cash = Cash()
     supplier_minimums: Mapping[int, float] | None = None
     settled: Sequence[str] = ()
-    young: Sequence[str] = ()
+    thin: Mapping[str, Sequence[str]] = field(default_factory=dict)
     active_item_ids: Sequence[int] | None = None
     previous: pd.DataFrame | None = None
 
@@ -153,10 +153,11 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
     priced = items["unit_cost"].notna() & items["price"].notna()
     notes = _notes(items, priced)
     items = items[priced].reset_index(drop=True)
-    grounds = zip(items["counted_at"].isna(), items["unique_id"].isin(list(rules.young)), strict=True)
+    grounds = {"on_hand": items["counted_at"].isna(),
+               **{name: items["unique_id"].isin(list(series)) for name, series in rules.thin.items()}}
     items["on_hand"] = np.floor(items["on_hand"].astype(float).fillna(0.0) + 1e-6).astype(np.int64)
-    items["assumed"] = [[*names, *(["on_hand"] if is_uncounted else []), *(["history"] if is_young else [])]
-                        for names, (is_uncounted, is_young) in zip(items["assumed"], grounds, strict=True)]
+    items["assumed"] = [[*names, *(name for name, rests in grounds.items() if rests.iloc[place])]
+                        for place, names in enumerate(items["assumed"])]
     items["simulated"] = [[name for name, holds in (("terms", made_up), ("on_hand", origin == "simulated")) if holds]
                           for made_up, origin in zip(items["is_simulated"], items["origin"], strict=True)]
     items["is_settled"] = items["unique_id"].isin(list(rules.settled))

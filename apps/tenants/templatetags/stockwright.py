@@ -176,6 +176,7 @@ def badges() -> dict[str, tuple[str, str, str]]:
     return {
         "assumed": (_("assumed"), "warning", _("Nobody said this figure: it comes from the shop's defaults.")),
         "uncounted": (_("never counted"), "warning", _("Nobody has counted its stock: count and import it.")),
+        "one_sale": (_("one big sale"), "warning", _("One sale is far above its others: look whether it is right.")),
         "young": (_("short history"), "warning", _("It has been sold for under eight weeks: import more history.")),
         "simulated": (_("simulated"), "purple", _("Made by a written rule for the demo; it is not a real figure.")),
         "replay": (_("replay"), "azure", _("Made afterwards, with only what was known on that day.")),

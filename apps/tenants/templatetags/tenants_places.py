@@ -26,6 +26,7 @@ def audit_actions() -> dict[str, str]:
         "person.invited": _("invited"), "person.invitation_withdrawn": _("withdrew an invitation"),
         "key.issued": _("made an API key"), "key.revoked": _("revoked an API key"),
         "job.cancelled": _("stopped a job"), "job.retried": _("ran a job again"),
+        "sale.quantity_said": _("said how many were sold"),
     }
 
 

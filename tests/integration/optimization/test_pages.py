@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 
 import pytest
 from django.test import Client
 
+from apps.catalog.models import Channel
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.jobs.models import Job
 from apps.optimization.models import Decision, Recommendation
+from apps.sales.models import DailyDemand, SaleLine
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.people import page, signed_in
-from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+from tests.integration.inventory.shops import COUNTED_AT, MONDAY, Shop, make_shop
 from tests.integration.optimization.planned_shops import make_planned_shop, open_lines, run_plan
+from tests.rows import make_row
 
 pytestmark = pytest.mark.django_db
 
@@ -149,3 +153,20 @@ def test_the_csv_holds_the_same_lines_with_plain_figures(shop: Shop) -> None:
     for row in rows:
         parts = ("Need", "Buffer", "Pack and minimum quantity", "Supplier's minimum", "Cash", "Kept from the last plan")
         assert sum(int(row[part]) for part in parts) == int(row["Quantity"])
+
+
+def test_what_follows_one_unusual_sale_says_so_beside_its_quantity_and_leads_to_it() -> None:
+    shop = make_planned_shop(2, demo_date=MONDAY)
+    with tenant_context(shop.tenant.pk):
+        channel = make_row(Channel)
+        for number, quantity in enumerate([1, 1, 1, 1, 1, 500]):
+            make_row(SaleLine, item=shop.items[0], location=shop.location, channel=channel, quantity=quantity,
+                     occurred_at=COUNTED_AT - dt.timedelta(days=number + 1))
+        make_row(DailyDemand, item=shop.items[0], location=shop.location, date=MONDAY - dt.timedelta(days=6), units=505)
+    run_plan(shop)
+    assert [line.item for line in lines(shop) if "one_sale" in line.assumed] == [shop.items[0]]
+    client = signed_in(shop)
+    for path in ("/replenish/", "/"):
+        text = page(client, path)
+        assert "1 of 2 lines" in text and 'href="/data/unusual/"' in text, path
+    assert "one big sale" in page(client, "/replenish/")

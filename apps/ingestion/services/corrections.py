@@ -1,0 +1,21 @@
+"""What a person says of single sales, and what follows from it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.conf import settings
+
+from apps.jobs.services import start_chain
+from apps.sales.services import LineChanged, correct_quantity
+from apps.tenants.models import User
+from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
+
+__all__ = ["LineChanged", "correct_sale"]
+
+
+def correct_sale(*, line_id: int, quantity: Decimal, actor: User) -> None:
+    """Correct or confirm a sale, and have forecast and plan made anew: once for several that follow one another."""
+    correct_quantity(line_id=line_id, quantity=quantity, actor=actor)
+    start_chain(chain=settings.JOBS_AFTER_IMPORT, as_of=tenant_by_id(current_tenant_id()).today())
