@@ -44,6 +44,7 @@ class ImportFile(TenantModel):
     rows_duplicate = models.PositiveIntegerField(_("already known"), default=0)
     rows_set_aside = models.PositiveIntegerField(_("set aside"), default=0)
     rows_rejected = models.PositiveIntegerField(_("rejected"), default=0)
+    rows_settled = models.PositiveIntegerField(_("rejected, and wait no more"), default=0)
     rules = models.JSONField(default=dict)
     error = models.TextField(blank=True)
     job_id = models.BigIntegerField(null=True)
@@ -68,6 +69,7 @@ class RowIssue(TenantModel):
 
     class Outcome(models.TextChoices):
         REJECTED = "rejected", _("rejected")
+        SETTLED = "settled", _("rejected, and waits no more")
         SET_ASIDE = "set_aside", _("set aside")
 
     file = TenantForeignKey(ImportFile, models.CASCADE)

@@ -154,12 +154,11 @@ def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]
         issue = shown.issue
         cells = list(issue.raw.get("cells", ()))
         if issue.rule in ("columns", "rows_in_value") and len(cells) == 1:
-            found = next(csv.reader(io.StringIO(cells[0]), delimiter=dialect.delimiter), [])
-            cells = list(map(dialect.as_it_was, found))
+            cells = dialect.cells(cells[0])
         cells = [cells[place] for place in own if place < len(cells)] + cells[len(dialect.header):]
         line = [issue.raw.get("line_id") or f"row {issue.row_number}"] if names_lines else []
-        yield _csv_line([str(issue.row_number), shown.title, shown.column, issue.value, shown.fix, *line, *cells],
-                        dialect.delimiter)
+        reasons = [str(issue.row_number), shown.title, shown.column, issue.value, shown.fix, str(file.pk)]
+        yield _csv_line([*reasons, *line, *cells], dialect.delimiter)
 
 
 def _csv_line(cells: Iterable[str], delimiter: str) -> bytes:
@@ -180,36 +179,31 @@ class Counts:
     duplicate: int = 0
     set_aside: int = 0
     rejected: int = 0
-    waiting: int = 0  # of the rejected ones, those that nobody has mended and sent again
+    waiting: int = 0  # of the rejected ones, those that did not come again, and that nobody set aside
     rules: dict[str, dict[str, int]] = field(default_factory=lambda: {REJECTED: {}, SET_ASIDE: {}, FLAGGED: {}})
 
 
-# Each file's last reading, and how many rejected rows of its kind nobody has mended and sent again; %(tenant)s is the
-# tenant. A file of mended rows is known by the columns that it was handed out with: what passes of it waits no more.
-_READINGS = f"""
-SELECT file.*, greatest(coalesce(sum(rows_rejected) FILTER (WHERE NOT is_mended) OVER same, 0)
-    - coalesce(sum(rows_applied + rows_duplicate + rows_set_aside) FILTER (WHERE is_mended) OVER same, 0), 0) AS waiting
-FROM (SELECT DISTINCT ON (sha256, kind) kind, rows_read, rows_applied, rows_duplicate, rows_set_aside, rows_rejected,
-             rules, coalesce(dialect -> 'header' ? '{REASON_COLUMNS[1]}', false) AS is_mended
-      FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'applied'
-      ORDER BY sha256, kind, (rows_applied > 0) DESC, id DESC) file
-WINDOW same AS (PARTITION BY kind)
+# What became of the rows of each file, and how many of the rejected ones wait; of the same bytes twice, what the one
+# that applied them says, and how many wait by the last one; %(tenant)s is the tenant.
+_READINGS = """
+SELECT DISTINCT ON (sha256, kind) kind, rows_read, rows_applied, rows_duplicate, rows_set_aside, rows_rejected,
+       first_value(rows_rejected - rows_settled) OVER (PARTITION BY sha256, kind ORDER BY id DESC) AS waiting, rules
+FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'applied'
+ORDER BY sha256, kind, (rows_applied > 0) DESC, id DESC
 """
-REJECTED_WAITING = f"""
-SELECT coalesce(sum(waiting), 0)::bigint FROM (SELECT DISTINCT kind, waiting FROM ({_READINGS}) reading) kind
-"""
+REJECTED_WAITING = f"SELECT coalesce(sum(waiting), 0)::bigint FROM ({_READINGS}) reading"
 
 
 def counts_by_kind() -> dict[str, Counts]:
-    """What became of the rows of all files that were read, by kind; of the same bytes twice, the last reading."""
+    """What became of the rows of all files that were read, by kind."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT kind, waiting, rows_read, rows_applied, rows_duplicate, rows_set_aside, rows_rejected, "
-                       f"rules FROM ({_READINGS}) reading", {"tenant": current_tenant_id()})
+        cursor.execute(_READINGS, {"tenant": current_tenant_id()})
         rows = cursor.fetchall()
     totals: dict[str, Counts] = {}
-    for kind, waiting, *figures, rules in rows:
-        total = totals.setdefault(kind, Counts(waiting=int(waiting)))
-        for name, figure in zip(("rows_read", "applied", "duplicate", "set_aside", "rejected"), figures, strict=True):
+    for kind, *figures, rules in rows:
+        total = totals.setdefault(kind, Counts())
+        names = ("rows_read", "applied", "duplicate", "set_aside", "rejected", "waiting")
+        for name, figure in zip(names, figures, strict=True):
             setattr(total, name, getattr(total, name) + figure)
         for outcome, counts in _as_dict(rules).items():
             for code, count in counts.items():

@@ -10,6 +10,7 @@ urlpatterns = [
     path("imports/", views.imports, name="imports"),
     path("imports/<int:pk>/", views.file, name="file"),
     path("imports/<int:pk>/rows/", views.rows, name="rows"),
+    path("imports/<int:pk>/set-aside/", views.set_rows_aside, name="set-rows-aside"),
     path("unusual/", views.unusual, name="unusual"),
     path("connections/", views.connections, name="connections"),
     path("connections/<int:pk>/disconnect/", views.disconnect, name="disconnect"),

@@ -110,6 +110,15 @@ def file(request: ShopRequest, pk: int) -> HttpResponse:
     }, status=422 if form is not None and form.errors else 200)
 
 
+@require_POST
+@needs(Permission.IMPORT)
+def set_rows_aside(request: ShopRequest, pk: int) -> HttpResponse:
+    """Let the rejected rows of a file wait no more."""
+    services.set_rows_aside(file=_found(pk), actor=request.user)
+    messages.success(request, _("These rows wait no more. They stay listed here."))
+    return redirect("ingestion:file", pk)
+
+
 @require_safe
 @needs(Permission.READ)
 def rows(request: ShopRequest, pk: int) -> HttpResponseBase:

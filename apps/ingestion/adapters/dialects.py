@@ -12,7 +12,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-REASON_COLUMNS = ("import row", "import problem", "import column", "import value", "import remedy")
+REASON_COLUMNS = ("import row", "import problem", "import column", "import value", "import remedy",
+                  "import file")
 """What a file of rejected rows says of each, before the row itself."""
 KEPT = r"\A'('*[=+\-@\t\r])"  # the mark with which such a file keeps spreadsheets from taking a cell for a formula
 HEAD_BYTES = 256 * 1024
@@ -45,6 +46,11 @@ class Dialect:
     def as_it_was(self, cell: str) -> str:
         """A cell of the file without the mark that kept spreadsheets from taking it for a formula."""
         return re.sub(KEPT, r"\1", cell) if self.is_mended else cell
+
+    def cells(self, text: str) -> list[str]:
+        """The cells of a row that does not fit the header, as they were."""
+        found = csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter)
+        return list(map(self.as_it_was, next(found, [])))
 
     def to_json(self) -> dict[str, Any]:
         return {"encoding": self.encoding, "delimiter": self.delimiter, "header": list(self.header),

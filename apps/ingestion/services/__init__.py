@@ -14,6 +14,7 @@ from apps.ingestion.services.connections import (
 )
 from apps.ingestion.services.corrections import LineChanged, correct_sale
 from apps.ingestion.services.files import change_kind, confirm_file, give_file_back, note_state, store_file
+from apps.ingestion.services.settling import set_rows_aside
 
 __all__ = [
     "FileRefused",
@@ -32,6 +33,7 @@ __all__ = [
     "receive_batch",
     "record_delivery",
     "reject_delivery",
+    "set_rows_aside",
     "signed_by",
     "store_file",
 ]

@@ -22,7 +22,8 @@ from apps.catalog.services import main_location, make_channel, make_locations
 from apps.ingestion.adapters import columns
 from apps.ingestion.adapters.dialects import Dialect, FileRefused
 from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE, rule
-from apps.ingestion.models import ImportFile
+from apps.ingestion.models import ImportFile, RowIssue
+from apps.ingestion.services.settling import AGAIN, row_key, settle_refused
 from apps.tenants.models import Tenant
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -102,6 +103,7 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
     reading = Reading(file=file, tenant=tenant_by_id(current_tenant_id()), on_progress=on_progress)
     with connection.cursor() as cursor:
         cursor.execute(_ISSUES)
+        cursor.execute(AGAIN)
     read_kind(reading)
     counts = write_issues(reading)
     hold()
@@ -111,6 +113,7 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
         by_outcome[rule(code).outcome][code] = count
     file.rules = by_outcome
     file.rows_rejected = sum(by_outcome[REJECTED].values())
+    file.rows_settled = RowIssue.objects.filter(file=file, outcome=RowIssue.Outcome.SETTLED).count()
     file.rows_set_aside = sum(by_outcome[SET_ASIDE].values())
     if reading.rows_read != file.rows_applied + file.rows_duplicate + file.rows_set_aside + file.rows_rejected:
         raise AssertionError(f"{file}: {reading.rows_read} rows read, {file.rows_applied} applied, "
@@ -120,7 +123,8 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
     file.seconds = round(time.perf_counter() - started, 3)
     file.dialect = {**file.dialect, "seconds": reading.seconds}
     file.save()
-    connection.cursor().execute("DROP TABLE ingestion_refused")
+    settle_refused(file)
+    connection.cursor().execute("DROP TABLE ingestion_refused, ingestion_again")
     return file
 
 
@@ -142,16 +146,28 @@ def judged_batches(reading: Reading, judge: Callable[[Batch], Judged]) -> Iterat
                              on_mended=lambda rows: mended.__setitem__(0, rows))
         for batch, judged in ahead((batch, judge(batch)) for batch in found):
             reading.rows_read += len(batch)
+            _note_again(reading, batch.columns)
             reading.on_progress(READING_SHARE * progress[0] / total, _reading_note(progress[0], total))
             yield batch, judged
     reading.rows_read += len(misfits)
     reading.flagged["open_quote"] += mended[0]
     if misfits:
+        width = len(reading.dialect.header)
+        cells = [(reading.dialect.cells(each.text) + [""] * width)[:width] for each in misfits]
+        _note_again(reading, [pa.array(column, pa.string()) for column in zip(*cells, strict=True)])
         copy_in("ingestion_refused", {
             "row_number": pa.array([each.row_number for each in misfits]),
             "rule": pa.array([each.rule for each in misfits]), "col": pa.array([""] * len(misfits)),
             "value": pa.array([each.text[:500] for each in misfits]),
             "raw": pa.array([json.dumps([each.text]) for each in misfits])})
+
+
+def _note_again(reading: Reading, cells: Sequence[pa.StringArray]) -> None:
+    """Remember which rejected rows of which file these rows are, where the file says so."""
+    header = reading.dialect.header
+    if "import file" in header and "import row" in header:
+        copy_in("ingestion_again", {"file": cells[header.index("import file")],
+                                    "row_number": cells[header.index("import row")]})
 
 
 def _reading_note(read: int, total: int) -> str:
@@ -237,15 +253,26 @@ def write_issues(reading: Reading) -> dict[str, int]:
     """Keep every row that did not pass, in place of those of an earlier reading; how many each rule stopped."""
     add_raw(reading)
     rejected = [code for code in _codes() if rule(code).outcome == REJECTED]
-    given: dict[str, Any] = {"tenant": current_tenant_id(), "file": reading.file.pk, "rejected": rejected}
+    given: dict[str, Any] = {"tenant": current_tenant_id(), "file": reading.file.pk, "rejected": rejected,
+                             "sha256": reading.file.sha256, "kind": reading.file.kind}
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM ingestion_rowissue WHERE tenant_id = %(tenant)s AND file_id = %(file)s", given)
         cursor.execute("""
+            CREATE TEMP TABLE ingestion_settled ON COMMIT DROP AS
+            SELECT DISTINCT issue.row_number FROM ingestion_rowissue issue JOIN ingestion_importfile file
+                ON file.tenant_id = issue.tenant_id AND file.id = issue.file_id
+            WHERE file.tenant_id = %(tenant)s AND file.sha256 = %(sha256)s AND file.kind = %(kind)s
+              AND issue.outcome = 'settled'""", given)
+        cursor.execute("DELETE FROM ingestion_rowissue WHERE tenant_id = %(tenant)s AND file_id = %(file)s", given)
+        cursor.execute(f"""
             INSERT INTO ingestion_rowissue (tenant_id, file_id, row_number, outcome, rule, "column", value, raw)
             SELECT %(tenant)s, %(file)s, row_number,
-                   CASE WHEN rule = ANY(%(rejected)s) THEN 'rejected' ELSE 'set_aside' END, rule, col, value,
-                   jsonb_build_object('cells', coalesce(raw, '[]'::jsonb), 'line_id', coalesce(line_ref, ''))
+                   CASE WHEN NOT rule = ANY(%(rejected)s) THEN 'set_aside'
+                        WHEN row_number IN (SELECT row_number FROM ingestion_settled) THEN 'settled'
+                        ELSE 'rejected' END, rule, col, value,
+                   jsonb_build_object('cells', coalesce(raw, '[]'::jsonb), 'line_id', coalesce(line_ref, ''),
+                                      'key', {row_key(reading.file)})
             FROM ingestion_refused ORDER BY row_number""", given)
+        cursor.execute("DROP TABLE ingestion_settled")
         cursor.execute("SELECT rule, count(*) FROM ingestion_refused GROUP BY rule")
         return {str(code): int(count) for code, count in cursor.fetchall()}
 

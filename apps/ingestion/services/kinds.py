@@ -17,6 +17,7 @@ from apps.ingestion.adapters.orders import Known, OrderReader, Settings
 from apps.ingestion.models import ImportFile
 from apps.ingestion.selectors import is_connected
 from apps.ingestion.services.applying import Places, Reading, copy_in, judged_batches, refuse, stop_rows
+from apps.ingestion.services.settling import settle_staged
 from apps.ingestion.services.staging import (
     STAGED_LINES,
     fill_gaps,
@@ -190,6 +191,7 @@ def read_orders(reading: Reading) -> None:
     reading.lap("judge")
     if "updated_at" not in reading.positions and is_connected(file.channel_id):
         run(_YIELD_TO_LIVE, tenant)
+    settle_staged(file)
     run("UPDATE ingestion_lines SET external_line_id = left(order_id, 60) || '/' || md5(external_line_id) "
         "WHERE length(external_line_id) > 110")
     recorded = record_lines(rows="ingestion_lines", keeps_versions="updated_at" in file.mapping, is_distinct=True,
@@ -324,6 +326,7 @@ def stage(reading: Reading) -> int:
     if kind != "items":
         with catalog.joined_in_sets():
             _find_or_make(reading)
+    settle_staged(reading.file)
     reading.lap("judge")
     reading.on_progress(0.6, _("Writing"))
     with connection.cursor() as cursor:

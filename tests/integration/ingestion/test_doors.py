@@ -249,6 +249,8 @@ def test_every_page_stands_with_nothing_and_with_something(tenant: Tenant) -> No
     assert "x" in page(client, f"/data/imports/{file.pk}/?rule=number")
     rows = page(client, f"/data/imports/{file.pk}/rows/")
     assert "2,1,2025-01-08,A,x,3," in rows
+    assert client.post(f"/data/imports/{file.pk}/set-aside/", follow=True).status_code == 200
+    assert "it waits no more" in page(client, f"/data/imports/{file.pk}/")
     assert "shop.myshopify.com" in page(client, "/data/connections/")
     page(client, "/data/imports/999999/", 404)
 

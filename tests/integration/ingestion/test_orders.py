@@ -228,11 +228,44 @@ def test_rows_that_fail_again_are_what_they_were() -> None:
     raw = b"".join(selectors.issue_lines(file))
     assert b"''-B,x,'@t" in raw and b"'+C,1,'-t,'=9" in raw
     again = b"".join(selectors.issue_lines(take(raw)))
-    first, second = ([row[5:] for row in csv.reader(io.StringIO(each.decode()))] for each in (raw, again))
+    first, second = ([row[6:] for row in csv.reader(io.StringIO(each.decode()))] for each in (raw, again))
     assert first == second
     mended = raw.replace(b",one,", b",1,").replace(b",x,", b",1,").replace(b",'=9", b"")
     assert counts(take(mended)) == (3, 3, 0, 0, 0)
     assert dict(Item.objects.values_list("sku", "title")) == {"A": "=cmd()", "'-B": "@t", "+C": "-t"}
+
+
+def test_rejected_rows_wait_until_they_come_again_or_somebody_sets_them_aside() -> None:
+    head, later = "order,date,sku,qty\n", []
+    first = take(head + "1,2025-01-05,A,one\n1,2025-01-05,A,3\n,2025-01-05,B,1\n3,2025-01-05,C,1,9\n")
+    take(head + "8,2025-01-05,H,none\n")  # another day's file, which nothing below is about
+    assert (counts(first)[4], rejected_waiting()) == (3, 4)
+    assert take(head + "9,2025-01-06,A,1\n1,2025-01-05,A,again\n").rows_rejected == 1
+    assert rejected_waiting() == 4, "the row of order 1 came again: it waits in its new file alone"
+    for row in rejected_file(first):  # each mended file hides its own row only
+        row.pop(None, None)  # type: ignore[call-overload]
+        row["order"] = row["order"] or "2"
+        later.append(as_file([row]))
+        assert counts(take(later[-1])) == (1, 1, 0, 0, 0)
+        assert rejected_waiting() == 4 - len(later)
+    assert take(head + "1,2025-01-05,A,1\n1,2025-01-05,A,3\n2,2025-01-05,B,1\n").rows_rejected == 0
+    assert rejected_waiting() == 1, "the whole file, mended, has the line that was rejected twice"
+    again = take(head + "1,2025-01-05,A,one\n1,2025-01-05,A,3\n,2025-01-05,B,1\n3,2025-01-05,C,1,9\n")
+    assert (again.rows_rejected, rejected_waiting()) == (3, 1), "what was settled is, in the same bytes too"
+    services.set_rows_aside(file=ImportFile.objects.get(rows_read=1, rows_rejected=1), actor=None)
+    assert rejected_waiting() == 0
+
+
+@pytest.mark.parametrize(("kind", "wrong", "right"), [
+    ("items", "sku,title,price\nA,Apple,x\nB,Pear,2\n", "sku,price\nA,3\n"),
+    ("stock", "sku,location,on_hand\nA,North,x\nA,South,2\n", "sku,location,on_hand\nA,North,3\n"),
+    ("suppliers", "supplier,sku,moq\nFarm,A,x\nFarm,B,2\n", "supplier,sku,moq,cost\nFarm,A,3,1\n")])
+def test_a_later_file_answers_for_the_rows_of_the_same_things(kind: str, wrong: str, right: str) -> None:
+    take(wrong, kind)
+    take(right.replace("A", "other"), kind)
+    assert rejected_waiting() == 1
+    take(right, kind)
+    assert rejected_waiting() == 0
 
 
 def test_the_same_line_twice_is_one_or_none() -> None:

@@ -244,7 +244,7 @@ _CELLS = _AWKWARD | st.text(st.characters(exclude_categories=["Cs"], exclude_cha
 def test_no_cell_of_rejected_rows_is_a_formula_and_an_import_reads_it_as_it_was(
         rows: list[tuple[str, str, str]], delimiter: str) -> None:
     header = [*REASON_COLUMNS, "sku", "=1+1", "-title"]
-    whole = [header, *([*reasons, *row] for reasons in [["2", "=wrong", "", "@", ""]] for row in rows)]
+    whole = [header, *([*reasons, *row] for reasons in [["2", "=wrong", "", "@", "", "1"]] for row in rows)]
     raw = b"".join(_csv_line(cells, delimiter) for cells in whole)
     shown = csv.reader(io.StringIO(raw.decode(), newline=""), delimiter=delimiter)
     for cells, texts in zip(whole, shown, strict=True):
