@@ -80,6 +80,7 @@ def read_inputs(as_of: dt.date, standing: Plan | None) -> Inputs:
     rules = Rules(cash=cash, supplier_minimums=minimums, settled=selectors.settled_series(as_of),
                   thin={"history": sales.young_series(as_of),
                         "one_sale": [sale.unique_id for sale in sales.unusual_sales(as_of)]},
-                  active_item_ids=list(active), previous=selectors.previous_lines(standing) if standing else None)
+                  active_item_ids=list(active), previous=selectors.previous_lines(standing) if standing else None,
+                  previous_model=standing.forecast_run.model if standing else "")
     return services.prepare(as_of=as_of, paths=paths, terms=terms, positions=inventory.position_frame(as_of),
                             arrivals=inventory.arrivals_frame(as_of), rules=rules)

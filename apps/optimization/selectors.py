@@ -163,14 +163,16 @@ def decisions_of(recommendation_ids: Sequence[int]) -> dict[int, Decision]:
 
 
 def out_of_stock_share(as_of: dt.date) -> float | None:
-    """The share of planned items that had nothing on hand when the newest plan was made; None without a plan.
+    """The share of planned items that have nothing on hand at the opening of a day; None without a plan.
 
-    Items that nobody has counted are left out: of them it is not known.
+    Planned are those of the newest plan by then. Items that nobody has counted are left out: of them it is not known.
     """
     plan = plans().filter(as_of__lte=as_of).first()
-    found = recommendations(plan).order_by().exclude(assumed__contains=["on_hand"]).aggregate(
-        items=Count("pk"), out=Count("pk", filter=Q(on_hand__lte=0)))
-    return found["out"] / found["items"] if found["items"] else None
+    planned = set(recommendations(plan).order_by().values_list("item_id", "location_id"))
+    stock = inventory.position_frame(as_of).dropna(subset=["counted_at"])
+    on_hand = [units for *place, units in stock[["item_id", "location_id", "on_hand"]].itertuples(index=False)
+               if tuple(place) in planned]
+    return sum(units <= 0 for units in on_hand) / len(on_hand) if on_hand else None
 
 
 def settled_series(as_of: dt.date) -> list[str]:
@@ -190,6 +192,7 @@ def settled_series(as_of: dt.date) -> list[str]:
 
 _PREVIOUS = """
 SELECT item_id || '/' || location_id AS unique_id, quantity::bigint AS order_quantity, unit_cost::float8 AS unit_cost,
+       price::float8 AS price, lead_time_days, review_period_days,
        mean_demand AS expected_demand,
        (on_hand + on_order)::bigint AS position,
        (waterfall #>> '{units,need}')::bigint AS need, (waterfall #>> '{units,buffer}')::bigint AS buffer,
@@ -203,7 +206,7 @@ ORDER BY 1
 
 
 def previous_lines(plan: Plan) -> pd.DataFrame:
-    """A plan's lines as the next one is compared with them: the engine's columns of an earlier plan."""
+    """A plan's lines as the next one is compared with them: the engine's columns of an earlier plan, and its terms."""
     import pandas as pd
 
     with connection.cursor() as cursor:

@@ -83,6 +83,7 @@ class Inputs:
     cash: Cash
     supplier_minimums: Mapping[str, float]
     previous: pd.DataFrame | None
+    previous_model: str = ""
     notes: tuple[Note, ...] = ()
 
     def fingerprint(self) -> str:
@@ -118,7 +119,7 @@ class Rules:
     supplier_minimums: what each supplier's order has to come to; None takes it from the terms. settled: series on which
     somebody has decided lately; they are looked at and not ordered again. thin: by the name of an assumption, the
     series whose demand rests on it (a short history, one unusual sale). active_item_ids: None for all that have terms.
-    previous: an earlier plan's lines, as `selectors.previous_lines` gives them.
+    previous: an earlier plan's lines, as `selectors.previous_lines` gives them, and the model that forecast for it.
     """
 
     cash: Cash = Cash()
@@ -127,6 +128,7 @@ class Rules:
     thin: Mapping[str, Sequence[str]] = field(default_factory=dict)
     active_item_ids: Sequence[int] | None = None
     previous: pd.DataFrame | None = None
+    previous_model: str = ""
 
 
 def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, positions: pd.DataFrame,
@@ -173,7 +175,8 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
     minimums = {str(supplier): float(value) for supplier, value in wanted.items() if value > 0}
     return Inputs(as_of=as_of, run=paths.run, items=items.drop(columns=["row", "counted_at", "origin", "is_simulated"]),
                   arrivals=coming, demand=_demand(paths, items, as_of), cash=rules.cash, supplier_minimums=minimums,
-                  previous=rules.previous, notes=notes)
+                  previous=rules.previous, previous_model=rules.previous_model,
+                  notes=notes)
 
 
 def minimums_of(terms: pd.DataFrame) -> dict[int, float]:
@@ -269,7 +272,7 @@ def _lines(inputs: Inputs, plan: EnginePlan, settled: NDArray[Any]) -> pd.DataFr
         "assumed": items["assumed"].map(",".join), "simulated": items["simulated"].map(",".join),
         "moq": items["moq"], "pack_size": items["pack_size"],
     })
-    before = plan.changes.set_index("unique_id") if len(plan.changes) else plan.changes
+    before = _causes(inputs, plan)
     for column, name in (("previous_quantity", "previous_quantity"), ("driver", "driver"), ("saves", "change_saves")):
         lines[name] = items["unique_id"].map(before[column]) if len(before) else None
     lines["driver"] = np.where(settled & lines["driver"].notna(), SETTLED, lines["driver"])
@@ -293,6 +296,29 @@ def _tell_settled(lines: pd.DataFrame, settled: NDArray[Any], parts: Sequence[st
         lines.loc[settled, f"{SETTLED}{suffix}"] = -need
 
 
+def _causes(inputs: Inputs, plan: EnginePlan) -> pd.DataFrame:
+    """The engine's changes by series; where need or buffer moved, the driver is what moved them.
+
+    `terms` (lead time or ordering period), `model` (another one forecasts), `worth` (cost or price); else `demand`, or
+    `spread` for a buffer that follows how sure the forecast is.
+    """
+    import numpy as np
+
+    changes = plan.changes.set_index("unique_id")
+    if not len(changes) or inputs.previous is None:
+        return changes
+    names = ["lead_time_days", "review_period_days", "unit_cost", "price"]
+    now, before = (frame.set_index("unique_id")[names].reindex(changes.index).to_numpy(dtype=float)
+                   for frame in (inputs.items, inputs.previous))
+    moved = ~np.isclose(now, before, rtol=1e-6)
+    is_buffer = changes["driver"].eq("buffer").to_numpy()
+    causes = np.select([moved[:, :2].any(axis=1), np.full(len(changes), inputs.previous_model != inputs.run.model),
+                        is_buffer & moved[:, 2:].any(axis=1), is_buffer],
+                       ["terms", "model", "worth", "spread"], changes["driver"])
+    changes["driver"] = np.where(is_buffer | changes["driver"].eq("demand"), causes, changes["driver"])
+    return changes
+
+
 def _changes(inputs: Inputs, lines: pd.DataFrame, plan: EnginePlan) -> dict[str, Any]:
     """What moved since the previous plan, by the reason it moved for: lines, units and money.
 
@@ -309,7 +335,7 @@ def _changes(inputs: Inputs, lines: pd.DataFrame, plan: EnginePlan) -> dict[str,
     both["units"] = figures["quantity"] - figures["order_quantity"]
     both["money"] = (figures["quantity"] * figures["unit_cost"]
                      - figures["order_quantity"] * figures["unit_cost_before"]).round(4)
-    told = plan.changes.set_index("unique_id")
+    told = _causes(inputs, plan)
     both["saves"] = both["unique_id"].map(told["saves"]).astype(float).fillna(0.0)
     driver = both["unique_id"].map(told["driver"])
     driver = driver.where(driver.notna() | both["money"].eq(0), COST)  # the same quantity at another cost

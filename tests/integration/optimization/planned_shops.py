@@ -45,15 +45,16 @@ def put_on_hand(shop: Shop, item: Item, units: float) -> None:
 
 
 def forecast_for(shop: Shop, weekly_units: float, *, as_of: dt.date = MONDAY, items: list[Item] | None = None,
-                 fingerprint: str = "facts") -> ForecastRun:
+                 fingerprint: str = "facts", model: str = "eight_week_mean",
+                 level_variance: float = 0.05) -> ForecastRun:
     chosen = shop.items if items is None else items
     grid = Grid(days=28, weeks=4)
     mean = np.tile(weekly_units / 7 * grid.steps.astype(np.float32), (len(chosen), 1)).astype(np.float32)
     forecast = Forecast(
-        model="eight_week_mean", unique_ids=np.array([f"{item.pk}/{shop.location.pk}" for item in chosen], dtype=str),
+        model=model, unique_ids=np.array([f"{item.pk}/{shop.location.pk}" for item in chosen], dtype=str),
         cutoff=np.datetime64(as_of - DAY, "D"), grid=grid, mean=mean,
-        level_variance=np.full(len(chosen), 0.05, np.float32), day_dispersion=np.full(len(chosen), 0.3, np.float32),
-        weekday_profile=np.ones(7, np.float32))
+        level_variance=np.full(len(chosen), level_variance, np.float32),
+        day_dispersion=np.full(len(chosen), 0.3, np.float32), weekday_profile=np.ones(7, np.float32))
     return save_forecast(forecast=forecast, made=Made(as_of=as_of, data_fingerprint=fingerprint))
 
 

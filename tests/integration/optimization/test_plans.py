@@ -125,6 +125,26 @@ def test_what_changed_adds_up_to_what_the_plan_buys_more_or_less() -> None:
     assert sum(reason["lines"] for reason in reasons.values()) == changes["lines"]
 
 
+@pytest.mark.parametrize("cause", ["terms", "model", "worth", "spread", "demand"])
+def test_a_change_is_told_by_what_caused_it(cause: str) -> None:
+    shop = make_planned_shop(1)
+    with tenant_context(shop.tenant.pk):
+        SupplyTerm.objects.update(pack_size=1, moq=1)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        if cause == "terms":
+            Supplier.objects.update(review_period_days=21)
+        elif cause == "worth":
+            Item.objects.update(price=60)
+        else:
+            forecast_for(shop, 14 if cause == "spread" else 28, fingerprint="other",
+                         model="lightgbm" if cause == "model" else "eight_week_mean",
+                         level_variance=0.8 if cause == "spread" else 0.05)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        assert [reason["driver"] for reason in present_plan().changes["reasons"]] == [cause]
+
+
 def plan_units(plan: Plan) -> int:
     return sum(line.quantity for line in selectors.recommendations(plan))
 
