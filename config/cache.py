@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -11,6 +12,8 @@ import structlog
 from django.core.cache.backends.redis import RedisCache
 
 log = structlog.get_logger(__name__)
+SECONDS_AWAY = 5  # for which a server that did not answer is not asked again: a request asks it many times
+_away_until: dict[str, float] = {}
 
 
 def _or(otherwise: Any, name: str) -> Callable[..., Any]:
@@ -18,11 +21,14 @@ def _or(otherwise: Any, name: str) -> Callable[..., Any]:
 
     @wraps(known)
     def patient(self: RedisCache, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return known(self, *args, **kwargs)
-        except redis.RedisError as error:
-            log.warning("cache_away", operation=name, error=str(error))
-            return otherwise(*args, **kwargs) if callable(otherwise) else otherwise
+        server = self._servers[0]
+        if time.monotonic() >= _away_until.get(server, 0):
+            try:
+                return known(self, *args, **kwargs)
+            except redis.RedisError as error:
+                log.warning("cache_away", operation=name, error=str(error))
+                _away_until[server] = time.monotonic() + SECONDS_AWAY
+        return otherwise(*args, **kwargs) if callable(otherwise) else otherwise
 
     return patient
 

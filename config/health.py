@@ -6,6 +6,8 @@ import redis
 from django.conf import settings
 from django.db import Error, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 PROBE_SECONDS = 2
 
@@ -42,7 +44,7 @@ def database_answers() -> bool:
 
 def broker_answers() -> bool:
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=PROBE_SECONDS,
-                                  socket_connect_timeout=PROBE_SECONDS)
+                                  socket_connect_timeout=PROBE_SECONDS, retry=Retry(NoBackoff(), 0))
     try:
         return bool(client.ping())
     except redis.RedisError:

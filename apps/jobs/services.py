@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -31,10 +32,12 @@ log = structlog.get_logger(__name__)
 WORKERS_LOST_AT_MOST = 3  # a worker may be stopped or killed at any time; a job that has lost more is what kills them
 YIELDS_HOURS = 6  # a job that has waited for so long gives way to nothing any more
 SWEEP_WAITS_SECONDS = 3  # for a lock, before the other jobs are looked after
+BROKER_AWAY_SECONDS = 3  # for which one that did not answer is not rung again: a request may ask for several jobs
 _CLAIM_LOCK = 0x2A16  # the class of the advisory lock of a queue's claims
 _NIGHT_LOCK = 0x2A17  # the class of the advisory lock under which a tenant's night is started
 
 # Called in the job's tenant's scope when a job has failed for good: rooms above tell people.
+_away_until: dict[str, float] = {}  # by the broker's address
 _on_failed: list[Callable[[Job, str], None]] = []
 
 
@@ -72,13 +75,16 @@ def enqueue(*, kind_name: str, input: dict[str, Any] | None = None, dedupe_key: 
 
 def ring(*, queues: Iterable[str]) -> bool:
     """Ring the doorbell of some queues; False where the broker does not answer, which loses nothing."""
-    rung = True
-    for queue in queues:
-        try:
+    broker = current_app.conf.broker_url
+    if time.monotonic() < _away_until.get(broker, 0):
+        return False
+    try:
+        for queue in queues:
             current_app.send_task("jobs.work", kwargs={"queue": queue}, queue=queue, retry=False, ignore_result=True)
-        except OperationalError:
-            rung = False
-    return rung
+    except OperationalError:
+        _away_until[broker] = time.monotonic() + BROKER_AWAY_SECONDS
+        return False
+    return True
 
 
 _CLAIM = """

@@ -7,6 +7,8 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.utils.translation import gettext_lazy as _
 from kombu import Exchange, Queue
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from whitenoise.compress import Compressor
 
 from config import logs
@@ -42,7 +44,7 @@ def databases(app_url: str, owner_url: str | None) -> dict[str, dict[str, Any]]:
 def caches(redis_url: str) -> dict[str, dict[str, Any]]:
     """The cache lives beside the queue, under names of its own."""
     return {"default": {"BACKEND": "config.cache.PatientCache", "LOCATION": redis_url, "KEY_PREFIX": "cache",
-                        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1}}}
+                        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1, "retry": Retry(NoBackoff(), 0)}}}
 
 
 # --- Apps ---------------------------------------------------------------------------------------------------------
@@ -209,7 +211,9 @@ CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in 
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_PUBLISH_RETRY = False  # a doorbell that finds no broker is rung again by the sweep
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_keepalive": True}
+# Requests ring, too: a broker that takes connections and says nothing holds none of them for longer than this.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 1, "max_retries": 0,
+                                   "socket_keepalive": True}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULE = BEAT

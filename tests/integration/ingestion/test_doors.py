@@ -6,12 +6,16 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
+import time
 from io import BytesIO, StringIO
 from threading import Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery import Celery
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -19,7 +23,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_settings
 from hypothesis import HealthCheck, given, settings
 
 from apps.catalog.services import make_channel
@@ -352,6 +356,28 @@ def send(tenant_slug: str, body: Any, *, delivery: str = "d-1", topic: str = "or
     return Client().post(f"/hooks/shopify/{tenant_slug}/", raw, content_type="application/json", headers={
         "X-Shopify-Hmac-Sha256": signature, "X-Shopify-Topic": topic, "X-Shopify-Webhook-Id": delivery,
         "X-Shopify-Shop-Domain": "shop.myshopify.com", **headers}).status_code
+
+
+def test_a_broker_that_takes_connections_and_says_nothing_holds_no_door(
+        connected: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = signed_in(connected)
+    with tenant_context(connected.pk):
+        file = store(ORDERS + "1,1,2025-01-05,A,2,3,\n")
+    form = {"kind": "orders", **{f"column_{name}": name for name in ORDERS.strip().split(",")}, "numbers": "point",
+            "dates": "mdy", "unknown_items": "make", "fold_locations": ""}
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
+        address = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        broker = Celery(broker=address, set_as_current=False)
+        broker.conf.broker_transport_options = django_settings.CELERY_BROKER_TRANSPORT_OPTIONS
+        monkeypatch.setattr(jobs, "current_app", broker)
+        with override_settings(CACHES={"default": {**django_settings.CACHES["default"], "LOCATION": address}}):
+            began = time.monotonic()
+            assert send(connected.slug, BODY) == 200
+            assert send(connected.slug, BODY, delivery="d-2") == 200
+            assert client.post(f"/data/imports/{file.pk}/", form).status_code == 302
+            assert time.monotonic() - began < 3
+    assert jobs.sweep()["queues_rung"] == 1
+    assert Job.objects.filter(state="queued").count() == 3
 
 
 def work() -> None:
