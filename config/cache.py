@@ -21,7 +21,7 @@ def _or(otherwise: Any, name: str) -> Callable[..., Any]:
 
     @wraps(known)
     def patient(self: RedisCache, *args: Any, **kwargs: Any) -> Any:
-        server = self._servers[0]
+        server = self._servers[0]  # type: ignore[attr-defined]  # as the base class keeps them
         if time.monotonic() >= _away_until.get(server, 0):
             try:
                 return known(self, *args, **kwargs)
