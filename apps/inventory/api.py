@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
@@ -39,7 +40,12 @@ class StockLevelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Tenant
         return selectors.levels()
 
 
+DUE = "As written once the supplier has the order; until then, as if it were sent today."
+
+
 class OrderLineSerializer(serializers.ModelSerializer[PurchaseOrderLine]):
+    expected_on = serializers.DateField(source="due_on", read_only=True, help_text=DUE)
+
     class Meta:
         model = PurchaseOrderLine
         fields = ["id", "item_id", "quantity", "received_quantity", "unit_cost", "expected_on", "recommendation_id",
@@ -48,6 +54,7 @@ class OrderLineSerializer(serializers.ModelSerializer[PurchaseOrderLine]):
 
 class OrderSerializer(serializers.ModelSerializer[PurchaseOrder]):
     lines = OrderLineSerializer(many=True, read_only=True)
+    expected_on = serializers.DateField(source="due_on", read_only=True, help_text=DUE)
     below_minimum = serializers.DecimalField(
         max_digits=18, decimal_places=2, read_only=True, coerce_to_string=True,
         help_text="By how much it falls short of the smallest order that the supplier takes.")
@@ -87,7 +94,8 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewS
     to_change = Permission.PLAN
 
     def rows(self) -> Any:
-        return selectors.orders().prefetch_related("lines")
+        today = self.tenant.today()
+        return selectors.orders(today).prefetch_related(Prefetch("lines", selectors.lines(today)))
 
     @extend_schema(request=None, responses=OrderSerializer)
     @action(detail=True, methods=["post"])

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.db.models import (
     Aggregate,
+    Case,
     Count,
+    DateField,
     DecimalField,
+    DurationField,
     ExpressionWrapper,
     F,
     Min,
@@ -24,8 +27,9 @@ from django.db.models import (
     Subquery,
     Sum,
     Value,
+    When,
 )
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Cast, Coalesce, Greatest
 from django.utils.translation import gettext as _
 
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt, StockLevel
@@ -103,6 +107,14 @@ def wait_to_be_sent(order: PurchaseOrder, as_of: dt.date) -> dt.timedelta:
     return max(as_of - order.ordered_on, dt.timedelta())
 
 
+def _due_on(as_of: dt.date, order: str = "") -> Cast:
+    """On which day goods come: as written once the supplier has the order, until then as if it were sent today."""
+    waits = ExpressionWrapper(Value(as_of, DateField()) - F(f"{order}ordered_on"), DurationField())
+    wait = Case(When(**{f"{order}status__in": UNSENT_STATUSES, f"{order}ordered_on__lt": as_of, "then": waits}),
+                default=Value(dt.timedelta()), output_field=DurationField())
+    return Cast(F("expected_on") + wait, DateField())
+
+
 def overdue_for_sending(as_of: dt.date) -> list[PurchaseOrder]:
     """Orders that nobody sent though half of the time until their first goods are expected is over.
 
@@ -144,17 +156,18 @@ _LINE_VALUE = ExpressionWrapper(F("quantity") * F("unit_cost"), _MONEY)
 _ZERO = Value(Decimal(0), _MONEY)
 
 
-SORTS = {"number": "pk", "supplier": "supplier__name", "money": "money", "expected": "expected_on",
+SORTS = {"number": "pk", "supplier": "supplier__name", "money": "money", "expected": "due_on",
          "ordered": "ordered_on", "status": "status"}
 DEFAULT_SORT = "-number"
 
 
-def orders(*, status: str = "", supplier_id: int | None = None, search: str = "",
+def orders(as_of: dt.date, *, status: str = "", supplier_id: int | None = None, search: str = "",
            sort: str = DEFAULT_SORT) -> QuerySet[PurchaseOrder]:
     """Purchase orders, the newest first unless `sort` (a key of SORTS, `-` before it for the largest first) says else.
 
-    Each has its `line_count` and `money`, the `units` and `units_received` of it, and `below_minimum`: by how much it
-    falls short of the smallest order that its supplier takes.
+    Each has the day on which its last goods come as `due_on`, its `line_count` and `money`, the `units` and
+    `units_received` of it, and `below_minimum`: by how much it falls short of the smallest order that its supplier
+    takes.
     """
     found = PurchaseOrder.objects.select_related("supplier", "location")
     if status:
@@ -164,8 +177,8 @@ def orders(*, status: str = "", supplier_id: int | None = None, search: str = ""
     if search:
         found = found.filter(Q(number__icontains=search) | Q(supplier__name__icontains=search))
     counted: QuerySet[PurchaseOrder] = found.annotate(
-        line_count=Coalesce(_of_lines(Count("pk")), 0), money=Coalesce(_of_lines(Sum(_LINE_VALUE)), _ZERO),
-        units=Coalesce(_of_lines(Sum("quantity")), _ZERO),
+        due_on=_due_on(as_of), line_count=Coalesce(_of_lines(Count("pk")), 0),
+        money=Coalesce(_of_lines(Sum(_LINE_VALUE)), _ZERO), units=Coalesce(_of_lines(Sum("quantity")), _ZERO),
         units_received=Coalesce(_of_lines(Sum("received_quantity")), _ZERO)).annotate(
             below_minimum=Greatest(Coalesce(F("supplier__minimum_order_value"), _ZERO) - F("money"), _ZERO))
     name = SORTS.get(sort.lstrip("-"), "pk")
@@ -184,8 +197,8 @@ def order_counts() -> dict[str, int]:
     return dict(PurchaseOrder.objects.order_by().values_list("status").annotate(Count("pk")))
 
 
-def order(order_id: int) -> PurchaseOrder | None:
-    return orders().filter(pk=order_id).first()
+def order(order_id: int, as_of: dt.date) -> PurchaseOrder | None:
+    return orders(as_of).filter(pk=order_id).first()
 
 
 @dataclass(frozen=True)
@@ -270,12 +283,16 @@ def bought_on(recommendation_ids: Sequence[int]) -> dict[int, Bought]:
             lines.values_list("recommendation_id", "expected_on", "received_quantity", "order__status")}
 
 
-def order_lines(order_id: int) -> QuerySet[PurchaseOrderLine]:
-    """An order's lines in the order of their SKUs, each with its `money` and what is still to come as `rest`."""
-    lines: QuerySet[PurchaseOrderLine] = (
-        PurchaseOrderLine.objects.filter(order_id=order_id).select_related("item")
-        .annotate(money=_LINE_VALUE, rest=F("quantity") - F("received_quantity")))
-    return lines.order_by("item__sku", "pk")
+def lines(as_of: dt.date) -> QuerySet[PurchaseOrderLine]:
+    """Lines of orders, each with the day on which its goods come as `due_on`."""
+    found: QuerySet[PurchaseOrderLine] = PurchaseOrderLine.objects.order_by("pk")
+    return found.annotate(due_on=_due_on(as_of, "order__"))
+
+
+def order_lines(order_id: int, as_of: dt.date) -> QuerySet[PurchaseOrderLine]:
+    """An order's lines in the order of their SKUs, each with its `money`, what is still to come as `rest`, `due_on`."""
+    found = lines(as_of).filter(order_id=order_id).select_related("item")
+    return found.annotate(money=_LINE_VALUE, rest=F("quantity") - F("received_quantity")).order_by("item__sku", "pk")
 
 
 def people_of(order: PurchaseOrder) -> dict[str, str]:
@@ -289,30 +306,30 @@ def receipts(order_id: int) -> QuerySet[Receipt]:
     return Receipt.objects.filter(line__order_id=order_id).select_related("line__item").order_by("-pk")
 
 
-def open_lines_of_item(item_id: int) -> QuerySet[PurchaseOrderLine]:
+def open_lines_of_item(item_id: int, as_of: dt.date) -> QuerySet[PurchaseOrderLine]:
     """What is still to come of an item, soonest first."""
-    return (PurchaseOrderLine.objects.select_related("order__supplier")
+    return (lines(as_of).select_related("order__supplier")
             .filter(item_id=item_id, order__status__in=OPEN_STATUSES,
-                    received_quantity__lt=F("quantity")).order_by("expected_on", "pk"))
+                    received_quantity__lt=F("quantity")).order_by("due_on", "pk"))  # type: ignore[misc]
 
 
 def unsent_units(item_id: int, location_id: int) -> Decimal:
     """How much of what is on order of an item no supplier knows of yet."""
-    found = open_lines_of_item(item_id).filter(order__status__in=UNSENT_STATUSES, order__location_id=location_id)
+    found = PurchaseOrderLine.objects.filter(item_id=item_id, order__status__in=UNSENT_STATUSES,
+                                             order__location_id=location_id)
     total: Decimal = found.aggregate(units=Coalesce(Sum("quantity"), _ZERO))["units"]
     return total
 
 
 def order_rows(found: PurchaseOrder, as_of: dt.date) -> Iterator[list[str]]:
     """An order as rows of a table, the header first, figures plain for machines."""
-    later = wait_to_be_sent(found, as_of)
     yield [_("Order"), _("Supplier"), _("SKU"), _("Title"), _("Quantity"), _("Unit cost"), _("Currency"), _("Amount"),
            _("Expected"), _("Received")]
-    for line in order_lines(found.pk):
+    for line in order_lines(found.pk, as_of):
         yield [found.number, spreadsheet_text(found.supplier.name), spreadsheet_text(line.item.sku),
                spreadsheet_text(line.item.title), plain(line.quantity),
                plain(line.unit_cost), found.currency, plain(line.quantity * line.unit_cost),
-               (line.expected_on + later).isoformat(), plain(line.received_quantity)]
+               line.due_on.isoformat(), plain(line.received_quantity)]  # type: ignore[attr-defined]
 
 
 def plain(number: Decimal) -> str:

@@ -33,19 +33,20 @@ def orders(request: ShopRequest) -> HttpResponse:
     """All orders, filtered by status, supplier and search."""
     asked = request.GET
     supplier = asked.get("supplier", "")
-    found = selectors.orders(status=asked.get("status", ""), search=asked.get("q", "").strip(),
+    today = request.tenant.today()
+    found = selectors.orders(today, status=asked.get("status", ""), search=asked.get("q", "").strip(),
                              supplier_id=int(supplier) if supplier.isdecimal() else None,
                              sort=asked.get("sort", selectors.DEFAULT_SORT))
     counts = selectors.order_counts()
     statuses = [(str(value), f"{label} ({counts[value]})") for value, label in Status.choices if value in counts]
     return render(request, "inventory/orders.html", {
         "page": Paginator(found, PAGE).get_page(asked.get("page")), "statuses": statuses, "counts": counts,
-        "today": request.tenant.today(), "default_sort": selectors.DEFAULT_SORT,
+        "today": today, "default_sort": selectors.DEFAULT_SORT,
         "coming": selectors.still_to_come()})
 
 
-def _found(pk: int) -> PurchaseOrder:
-    found = selectors.order(pk)
+def _found(request: ShopRequest, pk: int) -> PurchaseOrder:
+    found = selectors.order(pk, request.tenant.today())
     if found is None:
         raise Http404
     return found
@@ -60,14 +61,14 @@ def order(request: ShopRequest, pk: int) -> HttpResponse:
 
 def _order(request: ShopRequest, pk: int, question: str = "") -> HttpResponse:
     """The page of an order; with a question about what was typed on it, which stands there to be sent again."""
-    found, today = _found(pk), request.tenant.today()
-    lines, typed = list(selectors.order_lines(pk)), typed_in(request.POST)
+    found, today = _found(request, pk), request.tenant.today()
+    lines, typed = list(selectors.order_lines(pk, today)), typed_in(request.POST)
     for line in lines:
         line.typed = typed.get(line.pk, "")  # type: ignore[attr-defined]
     return render(request, "inventory/order.html", {
         "order": found, "lines": lines, "receipts": selectors.receipts(pk)[:100], "today": today,
         "can_receive": found.status in selectors.SENT_STATUSES, "is_open": found.status in selectors.OPEN_STATUSES,
-        "is_unsent": found.status in selectors.UNSENT_STATUSES, "wait": selectors.wait_to_be_sent(found, today),
+        "is_unsent": found.status in selectors.UNSENT_STATUSES,
         "who": selectors.people_of(found), "question": question,
         "typed_note": request.POST.get("reference", ""), "token": request.POST.get("token") or uuid.uuid4().hex},
         status=422 if question else 200)
@@ -77,9 +78,9 @@ def _order(request: ShopRequest, pk: int, question: str = "") -> HttpResponse:
 @needs(Permission.READ)
 def printable(request: ShopRequest, pk: int) -> HttpResponse:
     """The order alone, as the supplier gets it on paper."""
-    found = _found(pk)
+    found = _found(request, pk)
     return render(request, "inventory/print.html", {
-        "order": found, "lines": selectors.order_lines(pk),
+        "order": found, "lines": selectors.order_lines(pk, request.tenant.today()),
         "wait": selectors.wait_to_be_sent(found, request.tenant.today())})
 
 
@@ -87,7 +88,7 @@ def printable(request: ShopRequest, pk: int) -> HttpResponse:
 @needs(Permission.READ)
 def export(request: ShopRequest, pk: int) -> HttpResponse:
     """The order as a file for the supplier."""
-    found = _found(pk)
+    found = _found(request, pk)
     response = HttpResponse(content_type="text/csv; charset=utf-8",
                             headers={"Content-Disposition": f'attachment; filename="{found.number}.csv"'})
     csv.writer(response).writerows(selectors.order_rows(found, request.tenant.today()))
@@ -95,11 +96,11 @@ def export(request: ShopRequest, pk: int) -> HttpResponse:
 
 
 def _changed(request: ShopRequest, pk: int, done: str, change: Callable[..., Any], **given: Any) -> HttpResponse:
-    _found(pk)
+    _found(request, pk)
     try:
         change(order_id=pk, actor=request.user, **given)
         messages.success(request, done)
-        _tell_odd(request, _found(pk))
+        _tell_odd(request, _found(request, pk))
     except MoreThanOrdered:
         raise  # it may be asked for again
     except NotPossible as refusal:

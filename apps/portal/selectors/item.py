@@ -16,7 +16,7 @@ from apps.catalog.selectors import terms_of_items
 from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
 from apps.forecasting.selectors import demand_paths, latest_run
 from apps.inventory.models import PurchaseOrderLine
-from apps.inventory.selectors import UNSENT_STATUSES, open_lines_of_item, wait_to_be_sent
+from apps.inventory.selectors import UNSENT_STATUSES, open_lines_of_item
 from apps.optimization.models import Plan, Recommendation
 from apps.portal.models import ItemSummary
 from apps.sales.models import Promotion
@@ -67,7 +67,8 @@ class ItemPage:
     @property
     def next_on(self) -> dt.date | None:
         """The first day on which something is owed by a supplier who has the order."""
-        return next((line.expected_on for line in self.coming if line.order.status not in UNSENT_STATUSES), None)
+        return next((line.due_on for line in self.coming  # type: ignore[attr-defined]
+                     if line.order.status not in UNSENT_STATUSES), None)
 
     @property
     def to_decide(self) -> int:
@@ -97,7 +98,7 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
     newest_run = latest_run(as_of)
     is_forecast = SeriesForecast.objects.filter(run=newest_run, item=item).exists() if newest_run else False
     run = newest_run if is_forecast else None
-    coming = list(open_lines_of_item(item.pk))
+    coming = list(open_lines_of_item(item.pk, as_of))
     paths = _paths(run, item.pk, as_of) if run else None
     promotions = [_promotion(each) for each in facts["promotions"]]
     on_hand = sum(level["on_hand"] for level in facts["stock"]) if facts["stock"] else None
@@ -224,7 +225,7 @@ def _projection(on_hand: float | None, coming: Sequence[PurchaseOrderLine], path
     days = paths.shape[1]
     arrivals = np.zeros(days)
     for line in coming:
-        place = max((line.expected_on + wait_to_be_sent(line.order, as_of) - as_of).days, 0)
+        place = max((line.due_on - as_of).days, 0)  # type: ignore[attr-defined]
         if place < days:
             arrivals[place] += float(line.quantity - line.received_quantity)
     advised = arrivals.copy()

@@ -102,6 +102,17 @@ def test_a_key_that_may_read_changes_nothing(tenant: Tenant, rows: dict[str, Any
         assert PurchaseOrder.objects.get().status == "draft"
 
 
+def test_goods_that_nobody_sent_for_are_expected_as_if_somebody_did_today(program: Program, tenant: Tenant,
+                                                                          rows: dict[str, Any]) -> None:
+    today = tenant.today()
+    with tenant_context(tenant.pk):
+        PurchaseOrder.objects.update(ordered_on=today - dt.timedelta(days=3), expected_on=today + dt.timedelta(days=1))
+        PurchaseOrderLine.objects.update(expected_on=today)
+    found = program.get(f"purchase-orders/{rows['purchase-orders'].pk}/").json()
+    assert [found["expected_on"], found["lines"][0]["expected_on"]] == [
+        (today + dt.timedelta(days=days)).isoformat() for days in (4, 3)]
+
+
 def test_an_order_goes_from_draft_to_received_and_its_goods_come_in_once(program: Program, tenant: Tenant,
                                                                         rows: dict[str, Any]) -> None:
     order = rows["purchase-orders"].pk

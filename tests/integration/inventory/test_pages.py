@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.test import Client
 
 from apps.catalog.models import Supplier
 from apps.inventory import services
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockLevel
-from apps.tenants.models import AuditEntry
+from apps.tenants.models import AuditEntry, Tenant
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import MONDAY, Shop, make_shop
@@ -109,6 +111,21 @@ def test_an_order_is_printed_and_exported(shop: Shop) -> None:
     assert "Purchase order PO-2017-0001" in page(client, f"/orders/{order.pk}/print/")
     rows = page(client, f"/orders/{order.pk}/export/").splitlines()
     assert len(rows) == 3 and rows[1].startswith("PO-2017-0001,Alder Foods,sku-0,")
+
+
+def test_an_order_nobody_sent_is_expected_on_one_day_wherever_it_stands(shop: Shop) -> None:
+    later = MONDAY + dt.timedelta(days=3)
+    Tenant.objects.filter(pk=shop.tenant.pk).update(demo_date=later)
+    client, order = signed_in(shop), first_order(shop)
+    paths = ("/orders/?q=alder", f"/orders/{order.pk}/", f"/orders/{order.pk}/print/", f"/items/{shop.items[0].pk}/")
+    for path in paths:
+        text = page(client, path)
+        assert "12 Dec" in text and "9 Dec" not in text, path  # five days after the day on which it could be sent
+    step(client, shop, "approve"), step(client, shop, "send")
+    Tenant.objects.filter(pk=shop.tenant.pk).update(demo_date=later + dt.timedelta(days=7))
+    for path in paths:
+        text = page(client, path)
+        assert "12 Dec" in text and "19 Dec" not in text, f"{path}: the supplier has it, and is late"
 
 
 def test_a_viewer_sees_no_button_and_every_change_is_refused(shop: Shop) -> None:

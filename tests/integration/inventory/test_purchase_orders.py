@@ -49,7 +49,7 @@ def sent_order(shop: Shop, *lines: WantedLine) -> PurchaseOrder:
 
 
 def lines_of(order: PurchaseOrder) -> list[PurchaseOrderLine]:
-    return list(selectors.order_lines(order.pk))
+    return list(selectors.order_lines(order.pk, MONDAY))
 
 
 @pytest.mark.django_db
@@ -61,7 +61,7 @@ def test_decided_lines_go_on_one_order_a_supplier_and_a_second_time_adds_nothing
         assert placed[100] == placed[102] != placed[101]
         assert open_orders(*lines) == placed
         assert open_orders(wanted(shop, 3)) == {103: placed[100]}, "the draft that is there takes more lines"
-        found = {order.number: order for order in selectors.orders()}
+        found = {order.number: order for order in selectors.orders(MONDAY)}
         assert sorted(found) == ["PO-2017-0001", "PO-2017-0002"]
         first = found["PO-2017-0001"]
         assert (first.line_count, first.money, first.units) == (3, Decimal("45"), 18)  # type: ignore[attr-defined]
@@ -78,9 +78,9 @@ def test_numbers_start_anew_each_year_and_for_each_tenant() -> None:
         open_orders(wanted(shop, 1, supplier=1), as_of=dt.date(2018, 1, 2))
     with tenant_context(other.tenant.pk):
         open_orders(wanted(other, 0))
-        assert [order.number for order in selectors.orders()] == ["PO-2017-0001"]
+        assert [order.number for order in selectors.orders(MONDAY)] == ["PO-2017-0001"]
     with tenant_context(shop.tenant.pk):
-        assert {order.number for order in selectors.orders()} == {"PO-2017-0001", "PO-2018-0001"}
+        assert {order.number for order in selectors.orders(MONDAY)} == {"PO-2017-0001", "PO-2018-0001"}
 
 
 @pytest.mark.django_db
@@ -93,8 +93,8 @@ def test_the_next_number_follows_the_last_one_however_long_it_is_and_looks_at_no
             for n in range(9_990, 10_010)])
         with CaptureQueriesContext(connection) as asked:
             open_orders(wanted(shop, 0), wanted(shop, 1, supplier=1))
-        assert sorted(order.number for order in selectors.orders())[-2:] == ["PO-2017-9998", "PO-2017-9999"]
-        assert {"PO-2017-10010", "PO-2017-10011"} <= {order.number for order in selectors.orders()}
+        assert sorted(order.number for order in selectors.orders(MONDAY))[-2:] == ["PO-2017-9998", "PO-2017-9999"]
+        assert {"PO-2017-10010", "PO-2017-10011"} <= {order.number for order in selectors.orders(MONDAY)}
         [numbers] = [each["sql"] for each in asked if "PO-2017-%" in each["sql"]]
         assert numbers.endswith("LIMIT 1")
 
@@ -236,7 +236,7 @@ def test_the_csv_of_an_order_has_a_row_a_line_with_plain_figures() -> None:
     shop = make_shop()
     with tenant_context(shop.tenant.pk):
         order = sent_order(shop, wanted(shop, 0, 12))
-        found = selectors.order(order.pk)
+        found = selectors.order(order.pk, MONDAY + 3 * DAY)
         assert found is not None
         header, row = selectors.order_rows(found, MONDAY + 3 * DAY)
         assert len(header) == len(row)
@@ -277,7 +277,7 @@ def test_orders_opened_at_once_are_numbered_without_gap_or_double() -> None:
 
     at_once(*[partial(place, number) for number in range(8)])
     with tenant_context(shop.tenant.pk):
-        assert sorted(order.number for order in selectors.orders()) == [f"PO-2017-{n:04d}" for n in range(1, 9)]
+        assert sorted(order.number for order in selectors.orders(MONDAY)) == [f"PO-2017-{n:04d}" for n in range(1, 9)]
 
 
 @pytest.mark.django_db(transaction=True)
