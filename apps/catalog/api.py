@@ -56,6 +56,7 @@ class TermSerializer(serializers.Serializer[Any]):
     unit_cost = serializers.DecimalField(max_digits=14, decimal_places=4, allow_null=True)
     minimum_order_value = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True)
     assumed = serializers.ListField(child=serializers.CharField(), help_text="The names that the planning rules fill.")
+    simulated = serializers.ListField(child=serializers.CharField(), help_text="The names that a demo made up.")
 
 
 class ItemFilter(django_filters.FilterSet):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -147,7 +148,7 @@ class SupplyTerm(TenantModel):
     pack_size = models.PositiveIntegerField(_("pack of"), null=True, blank=True)
     unit_cost = models.DecimalField(_("unit cost"), max_digits=14, decimal_places=4, null=True, blank=True)
     is_preferred = models.BooleanField(_("preferred"), default=True)
-    origin = models.CharField(max_length=10, choices=Origin, default=Origin.GIVEN)
+    simulated = ArrayField(models.CharField(max_length=30), default=list, blank=True)  # the names of what was made up
 
     class Meta(TenantModel.Meta):
         constraints = [

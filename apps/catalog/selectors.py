@@ -156,8 +156,20 @@ SELECT item.id AS item_id, term.supplier_id,
            CASE WHEN supplier.review_period_days IS NULL THEN 'review_period_days' END,
            CASE WHEN coalesce(term.unit_cost, item.unit_cost) IS NULL THEN 'unit_cost' END,
            CASE WHEN item.price IS NULL THEN 'price' END], NULL) AS assumed,
-       coalesce(term.origin = 'simulated', false) OR coalesce(supplier.origin = 'simulated', false)
-           OR (term.unit_cost IS NULL AND item.unit_cost IS NOT NULL AND item.cost_origin = 'simulated') AS is_simulated
+       array_remove(ARRAY[
+           CASE WHEN 'lead_time_days' = ANY(term.simulated) OR term.lead_time_days IS NULL
+                AND supplier.lead_time_days IS NOT NULL AND supplier.origin = 'simulated' THEN 'lead_time_days' END,
+           CASE WHEN 'lead_time_spread_days' = ANY(term.simulated) OR term.lead_time_spread_days IS NULL
+                AND supplier.lead_time_spread_days IS NOT NULL AND supplier.origin = 'simulated'
+                THEN 'lead_time_spread_days' END,
+           CASE WHEN supplier.review_period_days IS NOT NULL AND supplier.origin = 'simulated'
+                THEN 'review_period_days' END,
+           CASE WHEN supplier.minimum_order_value IS NOT NULL AND supplier.origin = 'simulated'
+                THEN 'minimum_order_value' END,
+           CASE WHEN 'moq' = ANY(term.simulated) THEN 'moq' END,
+           CASE WHEN 'pack_size' = ANY(term.simulated) THEN 'pack_size' END,
+           CASE WHEN 'unit_cost' = ANY(term.simulated) OR term.unit_cost IS NULL AND item.unit_cost IS NOT NULL
+                AND item.cost_origin = 'simulated' THEN 'unit_cost' END], NULL) AS simulated
 FROM catalog_item item
 JOIN catalog_planningdefaults defaults ON defaults.tenant_id = item.tenant_id
 LEFT JOIN catalog_supplyterm term ON term.tenant_id = item.tenant_id AND term.item_id = item.id AND term.is_preferred
@@ -166,7 +178,7 @@ WHERE item.tenant_id = %(tenant)s
 """
 
 TERM_COLUMNS = ("item_id", "supplier_id", "lead_time_days", "lead_time_spread_days", "moq", "pack_size", "unit_cost",
-                "price", "review_period_days", "minimum_order_value", "holding_cost_rate", "assumed", "is_simulated")
+                "price", "review_period_days", "minimum_order_value", "holding_cost_rate", "assumed", "simulated")
 
 
 def terms_of_items(item_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -182,7 +194,7 @@ def terms_frame(item_ids: Sequence[int] | None = None) -> pd.DataFrame:
 
     `supplier_id` is 0 where nobody is known to sell the item; `minimum_order_value` is NaN where there is none;
     `unit_cost` and `price` are NaN where neither is known. `assumed` is a list of the names that come from the
-    defaults; `is_simulated` says that a figure among them was made up for a demo.
+    defaults, `simulated` one of those that were made up for a demo.
     """
     import numpy as np
     import pandas as pd

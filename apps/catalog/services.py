@@ -304,27 +304,38 @@ WHERE (coalesce(nullif(excluded.currency, ''), supplier.currency),
 RETURNING supplier.id
 """
 
+_SAID = """array_remove(ARRAY[
+    CASE WHEN {row}.lead_time_days IS NOT NULL THEN 'lead_time_days' END,
+    CASE WHEN {row}.lead_time_spread_days IS NOT NULL THEN 'lead_time_spread_days' END,
+    CASE WHEN {row}.moq IS NOT NULL THEN 'moq' END, CASE WHEN {row}.pack_size IS NOT NULL THEN 'pack_size' END,
+    CASE WHEN {row}.unit_cost IS NOT NULL THEN 'unit_cost' END], NULL)"""
+
+# Each value is as made up as who said it last.
+_STILL_SIMULATED = f"""ARRAY(
+    SELECT unnest(term.simulated)::text EXCEPT SELECT unnest({_SAID.format(row="excluded")})
+    UNION SELECT unnest(excluded.simulated)::text ORDER BY 1)"""
+
 # The first supplier of an item is its preferred one, until someone says otherwise.
-_UPSERT_TERMS = """
+_UPSERT_TERMS = f"""
 INSERT INTO catalog_supplyterm AS term (tenant_id, item_id, supplier_id, lead_time_days, lead_time_spread_days, moq,
-                                        pack_size, unit_cost, is_preferred, origin)
+                                        pack_size, unit_cost, is_preferred, simulated)
 SELECT %(tenant)s, said.item_id, supplier.id, said.lead_time_days, said.lead_time_spread_days, said.moq,
        said.pack_size, said.unit_cost,
        row_number() OVER (PARTITION BY said.item_id ORDER BY said.row_number) = 1 AND NOT EXISTS (
            SELECT FROM catalog_supplyterm other WHERE other.tenant_id = %(tenant)s AND other.item_id = said.item_id),
-       %(origin)s
-FROM {rows} said JOIN catalog_supplier supplier ON supplier.tenant_id = %(tenant)s AND supplier.name = said.supplier
+       CASE WHEN %(origin)s = 'simulated' THEN {_SAID.format(row="said")} ELSE ARRAY[]::text[] END
+FROM {{rows}} said JOIN catalog_supplier supplier ON supplier.tenant_id = %(tenant)s AND supplier.name = said.supplier
 WHERE said.item_id IS NOT NULL
 ON CONFLICT (tenant_id, item_id, supplier_id) DO UPDATE SET
     lead_time_days = coalesce(excluded.lead_time_days, term.lead_time_days),
     lead_time_spread_days = coalesce(excluded.lead_time_spread_days, term.lead_time_spread_days),
     moq = coalesce(excluded.moq, term.moq), pack_size = coalesce(excluded.pack_size, term.pack_size),
-    unit_cost = coalesce(excluded.unit_cost, term.unit_cost), origin = excluded.origin
+    unit_cost = coalesce(excluded.unit_cost, term.unit_cost), simulated = {_STILL_SIMULATED}
 WHERE (coalesce(excluded.lead_time_days, term.lead_time_days),
        coalesce(excluded.lead_time_spread_days, term.lead_time_spread_days), coalesce(excluded.moq, term.moq),
-       coalesce(excluded.pack_size, term.pack_size), coalesce(excluded.unit_cost, term.unit_cost), excluded.origin)
+       coalesce(excluded.pack_size, term.pack_size), coalesce(excluded.unit_cost, term.unit_cost), {_STILL_SIMULATED})
       IS DISTINCT FROM (term.lead_time_days, term.lead_time_spread_days, term.moq, term.pack_size, term.unit_cost,
-                        term.origin)
+                        term.simulated::text[])
 RETURNING term.xmax = 0
 """
 
@@ -385,7 +396,7 @@ EDITABLE_TERMS = ("lead_time_days", "lead_time_spread_days", "moq", "pack_size",
 
 @transaction.atomic
 def change_term(*, item: Item, supplier: Supplier, actor: User | None, label: str = "", **fields: Any) -> SupplyTerm:
-    """Say what a supplier asks for one item; from then on it is given, and no longer assumed or simulated."""
+    """Say what a supplier asks for one item; what is said is given from then on, and no longer assumed or simulated."""
     unknown = set(fields) - set(EDITABLE_TERMS)
     if unknown:
         raise TypeError(f"No supply term is called {', '.join(sorted(unknown))}.")
@@ -396,7 +407,7 @@ def change_term(*, item: Item, supplier: Supplier, actor: User | None, label: st
     before = {} if made else {name: str(getattr(term, name)) for name in fields}
     for name, value in fields.items():
         setattr(term, name, value)
-    term.origin = Origin.GIVEN
+    term.simulated = [name for name in term.simulated if name not in fields]
     term.full_clean(exclude=["tenant"], validate_unique=False)
     term.save()
     record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, action="term.changed",

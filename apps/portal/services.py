@@ -81,8 +81,9 @@ WITH {standing}, run AS (
                 ELSE 'C' END AS abc,
            item.price,
            coalesce(term.unit_cost, item.unit_cost, round(item.price * defaults.cost_share::numeric, 4)) AS unit_cost,
-           CASE WHEN term.unit_cost IS NOT NULL THEN term.origin WHEN item.unit_cost IS NOT NULL THEN item.cost_origin
-                WHEN item.price IS NOT NULL THEN 'assumed' ELSE '' END AS cost_origin,
+           CASE WHEN 'unit_cost' = ANY(term.simulated) THEN 'simulated' WHEN term.unit_cost IS NOT NULL THEN 'given'
+                WHEN item.unit_cost IS NOT NULL THEN item.cost_origin WHEN item.price IS NOT NULL THEN 'assumed'
+                ELSE '' END AS cost_origin,
            stock.on_hand, coalesce(coming.on_order, 0) AS on_order,
            coalesce(sold.units / known.weeks, 0) AS weekly_units, coalesce(sold.units_28d, 0) AS units_28d,
            coalesce(sold.revenue_28d, 0) AS revenue_28d, sold.last_sold_on,

@@ -161,7 +161,7 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
     items["assumed"] = [[*names, *(name for name, rests in grounds.items() if rests.iloc[place])]
                         for place, names in enumerate(items["assumed"])]
     items["simulated"] = [[name for name, holds in (("terms", made_up), ("on_hand", origin == "simulated")) if holds]
-                          for made_up, origin in zip(items["is_simulated"], items["origin"], strict=True)]
+                          for made_up, origin in zip(items["simulated"], items["origin"], strict=True)]
     items["is_settled"] = items["unique_id"].isin(list(rules.settled))
     items["shortage_cost"] = (items["price"] - items["unit_cost"]).clip(lower=0.0)
     items["supplier_id"] = items["supplier_id"].astype(str)
@@ -173,7 +173,7 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
                            "quantity": np.rint(coming["quantity"].astype(float)).astype(np.int64)})
     wanted = minimums_of(terms) if rules.supplier_minimums is None else rules.supplier_minimums
     minimums = {str(supplier): float(value) for supplier, value in wanted.items() if value > 0}
-    return Inputs(as_of=as_of, run=paths.run, items=items.drop(columns=["row", "counted_at", "origin", "is_simulated"]),
+    return Inputs(as_of=as_of, run=paths.run, items=items.drop(columns=["row", "counted_at", "origin"]),
                   arrivals=coming, demand=_demand(paths, items, as_of), cash=rules.cash, supplier_minimums=minimums,
                   previous=rules.previous, previous_model=rules.previous_model,
                   notes=notes)

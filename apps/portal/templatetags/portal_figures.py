@@ -28,8 +28,7 @@ def term_badge(term: dict[str, Any], name: str) -> SafeString:
     """Where a term comes from, when the shop did not say it."""
     if name in term["assumed"]:
         return badge("assumed")
-    # The price is what the shop asks: it is given or assumed, never made up with a demo's terms.
-    return badge("simulated") if term["is_simulated"] and name != "price" else SafeString("")
+    return badge("simulated") if name in term["simulated"] else SafeString("")
 
 
 @register.filter

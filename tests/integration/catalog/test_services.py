@@ -141,7 +141,7 @@ def test_what_nobody_said_is_assumed_from_the_defaults_and_says_so() -> None:
     first, second = (frame.loc[Item.objects.get(sku=sku).pk] for sku in ("A", "B"))
     assert (first["lead_time_days"], first["unit_cost"], first["supplier_id"]) == (21, 4, 0)
     assert first["assumed"] == ["lead_time_days", "lead_time_spread_days", "review_period_days", "unit_cost"]
-    assert (second["price"], second["is_simulated"], first["is_simulated"]) == (6, True, False)
+    assert (second["price"], second["simulated"], first["simulated"]) == (6, ["unit_cost"], [])
     assert "price" in second["assumed"]
     assert selectors.terms_of_items([Item.objects.get(sku="A").pk]).popitem()[1]["unit_cost"] == Decimal("4.0000")
 
@@ -156,13 +156,26 @@ def test_changed_defaults_leave_a_trace_and_keep_sane() -> None:
         services.change_defaults(actor=None, colour=1)
 
 
-def test_a_term_that_someone_says_is_given_from_then_on() -> None:
+def test_what_someone_says_of_a_term_is_given_from_then_on_and_the_rest_stays_made_up() -> None:
     item = Item.objects.create(sku="A", title="A", price=8)
-    supplier = Supplier.objects.create(name="Alder", origin="simulated")
-    SupplyTerm.objects.create(item=item, supplier=supplier, lead_time_days=5, origin="simulated")
-    term = services.change_term(item=item, supplier=supplier, actor=None, lead_time_days=12)
-    assert (term.lead_time_days, term.origin, term.is_preferred) == (12, "given", True)
+
+    def simulated() -> set[str]:
+        return set(selectors.terms_of_items([item.pk])[item.pk]["simulated"])
+
+    for_item: dict[str, Any] = {"supplier": "Alder", "item_id": item.pk, "lead_time_days": 5.0, "moq": 6,
+                                "unit_cost": 4}
+    for_all = {"supplier": "Alder", "lead_time_days": 9.0, "lead_time_spread_days": 2.0, "review_period_days": 14}
+    services.upsert_terms(rows=terms(for_item, for_all), origin="simulated")
+    assert simulated() == {"lead_time_days", "lead_time_spread_days", "review_period_days", "moq", "unit_cost"}
+    term = services.change_term(item=item, supplier=Supplier.objects.get(), actor=None, lead_time_days=12)
+    assert (term.lead_time_days, term.is_preferred) == (12, True)
+    assert simulated() == {"lead_time_spread_days", "review_period_days", "moq", "unit_cost"}
     assert AuditEntry.objects.filter(action="term.changed").count() == 1
+    said = {"supplier": "Alder", "item_id": item.pk, "unit_cost": 3}
+    for origin, expected in (("given", ["moq"]), ("simulated", ["moq", "unit_cost"])):
+        assert counts(services.upsert_terms(rows=terms(said), origin=origin)) == (0, 1, 0)
+        assert SupplyTerm.objects.get().simulated == expected
+        assert counts(services.upsert_terms(rows=terms(said), origin=origin)) == (0, 0, 1)
 
 
 def test_locations_are_found_by_the_names_that_channels_use() -> None:

@@ -186,7 +186,7 @@ def test_a_gap_among_skus_is_filled_by_a_title_or_pointed_out() -> None:
 def test_simulated_figures_keep_their_origin() -> None:
     take("sku,title,unit_cost,price\nA,Apple,1,3\n", "items", options={"origin": "simulated"})
     assert Item.objects.get().cost_origin == "simulated"
-    assert catalog.terms_of_items([Item.objects.get().pk]).popitem()[1]["is_simulated"]
+    assert catalog.terms_of_items([Item.objects.get().pk]).popitem()[1]["simulated"]
 
 
 def test_rows_of_items_that_are_not_there_may_be_set_aside() -> None:

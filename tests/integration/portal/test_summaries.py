@@ -108,7 +108,7 @@ def test_the_cost_is_the_suppliers_then_the_items_then_assumed(
         shop.items[0].unit_cost = item_cost
         shop.items[0].save()
         SupplyTerm.objects.create(item=shop.items[0], supplier=shop.suppliers[0], unit_cost=term_cost,
-                                  origin="simulated")
+                                  simulated=["unit_cost"] if term_cost else [])
     refreshed(shop)
     with tenant_context(shop.tenant.pk):
         found = summary(shop, 0)

@@ -32,7 +32,7 @@ def test_a_plan_begins_on_its_own_day_and_repeats_the_last_week_beyond_the_forec
     terms = pd.DataFrame([{
         "item_id": 1, "supplier_id": 1, "lead_time_days": 14.0, "lead_time_spread_days": 0.0, "moq": 1, "pack_size": 1,
         "unit_cost": 1.0, "price": 2.0, "review_period_days": 7, "minimum_order_value": np.nan,
-        "holding_cost_rate": 0.25, "assumed": [], "is_simulated": False}])
+        "holding_cost_rate": 0.25, "assumed": [], "simulated": []}])
     inputs = prepare(
         as_of=MONDAY + dt.timedelta(days=late), paths=NumberedDays(), terms=terms, rules=Rules(),
         positions=pd.DataFrame([{"item_id": 1, "location_id": 1, "on_hand": 0.0, "origin": "given",
