@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,23 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 
-class TermForm(forms.Form):
+class ShownForm(forms.Form):
+    """A form over what holds now: it is refused where somebody has changed that since the page was opened."""
+
+    @property
+    def stamp(self) -> str:
+        """A mark of what the form shows, which comes back with it."""
+        shown = "\n".join(f"{name}={value}" for name, value in sorted(self.initial.items()))
+        return hashlib.sha256(shown.encode()).hexdigest()[:16]
+
+    def clean(self) -> dict[str, Any]:
+        if self.data.get("seen", self.stamp) != self.stamp:
+            raise forms.ValidationError(_("Somebody has changed this since you opened the page. Reload the page to see "
+                                          "what holds now; or save once more, and what stands here replaces it."))
+        return dict(self.cleaned_data)
+
+
+class TermForm(ShownForm):
     """What a supplier asks for one item; what is left empty falls back to the supplier's own terms and the rules."""
 
     lead_time_days = forms.FloatField(label=_("Lead time"), min_value=0, max_value=365, required=False)
@@ -31,7 +48,7 @@ class TermForm(forms.Form):
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
-class PlanningForm(forms.Form):
+class PlanningForm(ShownForm):
     """The planning rules: what is assumed where nothing is said, and the limits of every plan."""
 
     lead_time_days = forms.FloatField(label=_("Lead time"), min_value=0, max_value=365,

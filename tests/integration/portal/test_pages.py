@@ -14,7 +14,7 @@ from django.test import Client
 
 from apps.alerts.models import Alert
 from apps.catalog.models import PlanningDefaults, Supplier
-from apps.catalog.selectors import terms_of_items
+from apps.catalog.selectors import planning_defaults, terms_of_items
 from apps.feedback.models import Proof
 from apps.inventory.models import StockLevel
 from apps.inventory.selectors import order_counts
@@ -24,7 +24,7 @@ from apps.jobs.running import Running
 from apps.jobs.services import enqueue
 from apps.optimization.models import Recommendation
 from apps.optimization.services import decide
-from apps.portal.forms import TermForm
+from apps.portal.forms import PlanningForm, TermForm
 from apps.portal.models import ItemSummary
 from apps.portal.pipeline import refresh_tenant
 from apps.portal.selectors.items import SORTS
@@ -238,6 +238,25 @@ def test_a_planner_changes_an_items_terms_and_they_are_assumed_no_more(shop: Sho
         assert entry.detail["after"] == {"lead_time_days": "9.0", "pack_size": "12"}
     assert "Change the terms" not in page(signed_in(shop, "viewer"), path)
     assert signed_in(make_shop(0), "owner").post(f"{path}terms/", given).status_code == 404
+
+
+def test_a_form_opened_before_somebody_elses_change_overwrites_it_only_when_asked_twice(shop: Shop) -> None:
+    item, client = shop.items[0], signed_in(shop, "owner")
+    with tenant_context(shop.tenant.pk):
+        terms, rules = terms_of_items([item.pk])[item.pk], PlanningForm.of(planning_defaults())
+    for path, to, given in ((f"/items/{item.pk}/", f"/items/{item.pk}/terms/", TermForm.of(terms)),
+                            ("/settings/planning/", "/settings/planning/", {**rules, "cash_budget": ""})):
+        def stamp(text: str) -> str:
+            return re.search(r'name="seen" value="(\w+)"', text)[1]  # type: ignore[index]
+
+        opened = stamp(page(client, path))
+        assert client.post(to, {**given, "lead_time_days": "9", "seen": opened}).status_code == 302
+        late = {**given, "lead_time_spread_days": "3"}
+        asked = client.post(to, {**late, "seen": opened}).content.decode()
+        assert "Somebody has changed this since you opened the page" in asked
+        assert 'value="9"' in page(client, path)
+        assert client.post(to, {**late, "seen": stamp(asked)}).status_code == 302
+        assert 'value="9"' not in page(client, path)
 
 
 def test_only_what_is_open_is_offered_to_decide_on_and_what_is_out_is_said_to_be_out(shop: Shop) -> None:
