@@ -8,10 +8,13 @@ from enum import IntEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext_lazy as _
+
 if TYPE_CHECKING:
     from apps.jobs.running import Running
 
 QUEUES = ("light", "heavy", "gpu")
+QUEUE_TITLES = {"light": _("short tasks"), "heavy": _("long computations"), "gpu": _("computations on a GPU")}
 
 
 class Precedence(IntEnum):

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from apps.jobs.kinds import UnknownKind, kind
+from apps.jobs.kinds import QUEUE_TITLES, UnknownKind, kind
 from apps.tenants.tables import TenantForeignKey, TenantModel
 
 
@@ -62,6 +62,10 @@ class Job(models.Model):
             return str(kind(self.kind).title)
         except UnknownKind:
             return self.kind
+
+    @property
+    def queue_title(self) -> str:
+        return str(QUEUE_TITLES.get(self.queue, self.queue))
 
     @property
     def is_over(self) -> bool:

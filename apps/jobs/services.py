@@ -226,8 +226,8 @@ def note_cancelled(*, running: Running) -> None:
     with tenant_context(running.tenant_id):
         _close(running, Job.State.CANCELLED, progress=running.fraction)
         record = _tell(running.job_id, _("Cancelled."))
-        asked = record.story[-2]["text"] if len(record.story) > 1 else record.note  # who asked for it
-        _give_back(Job.objects.get(pk=running.job_id), record, asked)
+        asked = [line["text"] for line in record.story if line.get("asks") == "stop"]
+        _give_back(Job.objects.get(pk=running.job_id), record, asked[-1] if asked else record.note)
 
 
 def _close(running: Running, state: Job.State, progress: float) -> None:
@@ -237,19 +237,20 @@ def _close(running: Running, state: Job.State, progress: float) -> None:
         raise LeaseLost(f"Job {running.job_id} is held by another worker.")
 
 
-def _tell(job_id: int, text: str, trace: str = "") -> JobRecord:
+def _tell(job_id: int, text: str, trace: str = "", asks: str = "") -> JobRecord:
     """Add a line to a job's story; one whose record is gone gets a new one, so that it can still end."""
     record: JobRecord
     record, _made = JobRecord.objects.select_for_update().get_or_create(tenant_id=current_tenant_id(), job_id=job_id)
-    record.story.append(_line(text, trace=trace[-4000:]))
+    record.story.append(_line(text, trace=trace[-4000:], asks=asks))
     record.note = text
     record.save(update_fields=["story", "note"])
     return record
 
 
-def _line(text: str, trace: str = "") -> dict[str, str]:
+def _line(text: str, **more: str) -> dict[str, str]:
+    """A line of a story; `trace` and what somebody `asks` stand beside it where there are any."""
     line = {"at": timezone.now().isoformat(timespec="seconds"), "text": str(text)}
-    return {**line, "trace": trace} if trace else line
+    return {**line, **{name: value for name, value in more.items() if value}}
 
 
 class NotNow(ValueError):
@@ -268,7 +269,7 @@ def cancel(*, job: Job, actor: User | None, label: str = "") -> Job:
     if is_waiting:
         head.state, head.finished_at = Job.State.CANCELLED, timezone.now()
     head.save(update_fields=["cancel_requested", "state", "finished_at"])
-    record = _tell(head.pk, _("%(who)s asked for it to stop.") % {"who": actor or label or "Stockwright"})
+    record = _tell(head.pk, _("%(who)s asked for it to stop.") % {"who": actor or label or "Stockwright"}, asks="stop")
     if is_waiting:
         _give_back(head, record, record.note)
     record_audit(tenant=tenant_by_id(tenant_id), actor=actor, action="job.cancelled", target=str(head),
