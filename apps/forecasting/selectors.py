@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ MODEL_TITLES = {
     "seasonal_naive": _("last week again"), "weekday_mean": _("four-week weekday mean"),
     "eight_week_mean": _("eight-week mean"), "tsb": _("TSB"), "lightgbm": _("LightGBM"), "keras_lstm": _("LSTM"),
 }
+_NAMES = re.compile(rf"\b(?:{'|'.join(MODEL_TITLES)})\b")
 LEAD_SPREADS = 2.0  # a delivery may be late by this many standard deviations and still lie within the forecast
 
 
@@ -113,6 +115,11 @@ def data_fingerprint(panel: Panel) -> str:
 def model_title(name: str | None) -> str:
     """What people call a model of the engine."""
     return str(MODEL_TITLES.get(name or "", name or ""))
+
+
+def with_titles(sentence: str) -> str:
+    """A sentence of the engine, with models called as people call them."""
+    return _NAMES.sub(lambda found: model_title(found[0]), sentence)
 
 
 def runs(*, is_replay: bool = False) -> QuerySet[ForecastRun]:
@@ -308,6 +315,26 @@ class ModelsPage:
         scored = [{"name": row["name"], "is_champion": row["is_champion"], **row["by_cutoff"][day_told]}
                   for row in self.leaderboard if day_told in row["by_cutoff"]]
         return sorted(scored, key=lambda row: row["scaled_pinball"])
+
+    @property
+    def stages(self) -> list[tuple[str, float]]:
+        """How long each stage of the last contest took, those of models that were added to it later included."""
+        titles = {"read": gettext("reading what was sold"), "cheap models": gettext("simple models, all origins"),
+                  "lightgbm": gettext("LightGBM, all origins"), "final fit": gettext("final fit"),
+                  "final fit and ablation": gettext("final fit, and what promotions are worth"),
+                  "keras_lstm": gettext("the last origin")}
+
+        def title(stage: str) -> str:
+            model, _colon, part = stage.rpartition(": ")
+            return f"{model_title(model)}: {titles.get(part, part)}" if model else titles.get(part, part)
+
+        return [(title(stage), seconds) for stage, seconds in self.contest.report["seconds"].items()
+                ] if self.contest else []
+
+    @property
+    def seconds(self) -> float:
+        """How long all stages took together."""
+        return sum(seconds for _stage, seconds in self.stages)
 
     @property
     def origins_behind(self) -> list[dict[str, Any]]:

@@ -127,18 +127,17 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if batch % self.every == 0:
-            self.tell(min((batch + 1) * self.batch, self.n_windows), "")
+            self.tell(min((batch + 1) * self.batch, self.n_windows))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        missed = (logs or {}).get("val_loss")
-        self.tell(self.n_windows, "" if missed is None else f", loss on unseen weeks {missed:.4f}")
+        self.tell(self.n_windows)
 
-    def tell(self, seen: int, more: str) -> None:
+    def tell(self, seen: int) -> None:
         """Report the epoch and how many of its windows were seen."""
         done = (self.epoch + seen / self.n_windows) / self.epochs
         self.on_progress(
             min(done, 1.0),
-            f"LSTM: epoch {self.epoch + 1} of {self.epochs}, {seen:,} of {self.n_windows:,} windows{more}"
+            f"LSTM: round {self.epoch + 1} of at most {self.epochs}, {seen:,} of {self.n_windows:,} stretches of weeks",
         )
 
 

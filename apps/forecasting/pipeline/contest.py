@@ -56,6 +56,12 @@ class Stopwatch:
         return round(sum(self.seconds.values()), 2)
 
 
+def telling(running: Running, start: float, end: float) -> OnProgress:
+    """A stretch of the job's progress that calls models as people do."""
+    part = running.part(start, end)
+    return lambda done, sentence: part(done, selectors.with_titles(sentence))
+
+
 def backtest_tenant(running: Running) -> dict[str, Any]:
     """Let the cheap models, then LightGBM, forecast the same past weeks; save the scores and promote the winner."""
     as_of = dt.date.fromisoformat(running.input["as_of"])
@@ -69,16 +75,17 @@ def backtest_tenant(running: Running) -> dict[str, Any]:
     if not cutoffs:
         return too_short(running, panel, as_of, watch)
     workers = os.cpu_count() or 1
-    cheap = backtest(panel, makers(models.BASELINES), cutoffs, workers=workers, on_progress=running.part(0.03, 0.12))
+    cheap = backtest(panel, makers(models.BASELINES), cutoffs, workers=workers,
+                     on_progress=telling(running, 0.03, 0.12))
     watch.lap("cheap models")
-    trained = backtest(panel, makers(CHALLENGERS), cutoffs, workers=workers, on_progress=running.part(0.12, 0.65))
+    trained = backtest(panel, makers(CHALLENGERS), cutoffs, workers=workers, on_progress=telling(running, 0.12, 0.65))
     watch.lap("lightgbm")
     result = cheap.merged(trained)
     verdict = choose_champion(result, version.model if version else None, list(CHALLENGERS),
                               complexity=complexities([*models.RIVALS, *CHALLENGERS]))
     finishing: list[Stage[Any]] = [partial(fit_finalists, panel, verdict, result),
                                    partial(promotions_left_out, panel, result, cutoffs)]
-    fitted, without = run_stages(finishing, workers, running.part(0.65, 0.95))
+    fitted, without = run_stages(finishing, workers, telling(running, 0.65, 0.95))
     watch.lap("final fit and ablation")
     running.progress(0.96, _("Saving the scores"))
     return save(running, Contest(known, panel, result, verdict, fitted, without, watch))
@@ -175,15 +182,16 @@ def save(running: Running, contest: Contest) -> dict[str, Any]:
                 model=model, metrics=report.metrics_of(told, name),
                 lineage=lineage(model, contest.known, fingerprint, running.job_id))
             for name, model in contest.fitted.items()}
-        services.promote(version=versions[verdict.champion], reason=verdict.reason)
+        reason = report.reason(verdict)
+        services.promote(version=versions[verdict.champion], reason=reason)
         for name, version in versions.items():
             if name != verdict.champion:
                 services.challenge(version=version, reason=_("Trained, and not chosen: %(why)s")
-                                   % {"why": verdict.reason})
+                                   % {"why": reason})
         saved = services.save_backtest(as_of=as_of, champion=verdict.champion, report=told, items=items,
                                        verdict=report.verdict(verdict), seconds=contest.watch.total,
                                        job_id=running.job_id)
-    return {"backtest": saved.pk, "champion": verdict.champion, "outcome": verdict.outcome, "reason": verdict.reason,
+    return {"backtest": saved.pk, "champion": verdict.champion, "outcome": verdict.outcome, "reason": reason,
             "seconds": contest.watch.seconds}
 
 
@@ -225,11 +233,11 @@ def backtest_lstm_tenant(running: Running) -> dict[str, Any]:
         return {"note": _("The simpler models have to be compared first: the network's scores stand beside theirs.")}
     origin = contest.verdict["published_on"][:10]
     watch.lap("read")
-    result = backtest(panel, makers([LSTM]), [origin], on_progress=running.part(0.03, 0.6))
+    result = backtest(panel, makers([LSTM]), [origin], on_progress=telling(running, 0.03, 0.6))
     watch.lap(LSTM)
     if result.series.empty:
         return {"backtest": contest.pk, "note": " ".join(result.notes["note"])}
-    model = models.make(LSTM).fit(panel, running.part(0.6, 0.95))
+    model = models.make(LSTM).fit(panel, telling(running, 0.6, 0.95))
     watch.lap("final fit")
     row = report.model_row(result, LSTM, contest.champion)
     with tenant_context(running.tenant_id):

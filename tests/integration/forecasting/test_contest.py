@@ -52,6 +52,8 @@ def test_a_contest_scores_every_model_at_the_same_origins_and_puts_its_winner_in
         assert champion.model == contest.champion == verdict["champion"]
         assert champion.trained_through == MONDAY - dt.timedelta(days=1)
         assert AliasChange.objects.get(alias="champion").reason == verdict["reason"]
+        assert all(name in verdict["reason"] for name in ("LightGBM against ", " better, between "))
+        assert selectors.with_titles(verdict["reason"]) == verdict["reason"], "no name of the engine's own is left"
         assert ItemBacktest.objects.filter(backtest=contest).count() == 8
         assert [row["variant"] for row in report["ablation"]] == ["", "mailer"]
         assert set(report["seconds"]) == {"read", "cheap models", "lightgbm", "final fit and ablation"}
