@@ -135,7 +135,7 @@ def test_a_change_is_told_by_what_caused_it(cause: str) -> None:
         if cause == "terms":
             Supplier.objects.update(review_period_days=21)
         elif cause == "worth":
-            Item.objects.update(price=Decimal("2.05"))
+            Item.objects.update(price=3000)
         else:
             forecast_for(shop, 14 if cause == "spread" else 28, fingerprint="other",
                          model="lightgbm" if cause == "model" else "eight_week_mean",
