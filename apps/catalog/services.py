@@ -22,6 +22,7 @@ from apps.tenants.selectors import tenant_by_id
 from apps.tenants.services import record_audit
 
 MAIN_LOCATION = "main"
+_ITEMS_LOCK = 0x4954  # the class of the advisory lock under which a tenant's items are made: a sku alone is not unique
 
 
 class TooManyItems(ValueError):
@@ -194,6 +195,7 @@ def upsert_items(*, channel: Channel, rows: str, origin: str = Origin.GIVEN) -> 
     given = _given(channel, origin)
     table = sql.Identifier(rows)
     with joined_in_sets(), connection.cursor() as cursor:
+        _lock_items(cursor)
         cursor.execute(sql.SQL(_GIVE_SKUS).format(rows=table), given)
         cursor.execute(sql.SQL(_LINK).format(rows=table), given)
         cursor.execute(sql.SQL("SELECT count(*) FROM {rows}").format(rows=table))
@@ -213,6 +215,7 @@ def name_items(*, channel: Channel, rows: str, origin: str = Origin.GIVEN) -> in
     given = _given(channel, origin)
     table = sql.Identifier(rows)
     with joined_in_sets(), connection.cursor() as cursor:
+        _lock_items(cursor)
         cursor.execute(sql.SQL(_GIVE_SKUS).format(rows=table), given)
         cursor.execute(sql.SQL(_LINK).format(rows=table), given)
         return _make_new(cursor, table, _MAKE_NAMED_ITEMS, given)
@@ -246,6 +249,11 @@ def fill_items(*, rows: str) -> int:
 
 def _given(channel: Channel, origin: str) -> dict[str, Any]:
     return {"tenant": current_tenant_id(), "channel": channel.pk, "origin": str(origin), "now": timezone.now()}
+
+
+def _lock_items(cursor: Any) -> None:
+    """Whoever makes items at the same time waits, and then finds those that were made here."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_ITEMS_LOCK, current_tenant_id() % 2**31])
 
 
 def _make_new(cursor: Any, table: sql.Identifier, make: str, given: dict[str, Any]) -> int:

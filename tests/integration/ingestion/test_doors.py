@@ -26,6 +26,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
 from hypothesis import HealthCheck, given, settings
 
+from apps.catalog.models import Item
 from apps.catalog.services import make_channel
 from apps.ingestion import pipeline, selectors, services
 from apps.ingestion.models import Connection, Delivery, ImportFile
@@ -440,6 +441,23 @@ def test_a_file_of_history_and_live_deliveries_are_one_ledger(connected: Tenant)
                     "#1001,Ann@example.test,,,2026-01-05 10:00:00 -0500,1,Apple,5.00,A-1,0.00\n", None)
         assert counts(file) == (2, 0, 2, 0, 0)
         assert sold() == {("A-1", "2026-01-05"): 3}
+
+
+def test_a_file_and_a_delivery_that_meet_make_one_item_of_one_sku(connected: Tenant) -> None:
+    send(connected.slug, BODY)
+    delivering = Thread(target=lambda: (work(), connection.close()))
+    with tenant_context(connected.pk):
+        take(ORDERS + "1,1,2026-01-05,A-1,2,3,\n")
+        delivering.start()
+        with connection.cursor() as cursor:  # nobody waits for what is not committed yet, but for whoever makes items
+            waits = False
+            while delivering.is_alive() and not waits:
+                cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)")
+                [waits] = cursor.fetchone()
+    delivering.join()
+    with tenant_context(connected.pk):
+        assert sold() == {("A-1", "2026-01-05"): 5}
+        assert Item.objects.count() == 1
 
 
 @pytest.mark.parametrize("secret", ["another secret", ""])
