@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import codecs
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.http import parse_header_parameters
+from django.utils.translation import gettext as _
 
+from config.errors import problem
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+PLAIN = "".join(map(chr, range(128)))
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 FORM_BYTES = 2**20  # of a form around its file
+
+
+class ReadableBodies:
+    """Around the WSGI application: refuses a body in a charset in which plain letters are not themselves.
+
+    Python knows "hex" and "zip" as charsets too, and Django fails at them before any middleware.
+    """
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self.application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        charset = parse_header_parameters(environ.get("CONTENT_TYPE", ""))[1].get("charset", "")
+        if _is_readable(charset):
+            return self.application(environ, start_response)
+        refused = problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _("The body's charset cannot be read here: send UTF-8."))
+        start_response(f"{refused.status_code} {refused.reason_phrase}", list(refused.items()))
+        return [refused.content]
+
+
+def _is_readable(charset: str) -> bool:
+    try:
+        codecs.lookup(charset)
+    except LookupError:  # one that nobody knows is passed over
+        return True
+    try:
+        return PLAIN.encode().decode(charset) == PLAIN
+    except (LookupError, ValueError):
+        return False
 
 
 class SessionCookieMiddleware:

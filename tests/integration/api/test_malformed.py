@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.ingestion.models import ImportFile
 from apps.tenants.models import Permission, Tenant
 from apps.tenants.scope import tenant_context
 from apps.tenants.services import issue_key
+from config.wsgi import application
 from tests.rows import make_tenant_row
 from tests.servers import TestServers
 
@@ -105,6 +106,20 @@ def test_no_body_makes_an_address_fail(program: Client) -> None:
                 if response.status_code == 405:
                     break  # no body changes that
         assert_answered(program.post(path, {"a": "b"}), f"a form to {path}")
+
+
+@pytest.mark.parametrize(("charset", "status"), [
+    ("hex", 415), ("rot13", 415), ("zip", 415), ("undefined", 415), ("punycode", 415), ("utf-16", 415),
+    ("utf-8", 401), ("latin-1", 401), ("gb18030", 401), ("no-such", 401)])
+@pytest.mark.usefixtures("transactional_db")  # the application closes its connections
+def test_a_charset_that_cannot_be_read_is_refused_at_every_door(charset: str, status: int) -> None:
+    environ = RequestFactory().generic("POST", "/api/v1/sale-lines/?a=b", b"{}", "application/json").environ
+    environ["CONTENT_TYPE"] += f"; charset={charset}"
+    started: list[Any] = []
+    body = b"".join(application(environ, lambda *given: started.append(given)))
+    assert started[0][0].startswith(str(status))
+    assert dict(started[0][1])["Content-Type"] == "application/problem+json"
+    assert json.loads(body)["status"] == status
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/v1/", "/api/v1/no-such-thing/", "/api/v2/items/", "/api/v1/items/x/",
