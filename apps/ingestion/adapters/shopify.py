@@ -29,7 +29,8 @@ class Line:
     """
 
     external_line_id: str
-    sku: str
+    sku: str  # the title, where the shop gives none
+    has_sku: bool
     title: str
     quantity: Decimal
     shelf_price: Decimal
@@ -77,7 +78,8 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
     lines = []
     for given in _objects(body, "line_items"):
         title = (_text(given, "name") or _text(given, "title"))[:300]
-        sku = (_text(given, "sku") or title)[:120]
+        own_sku = _text(given, "sku")
+        sku = (own_sku or title)[:120]
         if not sku:
             raise NotUnderstood("A line has neither a sku nor a name.")
         seen[sku] += 1
@@ -95,7 +97,8 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
         if off > MOST or max(ordered, quantity) * price > MOST_OF_A_LINE:
             raise NotUnderstood("A line is worth more than can be true.")
         lines.append(Line(
-            external_line_id=_line_id(name, sku, seen[sku]), sku=sku, title=title, quantity=quantity,
+            external_line_id=_line_id(name, sku, seen[sku]), sku=sku, has_sku=bool(own_sku),
+            title=title, quantity=quantity,
             shelf_price=price, paid_price=max(paid, Decimal(0)).quantize(Decimal("0.0001")),
             discount=off.quantize(Decimal("0.0001")),
             rule="gift_card" if given.get("gift_card") else ""))

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.catalog import selectors as catalog
 from apps.catalog.services import main_location, make_channel
@@ -25,6 +26,7 @@ from apps.ingestion.adapters.shopify import NotUnderstood
 from apps.ingestion.models import Connection, Delivery
 from apps.ingestion.services.staging import (
     STAGED_LINES,
+    TWO_TITLES,
     fill_gaps,
     find_by_title,
     find_items,
@@ -175,12 +177,18 @@ def apply_delivery(*, delivery_pk: int) -> Delivery:
         raise NotUnderstood("created_at or updated_at lies in the future.")
     if order.is_test:
         delivery.outcome = {"lines": len(order.lines), "applied": 0, "unchanged": 0,
-                            "set_aside": {"test": len(order.lines)}}
+                            "set_aside": {"test": len(order.lines)}, "rejected": {}}
     else:
         delivery.outcome = _apply_order(order, source.channel, delivery.pk)
     changed = delivery.outcome["applied"]
-    delivery.state = Delivery.State.APPLIED if changed or order.is_test else Delivery.State.DUPLICATE
-    delivery.error, delivery.applied_at = "", timezone.now()
+    refused = sum(delivery.outcome["rejected"].values())
+    delivery.state = (Delivery.State.APPLIED if changed or order.is_test else
+                      Delivery.State.REJECTED if refused else Delivery.State.DUPLICATE)
+    delivery.error = ngettext(
+        "%(n)d line has no SKU, and several items have its title: give it its SKU in the shop.",
+        "%(n)d lines have no SKU, and several items have their titles: give them their SKUs in the shop.", refused) % {
+        "n": refused} if refused else ""
+    delivery.applied_at = timezone.now()
     delivery.save(update_fields=["state", "outcome", "error", "applied_at"])
     return delivery
 
@@ -199,7 +207,7 @@ def _apply_order(order: shopify.Order, channel: Channel, delivery_pk: int) -> di
             continue
         money = [None, None, 0] if is_foreign else [line.shelf_price or None, line.paid_price, line.discount]
         rows.append([number, channel.pk, line.external_line_id, order.order_id, line.sku,
-                     line.sku != line.title[:120], line.title, location_id, customer, line.quantity, *money,
+                     line.has_sku, line.title, location_id, customer, line.quantity, *money,
                      order.promotion, order.currency or tenant.currency, order.occurred_at,
                      order.version_at, f"delivery {delivery_pk}"])
     run(STAGED_LINES)
@@ -208,7 +216,6 @@ def _apply_order(order: shopify.Order, channel: Channel, delivery_pk: int) -> di
         find_items(channel=channel, table="ingestion_lines")
         cursor.execute(_FIND_BY_SKU, given)
         find_by_title()
-        cursor.execute("DROP TABLE ingestion_titles")
         found = catalog.not_goods_sql("thing")
         cursor.execute(f"""
             DELETE FROM ingestion_lines line USING (
@@ -220,9 +227,14 @@ def _apply_order(order: shopify.Order, channel: Channel, delivery_pk: int) -> di
                        given)
         for (rule,) in cursor.fetchall():
             aside[rule] = aside.get(rule, 0) + 1
+        cursor.execute(f"DELETE FROM ingestion_lines USING ({TWO_TITLES}) two "
+                       "WHERE two.row_number = ingestion_lines.row_number")
+        refused = cursor.rowcount
+        cursor.execute("DROP TABLE ingestion_titles")
     make_items(channel=channel, table="ingestion_lines")
     fill_gaps()
     recorded = record_lines(rows="ingestion_lines")
     run("DROP TABLE ingestion_lines")
     return {"lines": len(order.lines), "applied": recorded.made + recorded.corrected,
-            "unchanged": recorded.unchanged, "set_aside": aside}
+            "unchanged": recorded.unchanged, "set_aside": aside,
+            "rejected": {"two_titles": refused} if refused else {}}

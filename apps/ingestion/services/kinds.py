@@ -20,6 +20,7 @@ from apps.ingestion.services.applying import Places, Reading, copy_in, judged_ba
 from apps.ingestion.services.settling import settle_staged
 from apps.ingestion.services.staging import (
     STAGED_LINES,
+    TWO_TITLES,
     fill_gaps,
     find_by_title,
     make_items,
@@ -138,11 +139,6 @@ SELECT count(*) FROM ingestion_lines line JOIN ingestion_usual usual USING (item
 WHERE line.quantity >= 20 AND line.quantity > 10 * usual.quantity
 """
 
-_TWO_TITLES = """
-SELECT row_number, title FROM ingestion_lines WHERE item_id IS NULL AND NOT has_sku AND lower(title) IN (
-    SELECT title FROM ingestion_titles WHERE items > 1)
-"""
-
 _DROP_STOPPED = """
 DELETE FROM ingestion_lines line USING ingestion_refused refused WHERE refused.row_number = line.row_number
 """
@@ -252,7 +248,7 @@ def find_lines(reading: Reading) -> None:
     find_by_title()
     # A shop that keeps no skus sells by title; elsewhere, a gap among skus is an oversight.
     goes_by_title = "sku" not in file.mapping or columns.format_of(file.dialect["header"], "orders") is not None
-    stopped = stop_rows("two_titles", "title", _TWO_TITLES)
+    stopped = stop_rows("two_titles", "title", TWO_TITLES)
     if not makes_items(reading) or not goes_by_title:
         stopped += stop_rows("no_sku" if makes_items(reading) else "unknown_sku", "sku",
                              "SELECT row_number, title FROM ingestion_lines WHERE item_id IS NULL AND NOT has_sku "

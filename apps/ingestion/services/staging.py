@@ -48,6 +48,11 @@ UPDATE ingestion_lines line SET item_id = known.item_id FROM ingestion_titles kn
 WHERE line.item_id IS NULL AND NOT line.has_sku AND known.title = lower(line.title) AND known.items = 1
 """
 
+TWO_TITLES = """
+SELECT row_number, title FROM ingestion_lines WHERE item_id IS NULL AND NOT has_sku AND lower(title) IN (
+    SELECT title FROM ingestion_titles WHERE items > 1)
+"""
+
 # What the newest line says of an item that might have gaps.
 _SEEN = """
 CREATE TEMP TABLE ingestion_seen ON COMMIT DROP AS

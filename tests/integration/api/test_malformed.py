@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.cache import cache
@@ -115,10 +116,11 @@ def test_no_body_makes_an_address_fail(program: Client) -> None:
 def test_a_charset_that_cannot_be_read_is_refused_at_every_door(charset: str, status: int) -> None:
     environ = RequestFactory().generic("POST", "/api/v1/sale-lines/?a=b", b"{}", "application/json").environ
     environ["CONTENT_TYPE"] += f"; charset={charset}"
-    started: list[Any] = []
-    body = b"".join(application(environ, lambda *given: started.append(given)))
-    assert started[0][0].startswith(str(status))
-    assert dict(started[0][1])["Content-Type"] == "application/problem+json"
+    start = Mock()
+    body = b"".join(application(environ, start))
+    answer, headers = start.call_args[0]
+    assert answer.startswith(str(status))
+    assert dict(headers)["Content-Type"] == "application/problem+json"
     assert json.loads(body)["status"] == status
 
 

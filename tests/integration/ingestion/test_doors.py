@@ -398,7 +398,7 @@ def test_a_signed_order_is_kept_before_the_answer_and_applied_by_a_job(connected
     with tenant_context(connected.pk):
         delivery = Delivery.objects.get()
         assert (delivery.state, delivery.outcome) == (
-            "applied", {"lines": 3, "applied": 2, "unchanged": 0, "set_aside": {"gift_card": 1}})
+            "applied", {"lines": 3, "applied": 2, "unchanged": 0, "set_aside": {"gift_card": 1}, "rejected": {}})
         assert sold() == {("A-1", "2026-01-05"): 3}
         assert set(SaleLine.objects.values_list("customer", flat=True)) != {""}
 
@@ -443,9 +443,30 @@ def test_a_file_of_history_and_live_deliveries_are_one_ledger(connected: Tenant)
         assert sold() == {("A-1", "2026-01-05"): 3}
 
 
+def test_a_title_that_two_items_have_makes_no_third_of_a_delivered_line_without_a_sku(connected: Tenant) -> None:
+    with tenant_context(connected.pk):
+        take("sku,title\nA-1,Apple\nA-2,apple\n", "items")
+    nameless = {**BODY["line_items"][0], "sku": None, "name": "Apple"}
+    send(connected.slug, {**BODY, "line_items": [nameless]})
+    named = {**nameless, "sku": "A-1"}
+    send(connected.slug, {**BODY, "name": "#1002", "line_items": [nameless, named]}, delivery="d-2")
+    work()
+    with tenant_context(connected.pk):
+        assert Item.objects.count() == 2
+        assert sold() == {("A-1", "2026-01-05"): 2}
+        told = "1 line has no SKU, and several items have its title: give it its SKU in the shop."
+        assert list(Delivery.objects.order_by("pk").values_list("state", "outcome__rejected__two_titles", "error")) == [
+            ("rejected", 1, told), ("applied", 1, told)]
+
+
 def test_a_file_and_a_delivery_that_meet_make_one_item_of_one_sku(connected: Tenant) -> None:
     send(connected.slug, BODY)
-    delivering = Thread(target=lambda: (work(), connection.close()))
+
+    def deliver() -> None:
+        work()
+        connection.close()
+
+    delivering = Thread(target=deliver)
     with tenant_context(connected.pk):
         take(ORDERS + "1,1,2026-01-05,A-1,2,3,\n")
         delivering.start()
