@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Sum
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -242,15 +242,22 @@ def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: 
     """Take in some of an order's lines: stock moves once for each line and reference.
 
     What came counts, be it fewer than was ordered, or more: MoreThanOrdered unless somebody says that it `may_exceed`.
-    The reference is the delivery note, unless another is given.
+    The reference is the delivery note, unless another is given. The same again changes nothing; another quantity of a
+    line under a known reference is NotPossible, since nobody can tell a correction from a second delivery.
     """
     order = _locked(order_id)
     known = {line.pk: line for line in PurchaseOrderLine.objects.select_for_update().filter(order=order).order_by("pk")}
-    seen = set(Receipt.objects.filter(line_id__in=known, reference=reference).values_list("line_id", flat=True))
+    seen = dict(Receipt.objects.filter(line_id__in=known, reference=reference).order_by()
+                .values_list("line_id").annotate(quantity=Sum("quantity")))
     fresh: dict[int, Decimal] = {}
     for given in sorted(lines, key=lambda line: line.line_id):
-        if given.line_id not in seen and given.quantity != 0:
+        if given.quantity != 0:
             fresh[given.line_id] = fresh.get(given.line_id, Decimal(0)) + given.quantity
+    for line_id in seen.keys() & fresh.keys():
+        if fresh.pop(line_id) != seen[line_id]:
+            raise NotPossible(_("%(item)s was already received under “%(reference)s”, %(came)s of it: give what came "
+                                "since then a number of its own.") % {
+                "item": known[line_id].item, "reference": reference, "came": plain(seen[line_id])})
     if not fresh:
         return order
     if order.status not in SENT_STATUSES:

@@ -140,6 +140,10 @@ def test_goods_come_in_by_parts_each_once_and_more_than_ordered_once_somebody_sa
 
         assert receive("van 1", (first, 4)) == "partly_received"
         assert receive("van 1", (first, 4)) == "partly_received"
+        with pytest.raises(NotPossible, match="Item 0 was already received under “van 1”, 4 of it"):
+            receive("van 1", (second, 1), (first, 2))
+        with pytest.raises(NotPossible, match="already received"):
+            services.receive_rest(order_id=order.pk, received_on=MONDAY, reference="van 1", actor=None)
         assert shop.level(milk) == 5
         arrivals = selectors.arrivals_frame(MONDAY)
         assert arrivals[["item_id", "quantity"]].values.tolist() == [[milk.pk, 2], [bread.pk, 6]]
