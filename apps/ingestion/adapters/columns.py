@@ -47,7 +47,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
                 "receipt|receipt number|basket id|transaction id|invoice|invoice number|bestellnummer|bestellung|"
                 "auftragsnummer|belegnummer|rechnungsnummer|bestelnummer|ordernummer|bestelling|bonnummer|"
                 "factuurnummer|commande|numéro de commande|n° commande|no commande|pedido|número de pedido|"
-                "numero de pedido|factura|订单号|订单编号|单号|小票号", required=True, most=80),
+                "numero de pedido|factura|订单号|订单编号|单号|小票号", most=80),
         _column("line_id", gettext_lazy("Line of the order"), "line id|line|line number|item id|line item id|"
                 "order item id|positionsnummer|position|regelnummer|ligne|línea|linea|行号|子订单号", most=60),
         _column("occurred_at", gettext_lazy("Date and time"), "occurred at|date|order date|created at|created|sold at|"
@@ -295,6 +295,8 @@ def _names(kind: str, name: str) -> set[str]:
 
 def _is_telling(kind: str, mapping: Mapping[str, str], header: Sequence[str]) -> bool:
     """Whether the columns say more than that there is a SKU and some number or date beside it."""
+    if kind == "orders":
+        return "order_id" in mapping or plain(mapping["quantity"]) not in _names("stock", "on_hand")
     if kind == "items":
         return bool(mapping.keys() & {"category", "brand", "unit_cost", "price"}) or (
             "title" in mapping and len(mapping) == sum(bool(name) for name in header))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,6 +122,8 @@ class OrderReader:
         verdicts.stop(blank_rows(batch), "blank")
         settings = self.settings
 
+        if "order_id" not in columns:
+            columns["order_id"] = _made_of_rows(columns, len(batch))
         order_id, title = columns["order_id"], pc.utf8_slice_codeunits(columns.get("title", nothing), 0, LONGEST_TITLE)
         given_sku = columns.get("sku", nothing)
         sku = pc.coalesce(given_sku, pc.utf8_slice_codeunits(title, 0, 120))
@@ -200,7 +203,8 @@ class OrderReader:
                                         pa.scalar(None, pa.string())).take(stopped)
         return Judged(
             good={name: values.take(chosen) for name, values in lines.items()}, issues=issues,
-            flagged={"returned": int((good & (quantity < 0)).sum()), "free": int((good & is_free & ~is_void).sum()),
+            flagged={"no_order": 0 if "order_id" in self.positions else int(good.sum()),
+                     "returned": int((good & (quantity < 0)).sum()), "free": int((good & is_free & ~is_void).sum()),
                      "no_price": int((good & np.isnan(paid) & ~is_foreign & ~is_void).sum()),
                      "part_refunded": int((good & mask(pc.is_in(status, value_set=pa.array(_PART_REFUNDED)))).sum()),
                      "other_currency": int((good & is_foreign & ~is_void).sum())})
@@ -261,6 +265,20 @@ class OrderReader:
             if value not in known:
                 known[value] = pseudonym(key, value)
         return pc.take(pa.array([known[value] for value in keys], pa.string()), encoded.indices)
+
+
+# What tells a row from another one where nothing names its order: nothing that may change later, and nobody.
+_TELLING = ("occurred_at", "sku", "title", "location", "channel", "quantity", "shelf_price", "paid_price",
+            "shelf_total", "paid_total", "discount")
+
+
+def _made_of_rows(columns: Mapping[str, pa.StringArray], count: int) -> pa.StringArray:
+    """An order's number for each row, made of what the row says; the same row again is the next line of that order."""
+    blank = pa.repeat("", count)
+    told = [pc.coalesce(columns.get(name, blank), "") for name in _TELLING]
+    joined = pc.binary_join_element_wise(*told, "\x1f").to_pylist()
+    digests = (hashlib.blake2b(text.encode(), digest_size=12).hexdigest() for text in joined)
+    return pa.array([f"row {digest}" for digest in digests], pa.string())
 
 
 def blank_rows(batch: Batch) -> Mask:

@@ -75,6 +75,7 @@ _ALL = (
     Rule("price_below_zero", SET_ASIDE, _("Price below zero"), _("Write a discount as a discount, not as a price.")),
     Rule("other_units", SET_ASIDE, _("Quantity in another unit than usual (grams for pieces)"),
          _("Divide the quantity, so that it counts what is on the shelf.")),
+    Rule("no_order", FLAGGED, _("Without an order's number: each row counts as an order of its own"), ""),
     Rule("returned", FLAGGED, _("Returns, taken off the sales of their day"), ""),
     Rule("free", FLAGGED, _("Given away: kept as demand, left out of prices"), ""),
     Rule("no_price", FLAGGED, _("Without a price: kept as demand, left out of prices"), ""),

@@ -216,7 +216,8 @@ def test_the_shell_command_says_what_came_of_every_row(tenant: Tenant, tmp_path:
     assert "2 rows read" in words
     assert "1 applied" in words
     assert "1 rejected: This is not a number" in words
-    for arguments, complaint in ((["--tenant", "nobody"], "no tenant"), (["--tenant", tenant.slug], "missing")):
+    for arguments, complaint in ((["--tenant", "nobody"], "no tenant"),
+                                 (["--tenant", tenant.slug, "--map", "sku="], "missing")):
         with pytest.raises(CommandError, match=complaint):
             call_command("import_csv", str(path), "--kind", "orders", *arguments, stdout=StringIO())
 
@@ -271,9 +272,10 @@ def test_a_person_uploads_confirms_and_watches(tenant: Tenant) -> None:
     form = {"kind": "orders", "column_order_id": "", "column_occurred_at": "date", "column_sku": "sku",
             "column_quantity": "Menge", "column_shelf_price": "price", "numbers": "comma", "dates": "dmy",
             "unknown_items": "make", "fold_locations": ""}
-    refused = client.post(path, form)
+    refused = client.post(path, {**form, "column_quantity": ""})
     assert refused.status_code == 422
     assert "missing" in refused.content.decode()
+    assert "each row is an order of its own" in shown
     assert client.post(path, {**form, "column_order_id": "Beleg"}).status_code == 302
     waiting = page(client, path)
     assert "/progress/" in waiting

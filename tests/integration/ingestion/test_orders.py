@@ -71,6 +71,18 @@ def test_lines_without_ids_are_told_apart_by_their_place_in_the_order() -> None:
     assert counts(take(text + "3,2025-01-06,A,5\n")) == (5, 1, 4, 0, 0)
 
 
+def test_a_file_without_order_numbers_counts_each_row_once_however_often_it_is_sent() -> None:
+    january = "2025-01-05,A,2\n2025-01-05,A,2\n2025-01-05,A,1\n2025-01-06,B,one\n"
+    first = take("date,sku,units\n" + january, None)
+    assert (counts(first), first.rules["flagged"]["no_order"]) == ((4, 3, 0, 0, 1), 3)
+    [rejected] = rejected_file(first)
+    assert counts(take("date,sku,units\n" + january + "\n", None))[1] == 0
+    shuffled = "".join(reversed(january.replace("one", "1").splitlines(keepends=True)))
+    assert counts(take("date,sku,units\n2025-02-01,A,4\n" + shuffled, None)) == (5, 2, 3, 0, 0)
+    assert counts(take(as_file([{**rejected, "units": "1"}]), "orders")) == (1, 0, 1, 0, 0)
+    assert sold() == {("A", "2025-01-05"): 5, ("B", "2025-01-06"): 1, ("A", "2025-02-01"): 4}
+
+
 def test_every_bad_row_keeps_its_number_value_and_reason() -> None:
     file = take(ORDERS + "1,1,2025-01-05,A,2,3,\n"  # row 2 holds
                 ",1,2025-01-05,A,2,3,\n1,2,yesterday,A,2,3,\n1,3,2025-01-05,A,two,3,\n1,4,2025-01-05,,2,3,\n"

@@ -72,8 +72,8 @@ TILL_ITEMS = ["System ID", "UPC", "EAN", "Custom SKU", "Manufact. SKU", "Item", 
     (["Artikelnummer", "Omschrijving", "Inkoopprijs", "Verkoopprijs", "Categorie"], "items"), (TILL_SALES, "orders"),
     (["Bestelnummer", "Besteldatum", "Artikelnummer", "Omschrijving", "Aantal", "Stukprijs"], "orders"),
     (["SKU", "Bezeichnung", "Grund"], None), (["Artikelnummer", "Menge fehlt"], None), (["sku", "quantity"], None),
-    (["date", "sku", "units sold"], None), (["sku", "from", "to", "quantity"], None),
-    (["vendor", "sku", "price"], "items"),
+    (["date", "sku", "units sold"], "orders"), (["date", "sku", "quantity"], None),
+    (["sku", "from", "to", "quantity"], None), (["vendor", "sku", "price"], "items"),
     (["Name", "Email", "Phone"], None), (["Date", "Type", "Order", "Amount", "Fee"], None), (["sku", "note"], None),
 ])
 def test_what_a_file_holds_is_seen_by_its_columns_or_asked(header: list[str], kind: str | None) -> None:
