@@ -50,7 +50,7 @@
       animationDuration: 300, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colours.soft },
       aria: { enabled: false },
       grid: { left: 4, right: 16, top: 36, bottom: 8, containLabel: true },
-      legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 8, icon: "roundRect", type: "scroll", textStyle: { color: colours.soft, fontSize: 12 }, pageTextStyle: { color: colours.soft }, pageIconColor: colours.soft },
+      legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 8, icon: "roundRect", textStyle: { color: colours.soft, fontSize: 12 } },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: colours.surface, borderColor: colours.strong, padding: [8, 12], textStyle: { color: colours.ink, fontSize: 12, lineHeight: 18 }, axisPointer: { lineStyle: { color: colours.strong }, crossStyle: { color: colours.strong }, shadowStyle: { opacity: 0.08 } } },
       yAxis: { type: "value", axisLabel: { color: colours.faint, formatter: short(unit) }, splitLine: { lineStyle: { color: colours.line } } },
     };
@@ -188,12 +188,37 @@
 
   const KINDS = { line: (data, colours) => lines(data, colours, "line"), bars: (data, colours) => lines(data, colours, "bars"), waterfall, calibration, heatmap };
 
+  // By how much a legend that wraps on a narrow screen is higher than one line.
+  function moreLegend(option, width) {
+    if (option.legend.show === false) return 0;
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = `12px ${option.textStyle.fontFamily}`;
+    let more = 0, filled = 0;
+    (option.legend.data || option.series.map((one) => one.name).filter(Boolean)).forEach((name) => {
+      const wide = pen.measureText(name).width + 34;
+      if (filled && filled + wide > width) { more += 17; filled = 0; }
+      filled += wide;
+    });
+    return more;
+  }
+
   function draw(echarts, element) {
     const data = JSON.parse(document.getElementById(element.dataset.source).textContent);
     const chart = echarts.getInstanceByDom(element) || echarts.init(element, null, { renderer: "canvas" });
-    chart.setOption(KINDS[element.dataset.chart](data, palette()), true);
+    const own = (element.dataset.height ||= element.clientHeight);
+    let width = 0;
+    const render = () => {
+      width = element.clientWidth;
+      const option = KINDS[element.dataset.chart](data, palette());
+      const more = moreLegend(option, width);
+      option.grid.top += more;
+      element.style.height = `${Number(own) + more}px`;
+      chart.resize();
+      chart.setOption(option, true);
+    };
+    render();
+    if (!element.dataset.drawn) new ResizeObserver(() => { if (element.clientWidth !== width) render(); }).observe(element);
     element.dataset.drawn = "yes";
-    new ResizeObserver(() => chart.resize()).observe(element);
   }
   async function drawAll(root) {
     const found = [...root.querySelectorAll("[data-chart]:not([data-drawn])")];
