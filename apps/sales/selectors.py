@@ -467,6 +467,10 @@ def leading_assumptions(as_of: dt.date, first: dt.date | None = None) -> list[As
         return []
     since = max(as_of - dt.timedelta(weeks=PLANNED_WEEKS), first)
     with joined_in_sets(), connection.cursor() as cursor:
+        # Half a year's days are read page by page: one by one from the index took five times as long.
+        cursor.execute("SET LOCAL enable_indexscan = off")
         cursor.execute(_ASSUMPTIONS, {"tenant": current_tenant_id(), "as_of": as_of, "since": since,
                                       "days": max((as_of - since).days, 1)})
-        return [Assumption(*row) for row in cursor.fetchall()]
+        found = [Assumption(*row) for row in cursor.fetchall()]
+        cursor.execute("SET LOCAL enable_indexscan TO DEFAULT")
+        return found
