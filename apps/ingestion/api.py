@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
@@ -69,21 +70,23 @@ class BulkViewSet(TenantViewSet):
     def receive(self, request: Request) -> Response:
         rows = request.data.get("rows") if isinstance(request.data, dict) else None
         if not isinstance(rows, list) or not 0 < len(rows) <= MOST_ROWS:
-            raise serializers.ValidationError({"rows": [f"Send a list of 1 to {MOST_ROWS} rows."]})
+            raise serializers.ValidationError({"rows": [_("Send a list of 1 to %(most)s rows.") % {"most": MOST_ROWS}]})
         key = request.headers.get("Idempotency-Key", "")
         if len(key) > LONGEST_KEY:
             raise serializers.ValidationError({"Idempotency-Key": [
-                f"It has {len(key)} characters; at most {LONGEST_KEY} are kept, so that no two keys are one."]})
+                _("It has %(count)d characters; at most %(most)d are kept, so that no two keys are one.") % {
+                    "count": len(key), "most": LONGEST_KEY}]})
         columns = list(self.row_serializer().fields)
         for place, row in enumerate(rows):
             if not isinstance(row, dict):
-                raise serializers.ValidationError({f"rows.{place}": ["A row is an object of columns and values."]})
+                raise serializers.ValidationError({f"rows.{place}": [_("A row is an object of columns and values.")]})
             if unknown := sorted(set(row) - set(columns)):
                 raise serializers.ValidationError(
-                    {f"rows.{place}": [f"Unknown columns: {', '.join(unknown)}. Known are: {', '.join(columns)}."]})
+                    {f"rows.{place}": [_("Unknown columns: %(unknown)s. Known are: %(known)s.") % {
+                        "unknown": ", ".join(unknown), "known": ", ".join(columns)}]})
             if nested := sorted(name for name, value in row.items() if isinstance(value, dict | list)):
                 raise serializers.ValidationError(
-                    {f"rows.{place}.{nested[0]}": ["Send a text, a number, true, false or null."]})
+                    {f"rows.{place}.{nested[0]}": [_("Send a text, a number, true, false or null.")]})
         try:
             file, _is_new = services.receive_batch(
                 kind=self.kind, columns=columns, rows=rows, label=self.program, key=key)

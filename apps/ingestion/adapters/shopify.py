@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 TOPICS = ("orders/create", "orders/updated", "orders/edited", "orders/cancelled", "orders/paid")
 
 
@@ -70,7 +72,7 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
     """The order of a webhook's body. A cancelled order keeps its lines, each with nothing sold."""
     name = _text(body, "name") or _text(body, "id")
     if not name or not isinstance(body.get("line_items"), list):
-        raise NotUnderstood("The body names no order, or has no line_items.")
+        raise NotUnderstood(_("The body names no order, or has no line_items."))
     created_at = _moment(body, "created_at")
     version_at = _moment(body, "updated_at") if body.get("updated_at") else created_at
     is_cancelled = bool(body.get("cancelled_at")) or body.get("financial_status") == "voided"
@@ -81,7 +83,7 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
         own_sku = _text(given, "sku")
         sku = (own_sku or title)[:120]
         if not sku:
-            raise NotUnderstood("A line has neither a sku nor a name.")
+            raise NotUnderstood(_("A line has neither a sku nor a name."))
         seen[sku] += 1
         ordered = _number(given.get("quantity"), "quantity")
         left = given.get("current_quantity")
@@ -93,9 +95,9 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
         each_off = discount / ordered if ordered else Decimal(0)
         paid, off = price - each_off, each_off * quantity
         if paid < -CENT:
-            raise NotUnderstood("A discount is larger than its line's price.")
+            raise NotUnderstood(_("A discount is larger than its line's price."))
         if off > MOST or max(ordered, quantity) * price > MOST_OF_A_LINE:
-            raise NotUnderstood("A line is worth more than can be true.")
+            raise NotUnderstood(_("A line is worth more than can be true."))
         lines.append(Line(
             external_line_id=_line_id(name, sku, seen[sku]), sku=sku, has_sku=bool(own_sku),
             title=title, quantity=quantity,
@@ -105,10 +107,10 @@ def to_sale_lines(body: Mapping[str, Any]) -> Order:
     codes = [_text(each, "code") for each in _objects(body, "discount_codes")]
     known = body.get("customer") or {}
     if not isinstance(known, Mapping):
-        raise NotUnderstood("customer is no object.")
+        raise NotUnderstood(_("customer is no object."))
     currency = _text(body, "currency").upper()
     if currency and not CURRENCY.match(currency):
-        raise NotUnderstood("currency is no code of three letters.")
+        raise NotUnderstood(_("currency is no code of three letters."))
     return Order(order_id=name[:80], occurred_at=created_at, version_at=version_at, currency=currency,
                  customer=_text(body, "email") or _text(body, "contact_email") or _text(known, "id"),
                  promotion=next(iter(codes), "")[:80],
@@ -121,14 +123,14 @@ def _text(given: Mapping[str, Any], name: str) -> str:
     if value is None or value is False:
         return ""
     if not isinstance(value, str | int):
-        raise NotUnderstood(f"{name} is no text.")
+        raise NotUnderstood(_("%(name)s is no text.") % {"name": name})
     try:
         found = str(value).strip()
         found.encode()
     except ValueError as error:  # half a character, or a number of thousands of digits
-        raise NotUnderstood(f"{name} is no text.") from error
+        raise NotUnderstood(_("%(name)s is no text.") % {"name": name}) from error
     if "\0" in found:
-        raise NotUnderstood(f"{name} holds a zero character.")
+        raise NotUnderstood(_("%(name)s holds a zero character.") % {"name": name})
     return found
 
 
@@ -136,7 +138,7 @@ def _objects(given: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """A list of objects, empty where there is none."""
     found = given.get(name) or []
     if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
-        raise NotUnderstood(f"{name} is no list of objects.")
+        raise NotUnderstood(_("%(name)s is no list of objects.") % {"name": name})
     return found
 
 
@@ -151,11 +153,11 @@ def _moment(body: Mapping[str, Any], name: str) -> dt.datetime:
     try:
         found = dt.datetime.fromisoformat(_text(body, name))
     except ValueError as error:
-        raise NotUnderstood(f"{name} is missing, or no date.") from error
+        raise NotUnderstood(_("%(name)s is missing, or no date.") % {"name": name}) from error
     if found.tzinfo is None:
-        raise NotUnderstood(f"{name} has no offset from UTC.")
+        raise NotUnderstood(_("%(name)s has no offset from UTC.") % {"name": name})
     if not EARLIEST_YEAR <= found.year <= LATEST_YEAR:
-        raise NotUnderstood(f"{name} is no date that can be true.")
+        raise NotUnderstood(_("%(name)s is no date that can be true.") % {"name": name})
     return found.astimezone(dt.UTC)  # an offset may have seconds, or less, which Postgres does not read
 
 
@@ -163,7 +165,7 @@ def _number(value: Any, name: str) -> Decimal:
     try:
         found = Decimal(str(value))
     except (InvalidOperation, ValueError) as error:
-        raise NotUnderstood(f"{name} is no number.") from error
+        raise NotUnderstood(_("%(name)s is no number.") % {"name": name}) from error
     if not found.is_finite() or not 0 <= found <= MOST:
-        raise NotUnderstood(f"{name} is no number that can be true.")
+        raise NotUnderstood(_("%(name)s is no number that can be true.") % {"name": name})
     return found.quantize(Decimal("0.000001"))

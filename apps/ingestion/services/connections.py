@@ -168,13 +168,13 @@ def apply_delivery(*, delivery_pk: int) -> Delivery:
     try:
         body = json.loads(bytes(delivery.body))
     except (ValueError, RecursionError) as error:
-        raise NotUnderstood("The body is not JSON, or nested too deep.") from error
+        raise NotUnderstood(_("The body is not JSON, or nested too deep.")) from error
     if not isinstance(body, dict):
-        raise NotUnderstood("The body is not an object.")
+        raise NotUnderstood(_("The body is not an object."))
     order = shopify.to_sale_lines(body)
     latest = timezone.now() + dt.timedelta(days=1)  # a day beyond today, by any clock on earth
     if max(order.occurred_at, order.version_at) > latest:  # a version of next year would outdo all that follow
-        raise NotUnderstood("created_at or updated_at lies in the future.")
+        raise NotUnderstood(_("created_at or updated_at lies in the future."))
     if order.is_test:
         delivery.outcome = {"lines": len(order.lines), "applied": 0, "unchanged": 0,
                             "set_aside": {"test": len(order.lines)}, "rejected": {}}
