@@ -71,7 +71,7 @@ def test_a_refunded_unit_is_taken_off() -> None:
     {"line_items": [{"sku": "A", "quantity": "1e-300", "current_quantity": 10**9, "price": 10**9}]},
 ])
 def test_a_body_that_is_no_order_says_what_is_missing_in_the_readers_language(broken: dict[str, Any]) -> None:
-    with (pytest.raises(NotUnderstood, match="^translated: "),
+    with (pytest.raises(NotUnderstood, match=r"^translated: "),
           mock.patch("apps.ingestion.adapters.shopify._", lambda words: f"translated: {words}")):
         to_sale_lines({**BODY, **broken})
 
