@@ -56,8 +56,8 @@ def not_goods_sql(item: str = "item") -> str:
 
 
 @contextmanager
-def joined_in_sets(wanted: bool = True) -> Generator[None]:
-    """Join by hashing whole sets, whatever the planner believes.
+def joined_in_sets(wanted: bool = True, *, page_by_page: bool = False) -> Generator[None]:
+    """Join by hashing whole sets, whatever the planner believes, and read them `page_by_page`, not row by row.
 
     Statistics are of all tenants together and lag behind: of a tenant that has just come in, the planner expects one
     row, and joins tens of thousands row by row.
@@ -66,11 +66,14 @@ def joined_in_sets(wanted: bool = True) -> Generator[None]:
         yield
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('enable_nestloop'), current_setting('work_mem'), "
-                       "set_config('enable_nestloop', 'off', true), set_config('work_mem', '256MB', true)")
-        before = cursor.fetchone()[:2]
+        cursor.execute("SELECT current_setting('enable_nestloop'), current_setting('work_mem'), indexscan, "
+                       "set_config('enable_nestloop', 'off', true), set_config('work_mem', '256MB', true), "
+                       "set_config('enable_indexscan', CASE WHEN %s THEN 'off' ELSE indexscan END, true) "
+                       "FROM current_setting('enable_indexscan') indexscan", [page_by_page])
+        before = cursor.fetchone()[:3]
         yield
-        cursor.execute("SELECT set_config('enable_nestloop', %s, true), set_config('work_mem', %s, true)", before)
+        cursor.execute("SELECT set_config('enable_nestloop', %s, true), set_config('work_mem', %s, true), "
+                       "set_config('enable_indexscan', %s, true)", before)
 
 
 def channels() -> QuerySet[Channel]:

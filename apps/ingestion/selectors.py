@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +66,16 @@ class RuleCount:
     fix: str
 
 
-def rule_counts(rules: dict[str, dict[str, int]], outcome: str, file: ImportFile | None = None) -> list[RuleCount]:
-    """The rules of one outcome, the most frequent first; what would mend a row is said in the way of the file."""
-    counts, written = rules.get(outcome, {}), written_like(file) if file else PLAINLY
-    return [RuleCount(found := rule(code), count, found.remedy(written))
-            for code, count in sorted(counts.items(), key=lambda pair: -pair[1])]
+def rule_counts(rules: dict[str, dict[str, int]], outcome: str, files: Mapping[str, ImportFile]) -> list[RuleCount]:
+    """The rules of one outcome, the most frequent first; what would mend a row is said in its file's way."""
+    return [RuleCount(found := rule(code), count, _remedy(found, files.get(code)))
+            for code, count in sorted(rules.get(outcome, {}).items(), key=lambda pair: -pair[1])]
+
+
+def _remedy(found: Rule, file: ImportFile | None) -> str:
+    if file is None:
+        return found.remedy()
+    return found.remedy(written_like(file), file.mapping.get(file.dialect.get("wrong", {}).get(found.code), ""))
 
 
 def written_like(file: ImportFile) -> dict[str, str]:
@@ -181,13 +187,16 @@ class Counts:
     rejected: int = 0
     waiting: int = 0  # of the rejected ones, those that did not come again, and that nobody set aside
     rules: dict[str, dict[str, int]] = field(default_factory=lambda: {REJECTED: {}, SET_ASIDE: {}, FLAGGED: {}})
+    files: dict[str, ImportFile] = field(default_factory=dict)  # the newest that a rule found rows in
 
 
 # What became of the rows of each file, and how many of the rejected ones wait; of the same bytes twice, what the one
 # that applied them says, and how many wait by the last one; %(tenant)s is the tenant.
 _READINGS = """
 SELECT DISTINCT ON (sha256, kind) kind, rows_read, rows_applied, rows_duplicate, rows_set_aside, rows_rejected,
-       first_value(rows_rejected - rows_settled) OVER (PARTITION BY sha256, kind ORDER BY id DESC) AS waiting, rules
+       first_value(rows_rejected - rows_settled) OVER (PARTITION BY sha256, kind ORDER BY id DESC) AS waiting, rules,
+       id, CASE WHEN rows_rejected + rows_set_aside > 0 THEN jsonb_build_object(
+           'dialect', dialect - 'header', 'mapping', mapping, 'options', options) END AS written
 FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'applied'
 ORDER BY sha256, kind, (rows_applied > 0) DESC, id DESC
 """
@@ -200,7 +209,7 @@ def counts_by_kind() -> dict[str, Counts]:
         cursor.execute(_READINGS, {"tenant": current_tenant_id()})
         rows = cursor.fetchall()
     totals: dict[str, Counts] = {}
-    for kind, *figures, rules in rows:
+    for kind, *figures, rules, file_id, written in rows:
         total = totals.setdefault(kind, Counts())
         names = ("rows_read", "applied", "duplicate", "set_aside", "rejected", "waiting")
         for name, figure in zip(names, figures, strict=True):
@@ -208,12 +217,12 @@ def counts_by_kind() -> dict[str, Counts]:
         for outcome, counts in _as_dict(rules).items():
             for code, count in counts.items():
                 total.rules[outcome][code] = total.rules[outcome].get(code, 0) + count
+                if written and (code not in total.files or total.files[code].pk < file_id):
+                    total.files[code] = ImportFile(pk=file_id, kind=kind, **_as_dict(written))
     return totals
 
 
-def _as_dict(value: Any) -> dict[str, dict[str, int]]:
-    import json
-
+def _as_dict(value: Any) -> dict[str, dict[str, Any]]:
     return dict(json.loads(value)) if isinstance(value, str) else dict(value)
 
 

@@ -46,10 +46,10 @@ def health(request: ShopRequest) -> HttpResponse:
     titles = selectors.kind_titles()
     return render(request, "ingestion/health.html", {
         "orders": orders, "counts": [(titles[kind], figures) for kind, figures in sorted(counts.items())],
-        "set_aside": selectors.rule_counts(orders.rules, SET_ASIDE),
-        "rejected": selectors.rule_counts(orders.rules, REJECTED),
+        "set_aside": selectors.rule_counts(orders.rules, SET_ASIDE, orders.files),
+        "rejected": selectors.rule_counts(orders.rules, REJECTED, orders.files),
         "waiting": sum(figures.waiting for figures in counts.values()),
-        "flagged": selectors.rule_counts(orders.rules, FLAGGED),
+        "flagged": selectors.rule_counts(orders.rules, FLAGGED, orders.files),
         "deliveries": selectors.delivery_counts(), "span": span,
         "gaps": unexplained[-GAPS_SHOWN:], "gap_count": len(unexplained), "closed_count": len(gaps) - len(unexplained),
         "assumptions": [(catalog.assumption_words()[each.name], each)
@@ -100,7 +100,8 @@ def file(request: ShopRequest, pk: int) -> HttpResponse:
     choices = [(choice, form[f"column_{choice.column.name}"]) for choice in selectors.column_choices(found)] if (
         form is not None) else []
     job = selectors.reading_job(found)
-    rules = {outcome: selectors.rule_counts(found.rules, outcome, found) for outcome in (REJECTED, SET_ASIDE, FLAGGED)}
+    files = {code: found for counts in found.rules.values() for code in counts}
+    rules = {outcome: selectors.rule_counts(found.rules, outcome, files) for outcome in (REJECTED, SET_ASIDE, FLAGGED)}
     return render(request, "ingestion/file.html", {
         "file": found, "form": form, "choices": choices, "issues": issues,
         "shown": selectors.shown_issues(found, issues), "job": job,

@@ -105,11 +105,11 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
         cursor.execute(_ISSUES)
         cursor.execute(AGAIN)
     read_kind(reading)
-    counts = write_issues(reading)
+    stopped = write_issues(reading)
     hold()
     file.rows_read, file.rows_applied, file.rows_duplicate = reading.rows_read, reading.applied, reading.known
     by_outcome: dict[str, dict[str, int]] = {REJECTED: {}, SET_ASIDE: {}, FLAGGED: dict(+reading.flagged)}
-    for code, count in counts.items():
+    for code, (count, _column) in stopped.items():
         by_outcome[rule(code).outcome][code] = count
     file.rules = by_outcome
     file.rows_rejected = sum(by_outcome[REJECTED].values())
@@ -121,7 +121,8 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
     file.state, file.error, file.applied_at = ImportFile.State.APPLIED, "", timezone.now()
     reading.lap("issues")
     file.seconds = round(time.perf_counter() - started, 3)
-    file.dialect = {**file.dialect, "seconds": reading.seconds}
+    file.dialect = {**file.dialect, "seconds": reading.seconds,
+                    "wrong": {code: column for code, (_count, column) in stopped.items() if column}}
     file.save()
     settle_refused(file)
     connection.cursor().execute("DROP TABLE ingestion_refused, ingestion_again")
@@ -249,8 +250,11 @@ def add_raw(reading: Reading) -> None:
         cursor.execute("DROP TABLE ingestion_raw")
 
 
-def write_issues(reading: Reading) -> dict[str, int]:
-    """Keep every row that did not pass, in place of those of an earlier reading; how many each rule stopped."""
+def write_issues(reading: Reading) -> dict[str, tuple[int, str]]:
+    """Keep every row that did not pass, in place of those of an earlier reading.
+
+    How many each rule stopped, and in which column, where that is always the same.
+    """
     add_raw(reading)
     rejected = [code for code in _codes() if rule(code).outcome == REJECTED]
     given: dict[str, Any] = {"tenant": current_tenant_id(), "file": reading.file.pk, "rejected": rejected,
@@ -273,8 +277,9 @@ def write_issues(reading: Reading) -> dict[str, int]:
                                       'key', {row_key(reading.file)})
             FROM ingestion_refused ORDER BY row_number""", given)
         cursor.execute("DROP TABLE ingestion_settled")
-        cursor.execute("SELECT rule, count(*) FROM ingestion_refused GROUP BY rule")
-        return {str(code): int(count) for code, count in cursor.fetchall()}
+        cursor.execute("SELECT rule, count(*), CASE WHEN min(col) = max(col) THEN min(col) ELSE '' END "
+                       "FROM ingestion_refused GROUP BY rule")
+        return {str(code): (int(count), str(column)) for code, count, column in cursor.fetchall()}
 
 
 def _codes() -> list[str]:

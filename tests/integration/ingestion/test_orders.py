@@ -106,6 +106,10 @@ def test_what_would_mend_a_row_is_said_in_the_words_and_figures_of_its_file() ->
         ("Datum", "“Datum”: Write it as 31.12.2025 or 31.12.2025 17:45."),
         ("Einzelpreis", f"“Einzelpreis”: Write digits, such as 1234,56. {say_so}"),
         ("", "Put values that contain “;” into quotation marks, and leave no column out.")]
+    orders = selectors.counts_by_kind()["orders"]
+    told = {each.rule.code: each.fix for each in selectors.rule_counts(orders.rules, "rejected", orders.files)}
+    assert told["moment"] == rows[1][1]
+    assert told["number"] == f"Write digits, such as 1234,56. {say_so}", "two columns have such values"
     text = b"".join(selectors.issue_lines(file)).decode("utf-8-sig")
     given = csv.DictReader(io.StringIO(text), delimiter=";")
     assert [(row["import column"], row["import remedy"]) for row in given] == rows
