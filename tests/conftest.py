@@ -29,6 +29,18 @@ def pytest_configure(config: pytest.Config) -> None:
         begin_run()
 
 
+# Modules that start the product or train models, longest first: begun last, one of them would keep one worker waiting.
+LONG = ("e2e/test_portal", "e2e/test_loop", "config/test_images", "config/test_local", "forecasting/test_keras_model",
+        "forecasting/test_contest", "api/test_malformed", "sales/test_ledger", "jobs/test_jobs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((n for n, name in enumerate(LONG) if name in item.nodeid), len(LONG))
+
+    items.sort(key=place)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and RUN_VARIABLE in os.environ:
         end_run(os.environ.pop(RUN_VARIABLE))

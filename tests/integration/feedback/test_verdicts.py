@@ -235,7 +235,10 @@ def test_more_empty_shelves_than_in_the_four_weeks_before_raise_an_alert(shop: S
         assert look_for_empty_shelves(MONDAY) == pytest.approx(2 / 6)
         assert not Alert.objects.filter(code="stock.out").exists(), "three days do not say what is usual"
         for days in range(4, 9):
-            Judgement.objects.create(as_of=MONDAY - days * DAY, report={"out_of_stock": 0.2})
+            Judgement.objects.create(as_of=MONDAY - days * DAY, report={"out_of_stock": 0.34})
+        look_for_empty_shelves(MONDAY)
+        assert not Alert.objects.filter(code="stock.out").exists(), "33% is less than 5 points above a mean of 29%"
+        Judgement.objects.filter(report__out_of_stock=0.34).update(report={"out_of_stock": 0.28})
         look_for_empty_shelves(MONDAY)
         assert "33% of the planned items have nothing on hand" in Alert.objects.get(code="stock.out").reason
         open_with(shop, 0, 4)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import transaction
+from django.test import override_settings
 
 from apps.forecasting import selectors
 from apps.forecasting.models import Backtest, ItemBacktest
@@ -23,16 +25,21 @@ from tests.integration.inventory.shops import MONDAY, Shop, make_shop
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def media(settings: Any, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT = tmp_path
+@pytest.fixture(scope="module", autouse=True)
+def media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with override_settings(MEDIA_ROOT=tmp_path_factory.mktemp("media")):
+        yield
 
 
-@pytest.fixture
-def contested() -> Shop:
-    shop = make_selling_shop(8)
-    run_job(shop, "forecasting.backtest")
-    return shop
+@pytest.fixture(scope="module")
+def contested(media: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[Shop]:
+    """A shop after its contest; whatever a test does to it is undone."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        shop = make_selling_shop(8)
+        run_job(shop, "forecasting.backtest")
+        with django_db_blocker.block():
+            yield shop
+        transaction.set_rollback(True)
 
 
 def test_a_contest_scores_every_model_at_the_same_origins_and_puts_its_winner_in_use(contested: Shop) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from apps.catalog import selectors as catalog
 from apps.catalog.models import Item, Supplier, SupplyTerm
@@ -75,6 +76,12 @@ def test_a_count_of_a_day_holds_what_was_sold_on_it_and_the_next_days_sales_move
     assert StockLevel.objects.get().on_hand == 0, "counted in the evening, after the day's sale: not one below nothing"
     take(ORDERS + "2,1,2025-01-06 12:00,A,2,3,\n")
     assert StockLevel.objects.get().on_hand == -2
+
+
+def test_a_count_is_of_no_later_moment_than_it_came() -> None:
+    later = timezone.now() + dt.timedelta(hours=12)
+    take(f"sku,on_hand,counted_at\nA,5,{later:%Y-%m-%d %H:%M}\n", "stock")
+    assert StockLevel.objects.get().counted_at <= timezone.now()
 
 
 def test_suppliers_speak_for_items_and_for_all_they_sell() -> None:

@@ -312,8 +312,12 @@ class TestFairness:
 
         assert order(CONTEST.name, CONTEST.name, ECHO.name) == [ECHO.name, CONTEST.name, CONTEST.name]
         contest = ask(tenant, CONTEST.name)
-        long_ago = contest.run_after - dt.timedelta(hours=services.YIELDS_HOURS, seconds=1)
-        Job.objects.filter(pk=contest.pk).update(run_after=long_ago)
+        asked_at = contest.run_after
+        Job.objects.filter(pk=contest.pk).update(run_after=asked_at - dt.timedelta(hours=5, minutes=55))
+        awaited = ask(make_tenant_row(), ECHO.name)
+        first = services.claim(queue="light", worker="w")
+        assert first is not None and first.job_id == awaited.pk
+        Job.objects.filter(pk=contest.pk).update(run_after=asked_at - dt.timedelta(hours=6, minutes=5))
         ask(make_tenant_row(), ECHO.name)
         first = services.claim(queue="light", worker="w")
         assert first is not None and first.job_id == contest.pk

@@ -74,11 +74,13 @@ def test_todays_figures_are_the_plans_the_orders_and_the_lists() -> None:
         second = decide(recommendation_id=lines[-1].pk, as_of=MONDAY, actor=None).purchase_order_id
         assert second is not None
         approve_order(order_id=second, actor=None)
+        # Sold below its cost: no margin is at risk, and none of the others' is taken off.
+        Recommendation.objects.filter(pk=lines[1].pk).update(unit_cost=lines[1].price + 1, avoided_lost_sales=0)
     refreshed(shop)
     with tenant_context(shop.tenant.pk):
         found = today(shop.tenant)
         waiting = Recommendation.objects.filter(state="open")
-        at_risk = sum(float(line.price - line.unit_cost) * line.lost_units_without for line in waiting)
+        at_risk = sum(max(float(line.price - line.unit_cost), 0) * line.lost_units_without for line in waiting)
         assert found.facts["at_risk"] == pytest.approx(at_risk)
         assert sum(row.money_at_risk for row in ItemSummary.objects.all()) == pytest.approx(at_risk)
         assert at_risk >= found.totals.avoided == sum(line.avoided_lost_sales for line in waiting if line.quantity)

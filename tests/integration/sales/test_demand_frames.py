@@ -156,3 +156,15 @@ def test_an_outsider_gets_no_demand() -> None:
         frames = selectors.demand_frame(AS_OF)
         assert len(frames.static) == len(frames.history) == len(frames.covariates) == 0
         assert selectors.history_range() == (None, None)
+
+
+def test_the_assumptions_that_move_the_most_money_come_first(shop: Shop) -> None:
+    """By hand: 3 a day at a cost of 1.2 (0.6 of the price), bought every 7 days with a lead time of 14 +- 4."""
+    for _number in range(2):
+        shop.sell(shop.item(price=2, unit_cost=None), every_day(3))
+    shop.sell(shop.item(price=2, unit_cost=None), {FIRST: 1})  # too slow to be planned: nothing rests on it
+    a_day = 2 * 3 * 1.2
+    found = [(each.name, each.items, each.money) for each in selectors.leading_assumptions(AS_OF)]
+    assert found == [(name, 2, pytest.approx(a_day * days)) for name, days in (
+        ("unit_cost", 14 + 7), ("lead_time_days", 14), ("review_period_days", 7), ("holding_cost_rate", 21 * 0.25),
+        ("lead_time_spread_days", 4))]
