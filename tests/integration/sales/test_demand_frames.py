@@ -164,7 +164,7 @@ def test_the_assumptions_that_move_the_most_money_come_first(shop: Shop) -> None
         shop.sell(shop.item(price=2, unit_cost=None), every_day(3))
     shop.sell(shop.item(price=2, unit_cost=None), {FIRST: 1})  # too slow to be planned: nothing rests on it
     a_day = 2 * 3 * 1.2
-    found = [(each.name, each.items, each.money) for each in selectors.leading_assumptions(AS_OF)]
+    found: list[Any] = [(each.name, each.items, each.money) for each in selectors.leading_assumptions(AS_OF)]
     assert found == [(name, 2, pytest.approx(a_day * days)) for name, days in (
         ("unit_cost", 14 + 7), ("lead_time_days", 14), ("review_period_days", 7), ("holding_cost_rate", 21 * 0.25),
         ("lead_time_spread_days", 4))]
