@@ -85,6 +85,36 @@ COUNTRIES = [
     ("UA", _("Ukraine")), ("AE", _("United Arab Emirates")), ("GB", _("United Kingdom")), ("US", _("United States")),
     ("UY", _("Uruguay")), ("VE", _("Venezuela")), ("VN", _("Vietnam")), ("ZM", _("Zambia")), ("ZW", _("Zimbabwe")),
 ]
+# How a country writes numbers; of those that are not named here, as in 1,234.50.
+NUMBERS_OF = {
+    **dict.fromkeys(("AR", "AT", "BE", "BO", "BR", "CL", "CO", "CR", "CY", "DE", "DK", "EC", "ES", "GR", "HR", "ID",
+                     "IS", "IT", "LU", "MO", "NL", "PY", "PT", "RO", "RS", "SI", "TR", "UY", "VE", "VN"), "de-de"),
+    **dict.fromkeys(("BG", "CZ", "EE", "FI", "FR", "GE", "HU", "KZ", "LT", "LV", "NO", "PL", "SE", "SK", "UA"),
+                    "fr-fr"),
+    "CH": "de-ch"}
+NUMBER_CHOICES = [("en-us", "1,234.50"), ("de-de", "1.234,50"), ("fr-fr", "1\u202f234,50"), ("de-ch", "1’234.50")]
+# The clock of a country, in the zone where most of it lives; of those that are not named here, UTC.
+ZONE_OF = {country: f"{area}/{place}" for area, places in {
+    "Africa": {"EG": "Cairo", "ET": "Addis_Ababa", "GH": "Accra", "KE": "Nairobi", "MA": "Casablanca", "NG": "Lagos",
+               "TN": "Tunis", "TZ": "Dar_es_Salaam", "UG": "Kampala", "ZA": "Johannesburg", "ZM": "Lusaka",
+               "ZW": "Harare"},
+    "America": {"AR": "Argentina/Buenos_Aires", "BO": "La_Paz", "BR": "Sao_Paulo", "CA": "Toronto", "CL": "Santiago",
+                "CO": "Bogota", "CR": "Costa_Rica", "DO": "Santo_Domingo", "EC": "Guayaquil", "GT": "Guatemala",
+                "JM": "Jamaica", "MX": "Mexico_City", "NI": "Managua", "PA": "Panama", "PE": "Lima",
+                "PR": "Puerto_Rico", "PY": "Asuncion", "SV": "El_Salvador", "US": "New_York", "UY": "Montevideo",
+                "VE": "Caracas"},
+    "Asia": {"AE": "Dubai", "BD": "Dhaka", "CN": "Shanghai", "CY": "Nicosia", "GE": "Tbilisi", "HK": "Hong_Kong",
+             "ID": "Jakarta", "IL": "Jerusalem", "IN": "Kolkata", "JO": "Amman", "JP": "Tokyo", "KR": "Seoul",
+             "KW": "Kuwait", "KZ": "Almaty", "MO": "Macau", "MY": "Kuala_Lumpur", "PH": "Manila", "PK": "Karachi",
+             "SA": "Riyadh", "SG": "Singapore", "TH": "Bangkok", "TW": "Taipei", "VN": "Ho_Chi_Minh"},
+    "Atlantic": {"IS": "Reykjavik"}, "Australia": {"AU": "Sydney"}, "Pacific": {"NZ": "Auckland"},
+    "Europe": {"AT": "Vienna", "BE": "Brussels", "BG": "Sofia", "CH": "Zurich", "CZ": "Prague", "DE": "Berlin",
+               "DK": "Copenhagen", "EE": "Tallinn", "ES": "Madrid", "FI": "Helsinki", "FR": "Paris", "GB": "London",
+               "GR": "Athens", "HR": "Zagreb", "HU": "Budapest", "IE": "Dublin", "IT": "Rome", "LT": "Vilnius",
+               "LU": "Luxembourg", "LV": "Riga", "MT": "Malta", "NL": "Amsterdam", "NO": "Oslo", "PL": "Warsaw",
+               "PT": "Lisbon", "RO": "Bucharest", "RS": "Belgrade", "SE": "Stockholm", "SI": "Ljubljana",
+               "SK": "Bratislava", "TR": "Istanbul", "UA": "Kyiv"},
+}.items() for country, place in places.items()}
 CURRENCY_CHOICES = [(code, lazystr(f"{code} · {name}")) for code, name in CURRENCIES]
 AREAS = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
 
@@ -106,15 +136,16 @@ class ShopFields(forms.Form):
     shop_name = forms.CharField(label=_("Name of your shop"), max_length=120)
     currency = forms.ChoiceField(label=_("Currency"), choices=[("", _("The country's own")), *CURRENCY_CHOICES],
                                  required=False, help_text=_("All money is shown in it."))
-    time_zone = forms.ChoiceField(label=_("Time zone"), choices=time_zones, initial="UTC",
-                                  help_text=_("Where your business day begins and ends."),
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=lambda: [("", _("The country's own")), *time_zones()],
+                                  required=False, help_text=_("Where your business day begins and ends."),
                                   widget=forms.Select(attrs={"data-guess-zone": ""}))
     country = forms.ChoiceField(label=_("Country"), choices=[("", _("Choose …")), *COUNTRIES],
                                 help_text=_("For its public holidays."))
 
     def shop(self) -> dict[str, Any]:
         country = self.cleaned_data["country"]
-        return {"country": country, "time_zone": self.cleaned_data["time_zone"],
+        return {"country": country, "locale": NUMBERS_OF.get(country, "en-us"),
+                "time_zone": self.cleaned_data["time_zone"] or ZONE_OF.get(country, "UTC"),
                 "currency": self.cleaned_data["currency"] or CURRENCY_OF.get(country, "USD")}
 
 
@@ -178,14 +209,16 @@ class ShopForm(TenantModelForm):
     currency = forms.ChoiceField(label=_("Currency"), help_text=_("What is already recorded is not converted."))
     time_zone = forms.ChoiceField(label=_("Time zone"), help_text=_("Where your business day begins and ends."))
     country = forms.ChoiceField(label=_("Country"), help_text=_("For its public holidays."))
+    locale = forms.ChoiceField(label=_("Numbers"), help_text=_("How they are written on all pages."))
 
     class Meta:
         model = Tenant
-        fields = ("name", "country", "currency", "time_zone")
+        fields = ("name", "country", "currency", "time_zone", "locale")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, choices in (("currency", CURRENCY_CHOICES), ("time_zone", time_zones()), ("country", COUNTRIES)):
+        for name, choices in (("currency", CURRENCY_CHOICES), ("time_zone", time_zones()), ("country", COUNTRIES),
+                              ("locale", NUMBER_CHOICES)):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = choices_with(choices, getattr(self.instance, name))

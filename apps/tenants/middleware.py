@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from apps.tenants import selectors, services
 from apps.tenants.models import ApiKey, Membership, Tenant, User
 from apps.tenants.scope import scoped_stream, tenant_context
+from apps.tenants.templatetags.stockwright import numbers_as
 
 SESSION_KEY = "tenant_id"
 OUTSIDE_SHOPS = ("/accounts/", "/invitations/", "/shops/new/")  # what a person does as themselves
@@ -83,7 +84,7 @@ class TenantMiddleware:
             return self.get_response(request)
         if request.api_key is not None:
             services.touch_key(key=request.api_key)
-        with tenant_context(request.tenant.pk):
+        with tenant_context(request.tenant.pk), numbers_as(request.tenant.locale):
             response = self.get_response(request)
             if hasattr(response, "render") and not getattr(response, "is_rendered", True):
                 response = response.render()

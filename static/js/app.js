@@ -116,6 +116,6 @@
   // A new shop's time zone: the one of the person's machine, while nobody has chosen another.
   document.querySelectorAll("select[data-guess-zone]").forEach((select) => {
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    if (select.value === "UTC" && [...select.options].some((option) => option.value === zone)) select.value = zone;
+    if (!select.value && [...select.options].some((option) => option.value === zone)) select.value = zone;
   });
 })();

@@ -2,7 +2,7 @@
 // never HTML, so that no name of an item can become markup, and no inline style is needed.
 (() => {
   const script = document.currentScript;
-  const locale = JSON.parse(script.dataset.words).locale;
+  const { locale, numbers } = JSON.parse(script.dataset.words);
   const dates = locale === "en" ? "en-GB" : locale; // day before month, as everywhere on these pages
   let loading;
   const load = () => loading ??= new Promise((resolve, reject) => {
@@ -22,14 +22,14 @@
   });
   const ORDER = ["primary", "azure", "warning", "purple", "muted", "good", "danger"];
 
-  const plain = (most) => new Intl.NumberFormat(locale, { maximumFractionDigits: most });
+  const plain = (most) => new Intl.NumberFormat(numbers, { maximumFractionDigits: most });
   function formatter(unit = "") {
     if (unit === "share") {
-      const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+      const percent = new Intl.NumberFormat(numbers, { style: "percent", maximumFractionDigits: 1 });
       return (value) => percent.format(value);
     }
     if (unit.startsWith("money:")) {
-      const amount = new Intl.NumberFormat(locale, { style: "currency", currency: unit.slice(6), maximumFractionDigits: 0 });
+      const amount = new Intl.NumberFormat(numbers, { style: "currency", currency: unit.slice(6), maximumFractionDigits: 0 });
       return (value) => amount.format(value);
     }
     return (value) => plain(Math.abs(value) < 10 ? 1 : 0).format(value);
@@ -37,7 +37,7 @@
   function short(unit = "") {
     if (unit === "share") return formatter(unit);
     const amount = unit.startsWith("money:") ? { style: "currency", currency: unit.slice(6) } : {};
-    const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1, ...amount });
+    const compact = new Intl.NumberFormat(numbers, { notation: "compact", maximumFractionDigits: 1, ...amount });
     return (value) => compact.format(value);
   }
   const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text);

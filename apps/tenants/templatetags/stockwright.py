@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any
 
@@ -28,21 +29,48 @@ SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "CN¥", "C
            "BRL": "R$", "MXN": "MX$", "KRW": "₩", "NZD": "NZ$", "HKD": "HK$"}
 WITHOUT_CENTS = frozenset({"JPY", "KRW", "CLP", "VND", "ISK", "HUF"})
 MINUS = "−"
+# How numbers are written: what parts thousands, what comes before decimals, whether the currency follows the amount.
+PLAIN = "en-us"
+NUMBERS = {PLAIN: (",", ".", False), "de-de": (".", ",", True), "fr-fr": ("\u202f", ",", True),
+           "de-ch": ("’", ".", False)}
+_numbers: ContextVar[str] = ContextVar("numbers", default=PLAIN)
 
 
 def unknown() -> SafeString:
     return format_html('<span class="text-secondary" title="{}">–</span>', _("not known"))
 
 
+@contextmanager
+def numbers_as(locale: str) -> Generator[None]:
+    """Write numbers as this shop does, for a block of work; a locale without a way of its own takes its language's."""
+    known = locale.lower() if locale.lower() in NUMBERS else next(
+        (name for name in NUMBERS if name[:2] == locale[:2].lower()), PLAIN)
+    token = _numbers.set(known)
+    try:
+        yield
+    finally:
+        _numbers.reset(token)
+
+
+@register.simple_tag
+def numbers_locale() -> str:
+    """The locale in which scripts write numbers as these pages do."""
+    return _numbers.get()
+
+
 def number(value: Number, decimals: int) -> str:
-    """A number for the reader's language, with a true minus."""
-    text = formats.number_format(abs(round(Decimal(str(value)), decimals)), decimal_pos=decimals, force_grouping=True)
-    return f"{MINUS}{text}" if round(Decimal(str(value)), decimals) < 0 else text
+    """A number as the shop writes them, with a true minus."""
+    rounded = round(Decimal(str(value)), decimals)
+    group, point, _is_after = NUMBERS[_numbers.get()]
+    text = f"{abs(rounded):,.{decimals}f}".translate({ord(","): group, ord("."): point})
+    return f"{MINUS}{text}" if rounded < 0 else text
 
 
-def money_text(value: Number, currency: str, decimals: int) -> str:
-    text = number(value, decimals)
+def money_text(value: Number, currency: str, decimals: int, suffix: str = "") -> str:
+    text = number(value, decimals) + suffix
     sign, digits = (MINUS, text[1:]) if text.startswith(MINUS) else ("", text)
+    if NUMBERS[_numbers.get()][2]:
+        return f"{sign}{digits}\u00a0{SYMBOLS.get(currency, currency)}"
     return f"{sign}{SYMBOLS[currency]}{digits}" if currency in SYMBOLS else f"{sign}{currency}\u00a0{digits}"
 
 
@@ -68,7 +96,7 @@ def money_short(value: Number | None, currency: str = "USD") -> str:
     for limit, suffix in ((1_000_000, pgettext("million", "M")), (10_000, pgettext("thousand", "k"))):
         if abs(float(value)) >= limit:
             divisor = 1000 if limit == 10_000 else limit
-            return f"{money_text(float(value) / divisor, currency, 1)}{suffix}"
+            return money_text(float(value) / divisor, currency, 1, suffix)
     return money_text(value, currency, 0)
 
 

@@ -11,7 +11,15 @@ from django.core.cache import cache
 from django.test import Client, override_settings
 
 from apps.catalog.models import PlanningDefaults
-from apps.tenants.forms import COUNTRIES, CURRENCIES, CURRENCY_OF
+from apps.tenants.forms import (
+    COUNTRIES,
+    CURRENCIES,
+    CURRENCY_OF,
+    NUMBER_CHOICES,
+    NUMBERS_OF,
+    ZONE_OF,
+    time_zones,
+)
 from apps.tenants.models import Membership, Role, Tenant, User
 from apps.tenants.scope import tenant_context
 from apps.tenants.services import invite_person
@@ -40,12 +48,19 @@ def test_signing_up_makes_a_person_and_their_shop_and_signs_them_in() -> None:
     assert "Fern &amp; Finch" in page(client, "/")
 
 
-@pytest.mark.parametrize(("country", "currency"), [("DE", "EUR"), ("CH", "CHF"), ("ZW", "USD")])
-def test_a_shop_counts_in_its_countrys_money_unless_it_says_otherwise(country: str, currency: str) -> None:
-    Client().post("/accounts/signup/", {**NEW_SHOP, "country": country, "currency": ""})
-    assert Tenant.objects.get().currency == currency
-    assert set(CURRENCY_OF) <= {code for code, _name in COUNTRIES} and set(CURRENCY_OF.values()) <= {
-        code for code, _name in CURRENCIES}
+@pytest.mark.parametrize(("country", "currency", "zone", "locale"), [
+    ("DE", "EUR", "Europe/Berlin", "de-de"), ("CH", "CHF", "Europe/Zurich", "de-ch"),
+    ("ZW", "USD", "Africa/Harare", "en-us"), ("US", "USD", "America/New_York", "en-us"),
+])
+def test_a_shop_has_its_countrys_money_clock_and_numbers_unless_it_says_otherwise(
+        country: str, currency: str, zone: str, locale: str) -> None:
+    Client().post("/accounts/signup/", {**NEW_SHOP, "country": country, "currency": "", "time_zone": ""})
+    made = Tenant.objects.get()
+    assert (made.currency, made.time_zone, made.locale) == (currency, zone, locale)
+    countries = {code for code, _name in COUNTRIES}
+    assert set(CURRENCY_OF) <= countries and set(CURRENCY_OF.values()) <= {code for code, _name in CURRENCIES}
+    assert set(ZONE_OF) == countries and set(ZONE_OF.values()) <= {zone for zone, _name in time_zones()}
+    assert set(NUMBERS_OF) <= countries and set(NUMBERS_OF.values()) | {"en-us"} == set(dict(NUMBER_CHOICES))
 
 
 def test_the_browsers_country_is_chosen_beforehand() -> None:

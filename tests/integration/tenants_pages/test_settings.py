@@ -44,10 +44,14 @@ def test_a_viewer_sees_every_page_and_no_form_but_their_own(shop: Shop, path: st
 
 
 def test_the_shop_is_changed_and_the_trail_keeps_what_was_there_before(shop: Shop, owner: Client) -> None:
-    sent = {"name": "Fern & Finch", "country": "DE", "currency": "EUR", "time_zone": "Europe/Berlin"}
+    sent = {"name": "Fern & Finch", "country": "DE", "currency": "EUR", "time_zone": "Europe/Berlin",
+            "locale": "de-de"}
+    assert "5,000" in page(owner, "/settings/")
     assert owner.post("/settings/", sent).status_code == 302
     found = Tenant.objects.get(pk=shop.tenant.pk)
-    assert (found.name, found.country, found.currency, found.time_zone) == tuple(sent.values())
+    assert (found.name, found.country, found.currency, found.time_zone, found.locale) == tuple(sent.values())
+    text = page(owner, "/settings/")
+    assert "5.000" in text and "5,000" not in text and '"numbers": "de-de"' in text
     entry = AuditEntry.objects.get(action="tenant.changed")
     assert entry.detail["before"]["time_zone"] == "America/New_York"
     text = page(owner, "/settings/audit/")

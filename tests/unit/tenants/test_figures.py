@@ -43,6 +43,18 @@ def test_figures(figure: str, shown: str) -> None:
     assert figure == shown
 
 
+@pytest.mark.parametrize(("locale", "euros", "units", "short"), [
+    ("en-us", "−€1,234.50", "1,234,567", "€12.3k"), ("de-de", "−1.234,50\u00a0€", "1.234.567", "12,3k\u00a0€"),
+    ("de-AT", "−1.234,50\u00a0€", "1.234.567", "12,3k\u00a0€"),
+    ("fr-fr", "−1\u202f234,50\u00a0€", "1\u202f234\u202f567", "12,3k\u00a0€"),
+    ("de-ch", "−€1’234.50", "1’234’567", "€12.3k"), ("sw-ke", "−€1,234.50", "1,234,567", "€12.3k"),
+])
+def test_numbers_are_written_as_the_shop_writes_them(locale: str, euros: str, units: str, short: str) -> None:
+    with sw.numbers_as(locale):
+        assert (sw.money(-1234.5, "EUR"), sw.units(1234567), sw.money_short(12_345, "EUR")) == (euros, units, short)
+    assert sw.units(1234) == "1,234"
+
+
 @pytest.mark.parametrize("name", ["money", "money_round", "money_short", "units", "days", "share", "decimals", "day",
                                   "day_short", "moment", "duration", "sign"])
 @pytest.mark.parametrize("missing", [None, ""])
