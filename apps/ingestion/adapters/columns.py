@@ -43,7 +43,7 @@ _CURRENCY = _column("currency", gettext_lazy("Currency"), "currency|order curren
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "orders": (
-        _column("order_id", gettext_lazy("Order"), "order id|order|order number|order no|order #|number|name|sale id|"
+        _column("order_id", gettext_lazy("Order"), "order id|order|order number|order no|order #|number|sale id|"
                 "receipt|receipt number|basket id|transaction id|invoice|invoice number|bestellnummer|bestellung|"
                 "auftragsnummer|belegnummer|rechnungsnummer|bestelnummer|ordernummer|bestelling|bonnummer|"
                 "factuurnummer|commande|numéro de commande|n° commande|no commande|pedido|número de pedido|"
@@ -57,7 +57,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
                 "moment", required=True),
         _SKU,
         _column("title", gettext_lazy("Product"), "title|product|product name|item|item name|lineitem name|"
-                "description|produkt|artikelbezeichnung|bezeichnung|produktname|omschrijving|artikelomschrijving|"
+                "name|description|produkt|artikelbezeichnung|bezeichnung|produktname|omschrijving|artikelomschrijving|"
                 "productnaam|artikelnaam|produit|désignation|nom du produit|"
                 "libellé|producto|descripción|nombre|商品名称|商品|品名|名称"),
         _LOCATION,

@@ -80,6 +80,11 @@ def test_what_a_file_holds_is_seen_by_its_columns_or_asked(header: list[str], ki
     assert columns.kind_of(header) == kind
 
 
+def test_a_name_in_a_plain_file_is_the_products() -> None:
+    assert columns.guess(["Date", "Name", "Qty"], "orders") == {"occurred_at": "Date", "title": "Name",
+                                                                "quantity": "Qty"}
+
+
 def test_every_canonical_name_means_itself() -> None:
     for kind, known in columns.COLUMNS.items():
         header = [column.name for column in known]
