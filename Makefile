@@ -43,7 +43,7 @@ assets: install
 	@$(RUN) config/assets.py
 
 test: install-dev assets
-	@$(RUN) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(TESTS)
+	@$(RUN) -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(TESTS)
 
 check: install-dev lint types imports migrations deploy
 

@@ -60,7 +60,7 @@ def assert_good(page: Page, rules: Sequence[str] = ()) -> None:
 
 
 LOOKS: list[tuple[int, Any, Sequence[str]]] = [(1440, "light", ()), (390, "dark", LOOK_RULES)]
-PAGES = ("/", "/items/", "/items/?q=nothing", "/replenish/", "/orders/", "/data/", "/data/imports/",
+PAGES = ("/", "/items/", "/items/?q=nothing", "/replenish/", "/orders/", "/data/", "/data/imports/", "/data/unusual/",
          "/data/connections/", "/accuracy/", "/models/", "/alerts/", "/jobs/", "/settings/", "/settings/planning/",
          "/settings/people/", "/settings/keys/", "/settings/audit/", "/settings/profile/", "/accounts/password/change/",
          "/shops/new/")
@@ -73,11 +73,11 @@ def test_every_page_is_good_wide_and_narrow_light_and_dark(page: Page, live_serv
     page.goto(f"{live_server.url}/accounts/signup/")
     assert_good(page)
     sign_in(page, live_server.url)
-    for path in (*PAGES, f"/items/{shop.items[0].pk}/", f"/jobs/{job.pk}/"):
-        page.goto(f"{live_server.url}{path}")
-        for width, scheme, rules in LOOKS:
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    for width, scheme, rules in LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for path in (*PAGES, f"/items/{shop.items[0].pk}/", f"/jobs/{job.pk}/"):
+            page.goto(f"{live_server.url}{path}")
             expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
             assert_good(page, rules)
 
