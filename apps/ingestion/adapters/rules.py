@@ -28,7 +28,8 @@ class Rule:
     def remedy(self, written: Mapping[str, str] = PLAINLY, column: str = "") -> str:
         """What would mend a row of a file that is `written` like this, in the column that the file calls so."""
         words = str(self.fix) % written
-        return gettext("“%(column)s”: %(fix)s") % {"column": column, "fix": words} if column and words else words
+        return gettext("“%(column)s”: %(fix)s") % {"column": column, "fix": words} if (
+            column and words and self.outcome == REJECTED) else words
 
 
 _ALL = (
