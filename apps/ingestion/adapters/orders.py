@@ -116,14 +116,14 @@ class OrderReader:
         columns = {name: texts(batch.column(position)) for name, position in self.positions.items()}
         nothing = pa.nulls(len(batch), pa.string())
         is_head = pc.is_valid(columns.get("status", nothing))
-        if self.settings.first_of_group:
+        if self.settings.first_of_group and "order_id" in columns:
             self._fill_down(columns)
         verdicts = Verdicts(len(batch))
         verdicts.stop(blank_rows(batch), "blank")
         settings = self.settings
 
         if "order_id" not in columns:
-            columns["order_id"] = _made_of_rows(columns, len(batch))
+            columns["order_id"] = _made_of_rows(columns, settings)
         order_id, title = columns["order_id"], pc.utf8_slice_codeunits(columns.get("title", nothing), 0, LONGEST_TITLE)
         given_sku = columns.get("sku", nothing)
         sku = pc.coalesce(given_sku, pc.utf8_slice_codeunits(title, 0, 120))
@@ -267,16 +267,20 @@ class OrderReader:
         return pc.take(pa.array([known[value] for value in keys], pa.string()), encoded.indices)
 
 
-# What tells a row from another one where nothing names its order: nothing that may change later, and nobody.
-_TELLING = ("occurred_at", "sku", "title", "location", "channel", "quantity", "shelf_price", "paid_price",
-            "shelf_total", "paid_total", "discount")
+def _made_of_rows(columns: Mapping[str, pa.StringArray], settings: Settings) -> pa.StringArray:
+    """An order's number for each row, made of what was sold when, where and how often, however that is written.
 
-
-def _made_of_rows(columns: Mapping[str, pa.StringArray], count: int) -> pa.StringArray:
-    """An order's number for each row, made of what the row says; the same row again is the next line of that order."""
-    blank = pa.repeat("", count)
-    told = [pc.coalesce(columns.get(name, blank), "") for name in _TELLING]
-    joined = pc.binary_join_element_wise(*told, "\x1f").to_pylist()
+    The same row again is the next line of that order. Prices, titles beside a SKU and all else may change later, or
+    be left out. A moment is told as the shop's clock shows it, which a change of its time zone leaves as it was.
+    """
+    when, amount = columns["occurred_at"], columns["quantity"]
+    nothing = pa.nulls(len(when), pa.string())
+    moment = pc.local_timestamp(moments(when, settings.dates, settings.zone)[0].cast(pa.timestamp("us", settings.zone)))
+    quantity = numbers(amount, settings.numbers)[0].cast(pa.float64())
+    sku = pc.coalesce(columns.get("sku", nothing), columns.get("title", nothing), "")
+    joined = pc.binary_join_element_wise(
+        pc.coalesce(moment.cast(pa.string()), when, ""), sku, pc.coalesce(quantity.cast(pa.string()), amount, ""),
+        pc.coalesce(columns.get("location", nothing), ""), "\x1f").to_pylist()
     digests = (hashlib.blake2b(text.encode(), digest_size=12).hexdigest() for text in joined)
     return pa.array([f"row {digest}" for digest in digests], pa.string())
 

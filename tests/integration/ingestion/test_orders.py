@@ -83,6 +83,25 @@ def test_a_file_without_order_numbers_counts_each_row_once_however_often_it_is_s
     assert sold() == {("A", "2025-01-05"): 5, ("B", "2025-01-06"): 1, ("A", "2025-02-01"): 4}
 
 
+def test_a_sale_without_an_order_number_is_the_same_however_it_is_written() -> None:
+    """Neither how a date or number is written nor a price, a title or a column left out makes it another sale."""
+    head = "date,sku,title,quantity,price,discount,location\n"
+    rows = "2025-01-05,A,Apple,2,10.00,1,North\n" * 2 + "2025-01-05,A,Apple,2,10.00,1,South\n"
+    assert counts(take(head + rows)) == (3, 3, 0, 0, 0)
+    for old, new in ((".00", ".0"), ("2025-01-05", "2025-01-05 00:00"), ("Apple", "Pear"), (",2,", ",2.0,"),
+                     (",1,", ",,"), ("10.00", "9")):
+        file = take(head + rows.replace(old, new))
+        assert (file.rows_read, file.rows_rejected, sum(line[3] for line in ledger())) == (3, 0, 6), new
+    take("date,sku,quantity,location\n2025-01-05,A,2,South\n2025-01-05,A,2,North\n2025-01-05,A,2,North\n")
+    Tenant.objects.update(time_zone="Asia/Tokyo")
+    take(head + rows.replace("10", "8"))
+    assert {line.occurred_at.isoformat() for line in SaleLine.objects.filter(entry=1)} >= {"2025-01-04T15:00:00+00:00"}
+    assert sum(line[3] for line in ledger()) == 6
+    take("date,title,quantity\n2025-02-01,Plum,1\n2025-02-01,Fig,1\n")
+    assert sum(line[3] for line in ledger()) == 8, "where no SKU stands, the title tells them apart"
+    assert take(SHOPIFY + "#1,a@b.test,paid,USD,2025-01-05,1,Tea,3,,T,,0\n", mapping={"order_id": ""}).rows_applied == 1
+
+
 def test_every_bad_row_keeps_its_number_value_and_reason() -> None:
     file = take(ORDERS + "1,1,2025-01-05,A,2,3,\n"  # row 2 holds
                 ",1,2025-01-05,A,2,3,\n1,2,yesterday,A,2,3,\n1,3,2025-01-05,A,two,3,\n1,4,2025-01-05,,2,3,\n"
