@@ -113,7 +113,8 @@ def signed_by(*, body: bytes, signature: str, shop_domain: str) -> Connection | 
 def record_delivery(*, source: Connection, topic: str, delivery_id: str, body: bytes) -> tuple[Delivery, bool]:
     """Keep a delivery as it came and ask for its job; (the delivery, whether it is new).
 
-    The same delivery again is counted, and asks for nothing; one that was rejected is tried again.
+    The same delivery again is counted, and asks for nothing; one that was rejected, or of which lines were, is tried
+    again.
     """
     digest = hashlib.sha256(body).hexdigest()
     delivery, is_new = Delivery.objects.get_or_create(
@@ -121,7 +122,7 @@ def record_delivery(*, source: Connection, topic: str, delivery_id: str, body: b
         defaults={"topic": topic[:60], "sha256": digest, "body": body})
     if not is_new:
         Delivery.objects.filter(pk=delivery.pk).update(times_received=F("times_received") + 1)
-    if not is_new and delivery.state != Delivery.State.REJECTED:
+    if not is_new and delivery.state != Delivery.State.REJECTED and not _has_refused(delivery):
         return delivery, False
     if topic in shopify.TOPICS:
         enqueue(kind_name="ingestion.apply_delivery", input={"delivery_id": delivery.pk},
@@ -131,6 +132,10 @@ def record_delivery(*, source: Connection, topic: str, delivery_id: str, body: b
             "topic": topic[:60]}
         delivery.save(update_fields=["state", "error"])
     return delivery, is_new
+
+
+def _has_refused(delivery: Delivery) -> bool:
+    return bool(delivery.outcome.get("rejected"))
 
 
 @transaction.atomic
@@ -159,10 +164,12 @@ WHERE line.item_id IS NULL AND same.sku = line.sku
 def apply_delivery(*, delivery_pk: int) -> Delivery:
     """Write what a delivery says into the ledger; NotUnderstood where it is no order.
 
-    Again, or after a newer one, it changes nothing. One that was rejected is read anew: someone asked for it again.
+    Again, or after a newer one, it changes nothing. One that was rejected, or of which lines were, is read anew:
+    someone asked for it again.
     """
     delivery: Delivery = Delivery.objects.select_for_update().get(pk=delivery_pk)
-    if delivery.state in (Delivery.State.APPLIED, Delivery.State.DUPLICATE):
+    was_applied = delivery.state == Delivery.State.APPLIED
+    if (was_applied or delivery.state == Delivery.State.DUPLICATE) and not _has_refused(delivery):
         return delivery
     source = Connection.objects.select_related("channel").get(pk=delivery.connection_id)
     try:
@@ -182,7 +189,7 @@ def apply_delivery(*, delivery_pk: int) -> Delivery:
         delivery.outcome = _apply_order(order, source.channel, delivery.pk)
     changed = delivery.outcome["applied"]
     refused = sum(delivery.outcome["rejected"].values())
-    delivery.state = (Delivery.State.APPLIED if changed or order.is_test else
+    delivery.state = (Delivery.State.APPLIED if changed or was_applied or order.is_test else
                       Delivery.State.REJECTED if refused else Delivery.State.DUPLICATE)
     delivery.error = ngettext(
         "%(n)d line has no SKU, and several items have its title: give it its SKU in the shop.",

@@ -461,6 +461,27 @@ def test_a_title_that_two_items_have_makes_no_third_of_a_delivered_line_without_
             ("rejected", 1, told), ("applied", 1, told)]
 
 
+def test_a_delivery_with_refused_lines_is_read_anew_when_it_comes_again(connected: Tenant) -> None:
+    with tenant_context(connected.pk):
+        take("sku,title\nA-1,Apple\nA-2,apple\n", "items")
+    nameless = {**BODY["line_items"][0], "sku": None, "name": "Apple"}
+    body = {**BODY, "line_items": [nameless, {**nameless, "id": 99, "sku": "A-1"}]}
+    seen = []
+    for title in ("Apple", "apple", "Pear"):
+        with tenant_context(connected.pk):
+            Item.objects.filter(sku="A-2").update(title=title)
+        assert send(connected.slug, body) == 200
+        work()
+        with tenant_context(connected.pk):
+            delivery = Delivery.objects.get()
+            outcome = delivery.outcome
+            seen.append((delivery.state, outcome["applied"], outcome["unchanged"], outcome["rejected"]))
+    assert seen == [("applied", 1, 0, {"two_titles": 1}), ("applied", 0, 1, {"two_titles": 1}), ("applied", 1, 1, {})]
+    assert (delivery.error, delivery.times_received) == ("", 3)
+    with tenant_context(connected.pk):
+        assert sold() == {("A-1", "2026-01-05"): 4}
+
+
 def test_a_file_and_a_delivery_that_meet_make_one_item_of_one_sku(connected: Tenant) -> None:
     send(connected.slug, BODY)
 
