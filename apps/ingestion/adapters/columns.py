@@ -337,6 +337,21 @@ def check_mapping(header: Sequence[str], kind: str, mapping: Mapping[str, str]) 
             "header": ", ".join(name for name in header if name)[:600]})
 
 
+def told_by(mapping: Mapping[str, str], options: Mapping[str, str]) -> dict[str, str]:
+    """The columns that tell one order line from another: lines that are told otherwise are other lines.
+
+    Rows without an order's number are told by what they say, so by how that is read too.
+    """
+    names = ["order_id", "line_id", "channel", "sku"]
+    if "sku" not in mapping:
+        names.append("title")
+    if "order_id" in mapping:
+        return {name: mapping[name] for name in names if name in mapping}
+    names += ["occurred_at", "quantity", "location"]
+    return {**{name: mapping[name] for name in names if name in mapping},
+            **{f"option {name}": options.get(name, "") for name in ("dates", "numbers")}}
+
+
 def values_of(kind: str, mapping: Iterable[str]) -> dict[str, str]:
     """What the values of each mapped column are."""
     values = {column.name: column.value for column in COLUMNS[kind]}

@@ -123,6 +123,8 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
     file.seconds = round(time.perf_counter() - started, 3)
     file.dialect = {**file.dialect, "seconds": reading.seconds,
                     "wrong": {code: column for code, (_count, column) in stopped.items() if column}}
+    if file.kind == ImportFile.Kind.ORDERS and file.rows_applied + file.rows_duplicate:
+        file.dialect["told_by"] = columns.told_by(file.mapping, file.options)
     file.save()
     settle_refused(file)
     connection.cursor().execute("DROP TABLE ingestion_refused, ingestion_again")

@@ -121,13 +121,29 @@ def _unless_read(file: ImportFile) -> ImportFile | None:
     return locked if reading_job(locked) is None else None
 
 
+def _check_told(file: ImportFile) -> None:
+    """FileRefused where the lines of these bytes were read before, and would now be told apart otherwise."""
+    if file.kind != ImportFile.Kind.ORDERS:
+        return
+    told = columns.told_by(file.mapping, file.options)
+    read = ImportFile.objects.filter(sha256=file.sha256, channel_id=file.channel_id, dialect__has_key="told_by")
+    for earlier in read.values_list("dialect__told_by", flat=True):
+        if earlier != told:
+            were = ", ".join(f"{column.title}: {earlier[column.name]}" for column in columns.COLUMNS["orders"]
+                             if column.name in earlier)
+            raise FileRefused(_("This file was read before. What tells one line from another cannot change now, as "
+                                "that would count its sales twice: the columns of order, line, SKU and channel, and "
+                                "without an order's number also how dates and numbers are written. Leave these as they "
+                                "were (%(were)s).") % {"were": were})
+
+
 @transaction.atomic
 def confirm_file(*, file: ImportFile, actor: User | None, mapping: Mapping[str, str] | None = None,
                  options: Mapping[str, str] | None = None) -> ImportFile:
     """Say what a file's columns mean and have it read by a job; FileRefused where a needed column is missing.
 
     An empty name in the mapping leaves a column out. A file may be read again at any time: what is known already is
-    counted as such.
+    counted as such; FileRefused where it would not be known again.
     """
     locked = _unless_read(file)
     if locked is None:
@@ -136,6 +152,7 @@ def confirm_file(*, file: ImportFile, actor: User | None, mapping: Mapping[str, 
         raise FileRefused(locked.error or _("This file cannot be read."))
     _apply_wishes(locked, mapping or {}, options or {})
     columns.check_mapping(locked.dialect["header"], locked.kind, locked.mapping)
+    _check_told(locked)
     locked.dialect["questions"] = []
     locked.state, locked.error = ImportFile.State.QUEUED, ""
     job = enqueue(kind_name="ingestion.apply_file", input={"file_id": locked.pk}, dedupe_key=f"file-{locked.pk}")

@@ -189,6 +189,30 @@ def test_a_file_does_not_wait_for_a_job_that_is_over_and_is_no_other_kind_while_
         assert SaleLine.objects.count() == 1
 
 
+def test_what_tells_lines_apart_does_not_change_once_a_file_was_read(tenant: Tenant) -> None:
+    text = "order,receipt,line,code,sku,date,quantity,price,was\n1,8,1,X,A,2025-01-05,2,3,4\n"
+    as_read = {"order_id": "order", "line_id": "line", "sku": "sku"}
+    with tenant_context(tenant.pk):
+        file, twin = take(text, mapping=as_read), store(text, mapping={**as_read, "order_id": "receipt"})
+        for other in ({"order_id": "receipt"}, {"order_id": ""}, {"line_id": ""}, {"sku": "code"}):
+            with pytest.raises(services.FileRefused, match=r"count its sales twice.*Order: order, Line"):
+                services.confirm_file(file=file, actor=None, mapping=other)
+        with pytest.raises(services.FileRefused, match="count its sales twice"):
+            services.confirm_file(file=twin, actor=None)
+        services.change_kind(file=services.change_kind(file=file, kind="items"), kind="orders")
+        with pytest.raises(services.FileRefused, match="count its sales twice"):
+            services.confirm_file(file=file, actor=None, mapping={**as_read, "order_id": "receipt"})
+        services.confirm_file(file=file, actor=None, mapping={**as_read, "shelf_price": "was"})
+    run(claimed())
+    with tenant_context(tenant.pk):
+        assert sold() == {("A", "2025-01-05"): 2}
+        nameless = take("date,sku,units\n03/04/2025,A,1\n", None, options={"dates": "mdy"})
+        with pytest.raises(services.FileRefused, match="count its sales twice"):
+            services.confirm_file(file=nameless, actor=None, options={"dates": "dmy"})
+        unread = take("date,sku,units\n03/04/2025,A,x\n", None, options={"dates": "mdy"})
+        services.confirm_file(file=unread, actor=None, options={"dates": "dmy"})
+
+
 def test_a_file_that_cannot_be_read_is_given_up_with_its_sentence(tenant: Tenant) -> None:
     file = confirmed(tenant, ORDERS + "1,1,2025-01-05,A,2,3," + "3" * 4_000_000)
     with pytest.raises(GiveUp, match="megabyte"):
