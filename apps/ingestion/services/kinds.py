@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from apps.catalog import selectors as catalog
 from apps.catalog.services import upsert_items, upsert_terms
 from apps.ingestion.adapters import columns, facts
-from apps.ingestion.adapters.orders import Known, OrderReader, Settings
+from apps.ingestion.adapters.orders import MOST_MONEY_A_DAY, MOST_UNITS_A_DAY, Known, OrderReader, Settings
 from apps.ingestion.models import ImportFile
 from apps.ingestion.selectors import is_connected
 from apps.ingestion.services.applying import Places, Reading, copy_in, judged_batches, refuse, stop_rows
@@ -134,6 +134,18 @@ SELECT line.row_number, line.quantity::text FROM ingestion_lines line JOIN inges
 WHERE line.quantity >= 100 AND line.quantity >= 100 * usual.quantity AND line.shelf_price < usual.price / 20
 """
 
+# Lines that may each be true, of days of an item that together are not.
+_TOO_MUCH_A_DAY = """
+SELECT row_number, quantity::text FROM (
+    SELECT row_number, quantity, sum(abs(quantity)) OVER same AS units, sum(abs(discount)) OVER same AS given,
+           sum(abs(quantity) * greatest(shelf_price, paid_price, 0)) OVER same AS worth
+    FROM ingestion_lines WHERE item_id IN (
+        SELECT item_id FROM ingestion_lines GROUP BY item_id
+        HAVING sum(abs(quantity) * greatest(shelf_price, paid_price, 1) + abs(coalesce(discount, 0))) > %(units)s)
+    WINDOW same AS (PARTITION BY item_id, location_id, (occurred_at AT TIME ZONE %(zone)s)::date)) lines
+WHERE units > %(units)s OR worth > %(money)s OR given > %(money)s
+"""
+
 _OUTLIERS = """
 SELECT count(*) FROM ingestion_lines line JOIN ingestion_usual usual USING (item_id)
 WHERE line.quantity >= 20 AND line.quantity > 10 * usual.quantity
@@ -231,6 +243,9 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
     reading.on_progress(0.54, _("Looking for quantities in other units"))
     run(_USUAL, tenant)
     if stop_rows("other_units", "quantity", _OTHER_UNITS):
+        run(_DROP_STOPPED)
+    if stop_rows("too_large", "quantity", _TOO_MUCH_A_DAY, {
+            "zone": reading.tenant.time_zone, "units": MOST_UNITS_A_DAY, "money": MOST_MONEY_A_DAY}):
         run(_DROP_STOPPED)
     with connection.cursor() as cursor:
         cursor.execute(_OUTLIERS)

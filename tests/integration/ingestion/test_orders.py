@@ -461,3 +461,14 @@ def test_lines_that_are_worth_more_than_can_be_true_are_rejected_and_not_the_fil
                 f"1,2025-01-05,A,{huge},{huge},,,\n2,2025-01-05,A,0.000001,,,{huge},\n3,2025-01-05,A,1,1,,,\n")
     assert counts(file) == (3, 1, 0, 0, 2)
     assert file.rules["rejected"] == {"too_large": 2}
+
+
+def test_lines_that_only_together_are_too_many_for_a_day_are_rejected_and_end_no_file_in_an_error() -> None:
+    head, day = "order,date,sku,qty,price\n", "{},2025-01-05,{},1000000000,99\n"
+    file = take(head + "".join(day.format(n, "A") for n in range(20)) + "90,2025-01-05,B,1,1\n91,2025-01-06,A,2,1\n")
+    assert (counts(file), file.rules["rejected"]) == ((22, 2, 0, 0, 20), {"too_large": 20})
+    take(head + "".join(day.format(n, "C") for n in range(100, 106)))
+    known = ledger()
+    with pytest.raises(services.FileRefused, match="more than can be true"), transaction.atomic():
+        take(head + "".join(day.format(n, "C") for n in range(200, 206)) + "92,2025-01-06,B,1,1\n")
+    assert ledger() == known
