@@ -156,7 +156,7 @@ def judged_batches(reading: Reading, judge: Callable[[Batch], Judged]) -> Iterat
                              on_mended=lambda rows: mended.__setitem__(0, rows))
         for batch, judged in ahead((batch, judge(batch)) for batch in found):
             reading.rows_read += len(batch)
-            _note_again(reading, batch.columns)
+            _note_again(reading, batch.row_numbers, batch.columns)
             reading.on_progress(READING_SHARE * progress[0] / total, _reading_note(progress[0], total))
             yield batch, judged
     reading.rows_read += len(misfits)
@@ -164,7 +164,8 @@ def judged_batches(reading: Reading, judge: Callable[[Batch], Judged]) -> Iterat
     if misfits:
         width = len(reading.dialect.header)
         cells = [(reading.dialect.cells(each.text) + [""] * width)[:width] for each in misfits]
-        _note_again(reading, [pa.array(column, pa.string()) for column in zip(*cells, strict=True)])
+        _note_again(reading, [each.row_number for each in misfits],
+                    [pa.array(column, pa.string()) for column in zip(*cells, strict=True)])
         copy_in("ingestion_refused", {
             "row_number": pa.array([each.row_number for each in misfits]),
             "rule": pa.array([each.rule for each in misfits]), "col": pa.array([""] * len(misfits)),
@@ -172,11 +173,13 @@ def judged_batches(reading: Reading, judge: Callable[[Batch], Judged]) -> Iterat
             "raw": pa.array([json.dumps([each.text]) for each in misfits])})
 
 
-def _note_again(reading: Reading, cells: Sequence[pa.StringArray]) -> None:
+def _note_again(reading: Reading, row_numbers: Any, cells: Sequence[pa.StringArray]) -> None:
     """Remember which rejected rows of which file these rows are, where the file says so."""
+    import pyarrow as pa
+
     header = reading.dialect.header
     if "import file" in header and "import row" in header:
-        copy_in("ingestion_again", {"file": cells[header.index("import file")],
+        copy_in("ingestion_again", {"here": pa.array(row_numbers), "file": cells[header.index("import file")],
                                     "row_number": cells[header.index("import row")]})
 
 

@@ -29,12 +29,14 @@ WHERE file.tenant_id = %(tenant)s AND file.id = found.file_id
 """
 _OTHERS = "file.channel_id = %(channel)s AND file.sha256 <> %(sha256)s AND issue.raw ->> 'key' IN ({keys})"
 
-# Rows that a file of rejected rows names by the file that they were in.
-AGAIN = "CREATE TEMP TABLE ingestion_again (file text, row_number text) ON COMMIT DROP"
+# Rows that a file of rejected rows names by the file that they were in, and those that name them.
+AGAIN = "CREATE TEMP TABLE ingestion_again (here int, file text, row_number text) ON COMMIT DROP"
 _NAMED = """EXISTS (
     SELECT FROM ingestion_again again JOIN ingestion_importfile named
         ON named.tenant_id = %(tenant)s AND named.id::text = again.file
-    WHERE named.sha256 = file.sha256 AND again.row_number = issue.row_number::text)
+    WHERE named.sha256 = file.sha256 AND again.row_number = issue.row_number::text AND NOT EXISTS (
+        SELECT FROM ingestion_rowissue aside WHERE aside.tenant_id = %(tenant)s AND aside.file_id = %(file)s
+        AND aside.row_number = again.here AND aside.outcome = 'set_aside' AND aside.rule <> 'repeated'))
 """
 
 
@@ -68,7 +70,10 @@ def settle_staged(file: ImportFile) -> None:
 
 
 def settle_refused(file: ImportFile) -> None:
-    """Rows of other files wait no more where they came again and wait in this one."""
+    """Rows of other files wait no more where they came again and wait in this one, or where a row of it names them.
+
+    One that names them and was set aside itself answers for none, unless an earlier row of this file says the same.
+    """
     run(_SETTLE.format(which=_OTHERS.format(
         keys="SELECT raw ->> 'key' FROM ingestion_rowissue WHERE tenant_id = %(tenant)s AND file_id = %(file)s "
              "AND outcome = 'rejected'")), _given(file))

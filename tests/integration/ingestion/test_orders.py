@@ -291,6 +291,14 @@ def test_rejected_rows_wait_until_they_come_again_or_somebody_sets_them_aside() 
     assert rejected_waiting() == 0
 
 
+def test_a_rejected_row_waits_on_where_the_row_that_names_it_was_set_aside() -> None:
+    rows = rejected_file(take("order,date,sku,qty\n1,2025-01-05,A,one\n,2025-01-05,B,2\n"))
+    assert counts(take(as_file([{**rows[0], "qty": "0"}, {**rows[1], "order": "2", "qty": "0"}]))) == (2, 0, 0, 2, 0)
+    assert rejected_waiting() == 2
+    assert counts(take(as_file([{**rows[0], "qty": "x"}, {**rows[1], "order": "2"}]))) == (2, 1, 0, 0, 1)
+    assert rejected_waiting() == 1
+
+
 @pytest.mark.parametrize(("kind", "wrong", "right"), [
     ("items", "sku,title,price\nA,Apple,x\nB,Pear,2\n", "sku,price\nA,3\n"),
     ("stock", "sku,location,on_hand\nA,North,x\nA,South,2\n", "sku,location,on_hand\nA,North,3\n"),
