@@ -145,14 +145,15 @@ def unusual(request: ShopRequest) -> HttpResponse:
         try:
             services.correct_sale(line_id=form.cleaned_data["line"], quantity=form.cleaned_data["quantity"],
                                   actor=request.user)
-        except services.LineChanged as changed:
-            messages.error(request, str(changed))
+        except services.NotCorrected as refused:
+            messages.error(request, str(refused))
         else:
             messages.success(request, _("Noted: %(units)s. Forecast and plan follow by themselves.")
                              % {"units": units(form.cleaned_data["quantity"])})
         return redirect("ingestion:unusual")
-    found = sales.unusual_sales(request.tenant.today())
-    return render(request, "ingestion/unusual.html", {"page": Paginator(found, PAGE).get_page(request.GET.get("page"))})
+    today = request.tenant.today()
+    page = Paginator(sales.unusual_sales(today), PAGE).get_page(request.GET.get("page"))
+    return render(request, "ingestion/unusual.html", {"page": page, "looked_at": sales.sales_looked_at(today)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

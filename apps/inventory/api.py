@@ -13,8 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.inventory import selectors, services
-from apps.inventory.forms import MOST_UNITS
-from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockLevel
+from apps.inventory.models import MOST_UNITS, PurchaseOrder, PurchaseOrderLine, StockLevel
 from apps.tenants.models import Permission
 from apps.tenants.rest import Conflict, TenantViewSet
 
@@ -44,7 +43,7 @@ DUE = "As written once the supplier has the order; until then, as if it were sen
 
 
 class OrderLineSerializer(serializers.ModelSerializer[PurchaseOrderLine]):
-    expected_on = serializers.DateField(source="due_on", read_only=True, help_text=DUE)
+    expected_on = serializers.DateField(source="due_on", read_only=True, allow_null=True, help_text=DUE)
 
     class Meta:
         model = PurchaseOrderLine

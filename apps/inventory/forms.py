@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from apps.inventory.models import MOST_UNITS
 from apps.inventory.services import ReceivedLine
 from apps.tenants.tables import is_id
 
@@ -45,7 +46,6 @@ def typed_in(data: QueryDict) -> dict[int, str]:
     return {int(line_id): text for line_id, text in typed.items() if is_id(line_id) and text}
 
 
-MOST_UNITS = 1_000_000_000  # of one line: more is a slip of the keyboard
 
 
 def _quantity(text: str) -> Decimal:

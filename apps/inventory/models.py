@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.tables import TenantForeignKey, TenantModel
 
+MOST_UNITS = 1_000_000_000  # of one line: more is a slip of the keyboard
+
 
 class StockLevel(TenantModel):
     """What is on hand of an item at a location: the sum of its movements, kept in step with them."""

@@ -36,8 +36,8 @@ BROKER_AWAY_SECONDS = 3  # for which one that did not answer is not rung again: 
 _CLAIM_LOCK = 0x2A16  # the class of the advisory lock of a queue's claims
 _NIGHT_LOCK = 0x2A17  # the class of the advisory lock under which a tenant's night is started
 
-# Called in the job's tenant's scope when a job has failed for good: rooms above tell people.
 _away_until: dict[str, float] = {}  # by the broker's address
+# Called in the job's tenant's scope when a job has failed for good: rooms above tell people.
 _on_failed: list[Callable[[Job, str], None]] = []
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.inventory.selectors import csv_lines, unsent_units
 from apps.jobs import selectors as jobs
@@ -96,10 +96,15 @@ def line(request: ShopRequest, pk: int) -> HttpResponse:
     return render(request, "optimization/_why.html" if request.htmx else "optimization/line.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs(Permission.PLAN)
 def decide(request: ShopRequest) -> HttpResponse:
-    """Approve or dismiss what is ticked; what cannot be done is said beside what was typed."""
+    """Approve or dismiss what is ticked; what cannot be done is said beside what was typed.
+
+    Its address stays in the browser then; opened again, it leads to the plan.
+    """
+    if request.method != "POST":
+        return redirect("optimization:replenish")
     ticked = Ticked.from_post(request.POST)
     plan = selectors.current_plan()
     ids = ticked.line_ids

@@ -51,6 +51,8 @@ class SaleLine(TenantModel):
             models.Index(fields=["tenant", "item", "occurred_at"], name="sales_line_item_when"),
             models.Index(fields=["tenant", "occurred_at"], condition=models.Q(quantity__gte=LARGE_QUANTITY),
                          name="sales_line_large"),
+            models.Index(fields=["tenant", "occurred_at"], condition=models.Q(source__startswith="person "),
+                         name="sales_line_person"),
         ]
 
 

@@ -420,6 +420,45 @@ def unusual_sales(as_of: dt.date) -> list[UnusualSale]:
         return [UnusualSale(*row) for row in cursor.fetchall()]
 
 
+@dataclass(frozen=True)
+class SaleLookedAt:
+    """A line that a person has confirmed or corrected: what it counts now, and the most that was ever said of it."""
+
+    line_id: int
+    occurred_at: dt.datetime
+    order_id: str
+    item_id: int
+    sku: str
+    title: str
+    quantity: float
+    said_first: float
+
+
+_LOOKED_AT = """
+SELECT line.id, line.occurred_at, line.order_id, line.item_id, item.sku, item.title, line.quantity::float8,
+       (SELECT max(stated.quantity)::float8 FROM sales_saleline stated WHERE stated.tenant_id = %(tenant)s
+        AND stated.channel_id = line.channel_id AND stated.external_line_id = line.external_line_id
+        AND stated.entry = 1)
+FROM (SELECT channel_id, external_line_id, max(revision) AS revision, max(recorded_at) AS at FROM sales_saleline
+      WHERE tenant_id = %(tenant)s AND source LIKE 'person %%' AND entry >= 0 AND occurred_at >= %(since)s
+      GROUP BY 1, 2) person
+JOIN sales_saleline line ON line.tenant_id = %(tenant)s AND line.channel_id = person.channel_id
+     AND line.external_line_id = person.external_line_id AND line.entry = 1
+JOIN catalog_item item ON item.tenant_id = %(tenant)s AND item.id = line.item_id
+WHERE NOT EXISTS (SELECT FROM sales_saleline later WHERE later.tenant_id = %(tenant)s
+      AND later.channel_id = line.channel_id AND later.external_line_id = line.external_line_id
+      AND later.revision > line.revision AND later.entry = -1)
+ORDER BY person.at DESC, line.id LIMIT 30
+"""
+
+
+def sales_looked_at(as_of: dt.date) -> list[SaleLookedAt]:
+    """The sales of the last 26 weeks on which a person has spoken, the latest first, thirty at most."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOKED_AT, {"tenant": current_tenant_id(), "since": as_of - dt.timedelta(weeks=PLANNED_WEEKS)})
+        return [SaleLookedAt(*row) for row in cursor.fetchall()]
+
+
 # --- What is assumed, and what that moves -------------------------------------------------------------------------
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Recorded:
 
 # Whoever writes a tenant's ledger writes alone: what is compared is what is corrected.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('sales.ledger'), %(tenant)s::int)"
+_TRY_LOCK = _LOCK.replace("pg_advisory", "pg_try_advisory")  # where a person waits for the answer
 
 _STATE = """
 INSERT INTO sales_saleline (tenant_id, channel_id, external_line_id, revision, entry, order_id, item_id, location_id,
@@ -58,6 +59,8 @@ _UNLESS_KNOWN = " ON CONFLICT (tenant_id, channel_id, external_line_id, revision
 _CONTENT = """({0}.quantity::numeric(14, 3), coalesce({0}.paid_price, -1)::numeric(14, 4),
     coalesce({0}.shelf_price, -1)::numeric(14, 4), {0}.discount::numeric(14, 4), {0}.item_id, {0}.location_id,
     {0}.occurred_at, {0}.order_id::text, {0}.currency::text, {0}.promotion::text, {0}.customer::text)"""
+# What was sold, without whatever else is said of it.
+_SALE = "({0}.quantity::numeric(14, 3), {0}.item_id, {0}.location_id, {0}.occurred_at)"
 
 # What the ledger says of each given line (its last statement, its last version) beside the newest given statement.
 # What a person has mended does not become news again when its source repeats it.
@@ -77,15 +80,16 @@ SELECT said.*, last.revision AS last_revision, last.stated, held.occurred_at AS 
        held.location_id AS held_location_id, said.version_at > last.version_at AS is_newer,
        {said_content} = {held_content} AS is_same,
        (said.version_at, {said_content}) > (last.version_at, {held_content})
-       AND NOT (held.source LIKE 'person %%' AND EXISTS (
+       AND NOT (held.source LIKE 'person %%' AND said.source NOT LIKE 'person %%' AND EXISTS (
            SELECT FROM sales_saleline mended WHERE mended.tenant_id = %(tenant)s AND mended.channel_id = said.channel_id
            AND mended.external_line_id = said.external_line_id AND mended.entry = 1
-           AND mended.revision < held.revision AND {mended_content} = {said_content})) AS is_due
+           AND mended.revision < held.revision AND {mended_sale} = {said_sale})) AS is_due
 FROM said JOIN last USING (channel_id, external_line_id)
 JOIN sales_saleline held ON held.tenant_id = %(tenant)s AND held.channel_id = last.channel_id
      AND held.external_line_id = last.external_line_id AND held.revision = last.stated
 """.replace("{given_content}", _CONTENT.format("given")).replace("{said_content}", _CONTENT.format("said")).replace(
-    "{held_content}", _CONTENT.format("held")).replace("{mended_content}", _CONTENT.format("mended"))
+    "{held_content}", _CONTENT.format("held")).replace(
+    "{mended_sale}", _SALE.format("mended")).replace("{said_sale}", _SALE.format("said"))
 
 _TAKE_BACK = """
 INSERT INTO sales_saleline (tenant_id, channel_id, external_line_id, revision, entry, order_id, item_id, location_id,
@@ -320,8 +324,8 @@ def record_lines(*, rows: str, keeps_versions: bool = True, is_distinct: bool = 
     return Recorded(made=made, corrected=corrected, unchanged=total - made - corrected)
 
 
-class LineChanged(Exception):
-    """What a person corrects is no longer what the ledger says."""
+class NotCorrected(Exception):
+    """A person's word on a sale cannot be taken; the message says why, and what to do."""
 
 
 _SAID_BY_A_PERSON = """
@@ -333,24 +337,35 @@ FROM sales_saleline line WHERE tenant_id = %(tenant)s AND id = %(line)s AND entr
     SELECT FROM sales_saleline later WHERE later.tenant_id = %(tenant)s AND later.channel_id = line.channel_id
     AND later.external_line_id = line.external_line_id AND later.revision > line.revision AND later.entry = -1)
 """
+_MOST_SAID = """
+SELECT max(stated.quantity) FROM sales_said said JOIN sales_saleline stated ON stated.tenant_id = %(tenant)s
+     AND stated.channel_id = said.channel_id AND stated.external_line_id = said.external_line_id AND stated.entry = 1
+"""
 
 
 @transaction.atomic
 def correct_quantity(*, line_id: int, quantity: Decimal, actor: User) -> None:
-    """A person says how much a line sold: another quantity, none at all, or the same, which confirms it.
+    """A person says how much a line sold: less than its source said, none at all, or the same, which confirms it.
 
-    It stands against all that was said before, however often that is repeated; what its source says otherwise of it
-    later holds again. LineChanged where the line
-    was corrected meanwhile.
+    It stands against all that was said before, however often that is repeated; another quantity, item, place or moment
+    that its source states later holds again. NotCorrected where the line was corrected meanwhile, where more is said
+    than any source ever did, and while sales are being written.
     """
     given: dict[str, Any] = {
         "tenant": current_tenant_id(), "line": line_id, "quantity": quantity, "now": timezone.now(),
         "source": f"person {actor.pk}"}
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, given)
+        cursor.execute(_TRY_LOCK, given)
+        if not cursor.fetchone()[0]:
+            raise NotCorrected(_("Sales are being read in right now: try again when that is over."))
         cursor.execute(_SAID_BY_A_PERSON, given)
         if not cursor.rowcount:
-            raise LineChanged(_("This sale was corrected meanwhile."))
+            raise NotCorrected(_("This sale was corrected meanwhile."))
+        cursor.execute(_MOST_SAID, given)
+        most = cursor.fetchone()[0]
+    if quantity > most:
+        raise NotCorrected(_("Its source never said more than %(most)s were sold: write that or less.")
+                           % {"most": f"{most.normalize():f}"})
     record_lines(rows="sales_said")
     line = SaleLine.objects.get(pk=line_id)
     record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, action="sale.quantity_said",

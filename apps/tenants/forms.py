@@ -140,7 +140,7 @@ class ShopFields(forms.Form):
                                   required=False, help_text=_("Where your business day begins and ends."),
                                   widget=forms.Select(attrs={"data-guess-zone": ""}))
     country = forms.ChoiceField(label=_("Country"), choices=[("", _("Choose …")), *COUNTRIES],
-                                help_text=_("For its public holidays."))
+                                help_text=_("For holidays, and for what else you do not choose here."))
 
     def shop(self) -> dict[str, Any]:
         country = self.cleaned_data["country"]

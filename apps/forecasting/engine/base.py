@@ -42,6 +42,24 @@ def as_day(moment: Any) -> np.datetime64:
     return day
 
 
+BELIEVED = 10.0  # times the largest day before
+SOLD_DAYS = 5
+ALWAYS_BELIEVED = 20.0  # units of a day, however few were sold before
+
+
+def _believable(units: Floats) -> Floats:
+    """The most units that each day may count as [n, T], from the days before it alone: no later day changes it."""
+    if not units.size:
+        return units
+    largest = np.zeros_like(units)
+    largest[:, 1:] = np.maximum.accumulate(units, axis=1)[:, :-1]
+    has_sold = units > 0
+    sold_days: NDArray[np.int64] = np.cumsum(has_sold, axis=1) - has_sold
+    before = np.where(sold_days >= SOLD_DAYS, largest, largest.max(axis=0))
+    found: Floats = np.where(before > 0, np.maximum(BELIEVED * before, ALWAYS_BELIEVED), np.inf).astype(units.dtype)
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Panel:
     """All series side by side, day by day, as they are known at the end of the last day.
@@ -92,7 +110,10 @@ class Panel:
         covariates  unique_id, ds, numeric columns. Absent rows mean 0, except `price`, whose last value holds.
         known_ahead names of the covariates known beyond the cutoff, for the `horizon_days` of `grid`.
 
-        Rows after the cutoff are forgotten. Raises FrameError for a frame that cannot be used.
+        A day of more than BELIEVED times the largest before it, of the series itself or, while that has sold on fewer
+        than SOLD_DAYS, of any, counts as that many: one slip of a keyboard would else bend all series of a model that
+        learns from them together. Rows after the cutoff are forgotten. Raises FrameError for a frame that cannot be
+        used.
         """
         row_ids = frames.clean_ids(history, "history")
         days = frames.clean_days(history, "history")
@@ -130,6 +151,7 @@ class Panel:
             offset = np.where(np.isnat(told), len(dates), (told - dates[0]).astype(np.int64))
             first = np.minimum(first, offset)
         exposure[np.arange(len(dates))[None, :] < first[:, None]] = 0
+        units = np.minimum(units, _believable(units))
         units[exposure == 0] = np.nan
         return cls(
             ids=ids,

@@ -12,14 +12,14 @@ from apps.ingestion.services.connections import (
     reject_delivery,
     signed_by,
 )
-from apps.ingestion.services.corrections import LineChanged, correct_sale
+from apps.ingestion.services.corrections import NotCorrected, correct_sale
 from apps.ingestion.services.files import change_kind, confirm_file, give_file_back, note_state, store_file
 from apps.ingestion.services.settling import set_rows_aside
 
 __all__ = [
     "FileRefused",
     "KeyReused",
-    "LineChanged",
+    "NotCorrected",
     "NotUnderstood",
     "apply_delivery",
     "apply_file",

@@ -7,12 +7,12 @@ from decimal import Decimal
 from django.conf import settings
 
 from apps.jobs.services import start_chain
-from apps.sales.services import LineChanged, correct_quantity
+from apps.sales.services import NotCorrected, correct_quantity
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
-__all__ = ["LineChanged", "correct_sale"]
+__all__ = ["NotCorrected", "correct_sale"]
 
 
 def correct_sale(*, line_id: int, quantity: Decimal, actor: User) -> None:

@@ -16,7 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.alerts import services as alerts
-from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt
+from apps.inventory.models import MOST_UNITS, PurchaseOrder, PurchaseOrderLine, Receipt
 from apps.inventory.selectors import SENT_STATUSES, overdue_for_sending, plain, wait_to_be_sent
 from apps.inventory.services.changes import tell_items_changed
 from apps.tenants.models import Tenant, User
@@ -247,7 +247,8 @@ def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: 
     """
     order = _locked(order_id)
     known = {line.pk: line for line in PurchaseOrderLine.objects.select_for_update().filter(order=order).order_by("pk")}
-    seen = dict(Receipt.objects.filter(line_id__in=known, reference=reference).order_by()
+    reference = " ".join(reference.split())  # people write one number with other blanks and in other letters
+    seen = dict(Receipt.objects.filter(line_id__in=known, reference__iexact=reference).order_by()
                 .values_list("line_id").annotate(quantity=Sum("quantity")))
     fresh: dict[int, Decimal] = {}
     for given in sorted(lines, key=lambda line: line.line_id):
@@ -269,6 +270,8 @@ def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: 
         if quantity < 0:
             raise NotPossible(_("No less than nothing can come in on %(number)s.") % _words(order))
         line.received_quantity += quantity
+        if line.received_quantity > MOST_UNITS:
+            raise NotPossible(_("So much of %(item)s cannot come in: look at the quantity.") % {"item": line.item})
     _ask_about_more([known[line_id] for line_id in fresh], order, may_exceed)
     with connection.cursor() as cursor:
         parameters: dict[str, Any] = {

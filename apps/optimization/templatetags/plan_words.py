@@ -178,7 +178,7 @@ def driver_words(driver: str) -> str:
         "demand": _("expected sales changed"), "stock": _("stock or what is on its way changed"),
         "new": _("newly planned"), "gone": _("no longer planned"), "decided": _("decided by somebody"),
         "terms": _("lead time or ordering period changed"), "model": _("another model forecasts"),
-        "worth": _("cost or price changed"), "spread": _("the forecast is more or less sure"),
+        "worth": _("cost or price changed"), "spread": _("demand or delivery is more or less sure"),
         "buffer": _("another buffer"), "pack_moq": _("packs or minimum quantity"),
         "supplier_minimum": _("a supplier's minimum"), "cash": _("cash of the plan"),
         "kept": _("kept before, worth moving now"), "cost": _("the same quantity at another unit cost"),

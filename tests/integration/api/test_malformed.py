@@ -111,6 +111,8 @@ def test_no_body_makes_an_address_fail(program: Client) -> None:
 
 @pytest.mark.parametrize(("charset", "status"), [
     ("hex", 415), ("rot13", 415), ("zip", 415), ("undefined", 415), ("punycode", 415), ("utf-16", 415),
+    ("idna", 415), ("unicode_escape", 415), ("utf-8; charset*=nope''b", 415), ("utf-8; x*=nope''b", 415),
+    ("utf-8; charset*=utf-8''a%00b", 415),
     ("utf-8", 401), ("latin-1", 401), ("gb18030", 401), ("no-such", 401)])
 @pytest.mark.usefixtures("transactional_db")  # the application closes its connections
 def test_a_charset_that_cannot_be_read_is_refused_at_every_door(charset: str, status: int) -> None:

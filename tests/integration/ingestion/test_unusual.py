@@ -6,11 +6,12 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 from django.test import Client
 
 from apps.ingestion import services
-from apps.ingestion.services import LineChanged
+from apps.ingestion.services import NotCorrected
 from apps.jobs.models import Job
 from apps.sales import selectors as sales
 from apps.sales.models import SaleLine
@@ -19,6 +20,7 @@ from apps.tenants.models import AuditEntry, Membership, Tenant
 from apps.tenants.scope import outside_scope, tenant_context
 from tests.integration.ingestion.shops import ORDERS, make_shop, sold, take
 from tests.rows import make_user
+from tests.servers import TestServers
 
 pytestmark = pytest.mark.django_db
 MONDAY = dt.date(2025, 3, 3)
@@ -76,10 +78,39 @@ def test_what_a_person_confirms_stays_and_is_not_asked_again(shop: Tenant) -> No
     assert of_a() == 1 + 100_000
 
 
+def test_a_slip_is_taken_back_and_no_more_is_said_than_the_source_did(shop: Tenant) -> None:
+    services.correct_sale(line_id=the_one().line_id, quantity=Decimal(0), actor=make_user())
+    (looked_at,) = sales.sales_looked_at(MONDAY)
+    assert (looked_at.order_id, looked_at.quantity, looked_at.said_first) == ("typed", 0, 100_000)
+    with pytest.raises(NotCorrected, match="never said more than 100000"):
+        services.correct_sale(line_id=looked_at.line_id, quantity=Decimal(100_001), actor=make_user())
+    services.correct_sale(line_id=looked_at.line_id, quantity=Decimal(100_000), actor=make_user())
+    assert of_a() == 1 + 100_000
+    assert [sale.quantity for sale in sales.sales_looked_at(MONDAY)] == [100_000]
+
+
+def test_what_else_a_source_says_of_a_sale_does_not_undo_the_correction(shop: Tenant) -> None:
+    services.correct_sale(line_id=the_one().line_id, quantity=Decimal(0), actor=make_user())
+    take(ORDERS + TYPED.replace(",5,5", ",5,4"), name="cheaper.csv")
+    assert of_a() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_an_import_to_correct_a_sale(servers: TestServers) -> None:
+    tenant, person = make_shop(demo_date=MONDAY), make_user()
+    with tenant_context(tenant.pk):
+        take(USUAL + TYPED)
+        line = the_one().line_id
+    with psycopg.connect(servers.url("app")) as importing:
+        importing.execute("SELECT pg_advisory_xact_lock(hashtext('sales.ledger'), %s::int)", [tenant.pk])
+        with pytest.raises(NotCorrected, match="right now"), tenant_context(tenant.pk):
+            services.correct_sale(line_id=line, quantity=Decimal(0), actor=person)
+
+
 def test_two_people_do_not_correct_each_other_unseen(shop: Tenant) -> None:
     found, person = the_one(), make_user()
     services.correct_sale(line_id=found.line_id, quantity=Decimal(0), actor=person)
-    with pytest.raises(LineChanged):
+    with pytest.raises(NotCorrected):
         services.correct_sale(line_id=found.line_id, quantity=Decimal(3), actor=person)
     assert of_a() == 1
 
@@ -91,7 +122,7 @@ def test_an_outsider_finds_and_corrects_nothing(shop: Tenant) -> None:
         other = make_shop(demo_date=MONDAY)
         with tenant_context(other.pk):
             assert sales.unusual_sales(MONDAY) == []
-            with pytest.raises(LineChanged):
+            with pytest.raises(NotCorrected):
                 services.correct_sale(line_id=line, quantity=Decimal(0), actor=make_user())
     assert (SaleLine.objects.count(), of_a()) == (lines, 100_001)
 

@@ -313,3 +313,21 @@ def test_the_same_delivery_received_twice_at_once_moves_stock_once() -> None:
     with tenant_context(shop.tenant.pk):
         assert shop.level(shop.items[0]) == 6
         assert_levels_are_the_sums_of_their_movements()
+
+
+@pytest.mark.django_db
+def test_a_delivery_note_is_one_however_it_is_typed_and_no_sum_bursts_the_books() -> None:
+    shop = make_shop(1)
+    with tenant_context(shop.tenant.pk):
+        order = sent_order(shop, wanted(shop, 0, 6))
+        [line] = lines_of(order)
+
+        def receive(quantity: int, reference: str) -> None:
+            services.receive_lines(order_id=order.pk, lines=[ReceivedLine(line.pk, Decimal(quantity))], actor=None,
+                                   received_on=MONDAY, reference=reference, may_exceed=True)
+
+        for typed in ("LS-1", "ls-1", " LS-1  "):
+            receive(2, typed)
+            assert lines_of(order)[0].received_quantity == 2
+        with pytest.raises(NotPossible, match="look at the quantity"):
+            receive(1_000_000_000, "LS-2")

@@ -170,3 +170,8 @@ def test_what_follows_one_unusual_sale_says_so_beside_its_quantity_and_leads_to_
         text = page(client, path)
         assert "1 of 2 lines" in text and 'href="/data/unusual/"' in text, path
     assert "one big sale" in page(client, "/replenish/")
+
+
+def test_the_address_of_a_refused_decision_leads_back_to_the_plan(shop: Shop) -> None:
+    answer = signed_in(shop).get("/replenish/decide/?supplier=1")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/replenish/")
