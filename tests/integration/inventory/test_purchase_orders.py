@@ -323,8 +323,8 @@ def test_a_delivery_note_is_one_however_it_is_typed_and_no_sum_bursts_the_books(
         [line] = lines_of(order)
 
         def receive(quantity: int, reference: str) -> None:
-            services.receive_lines(order_id=order.pk, lines=[ReceivedLine(line.pk, Decimal(quantity))], actor=None,
-                                   received_on=MONDAY, reference=reference, may_exceed=True)
+            services.receive_lines(order_id=order.pk, lines=[ReceivedLine(line_id=line.pk, quantity=Decimal(quantity))],
+                                   received_on=MONDAY, reference=reference, actor=None, may_exceed=True)
 
         for typed in ("LS-1", "ls-1", " LS-1  "):
             receive(2, typed)
