@@ -125,17 +125,23 @@ def test_what_changed_adds_up_to_what_the_plan_buys_more_or_less() -> None:
     assert sum(reason["lines"] for reason in reasons.values()) == changes["lines"]
 
 
-@pytest.mark.parametrize("cause", ["terms", "model", "worth", "spread", "demand"])
-def test_a_change_is_told_by_what_caused_it(cause: str) -> None:
-    shop = make_planned_shop(1)
+@pytest.mark.parametrize(("cause", "what"), [
+    ("terms", "ordering period"), ("terms", "lead time"), ("model", "another model"), ("worth", "price"),
+    ("worth", "cost"), ("spread", "range"), ("demand", "sales")])
+def test_a_change_is_told_by_what_caused_it(cause: str, what: str) -> None:
+    shop = make_planned_shop(1, on_hand=40 if what == "lead time" else 2)
     with tenant_context(shop.tenant.pk):
         SupplyTerm.objects.update(pack_size=1, moq=1)
+        if what in ("cost", "lead time"):  # so that any change is worth making
+            Item.objects.update(price=3000)
     run_plan(shop)
     with tenant_context(shop.tenant.pk):
-        if cause == "terms":
+        if what == "ordering period":
             Supplier.objects.update(review_period_days=21)
-        elif cause == "worth":
-            Item.objects.update(price=3000)
+        elif what == "lead time":
+            Supplier.objects.update(lead_time_days=15)
+        elif what in ("price", "cost"):
+            Item.objects.update(**({"price": 3000} if what == "price" else {"unit_cost": 2900}))
         else:
             forecast_for(shop, 14 if cause == "spread" else 28, fingerprint="other",
                          model="lightgbm" if cause == "model" else "eight_week_mean",
