@@ -51,9 +51,10 @@ def _believable(units: Floats) -> Floats:
     """The most units that each day may count as [n, T], from the days before it alone: no later day changes it."""
     if not units.size:
         return units
-    largest = np.zeros_like(units)
-    largest[:, 1:] = np.maximum.accumulate(units, axis=1)[:, :-1]
-    has_sold = units > 0
+    known = np.nan_to_num(units)  # of an unknown day nothing follows
+    largest = np.zeros_like(known)
+    largest[:, 1:] = np.maximum.accumulate(known, axis=1)[:, :-1]
+    has_sold = known > 0
     sold_days: NDArray[np.int64] = np.cumsum(has_sold, axis=1) - has_sold
     before = np.where(sold_days >= SOLD_DAYS, largest, largest.max(axis=0))
     found: Floats = np.where(before > 0, np.maximum(BELIEVED * before, ALWAYS_BELIEVED), np.inf).astype(units.dtype)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.grid import Grid
 from apps.forecasting.engine.models import make
 from tests.unit.forecasting import shops
@@ -27,6 +29,12 @@ def test_a_day_counts_as_ten_times_the_largest_before_it_and_small_ones_as_they_
     np.testing.assert_array_equal(believed(np.array([[*usual, 100_000.0], [*usual, 29.0]]))[:, -1], [30, 29])
     slow = [1.0, 1.0, 1.0, 1.0, 1.0]
     np.testing.assert_array_equal(believed(np.array([[*slow, 24.0], [*slow, 20.0]]))[:, -1], [20, 20])
+
+
+def test_an_unknown_day_hides_no_slip() -> None:
+    days = pd.date_range("2025-01-01", periods=8)
+    history = pd.DataFrame({"unique_id": "a", "ds": days, "y": [2.0, np.nan, 2, 2, 2, 2, 2, 1e6]})
+    assert Panel.from_frames(history).sales[0, -1] == 20
 
 
 def test_a_new_item_is_measured_by_the_whole_shop() -> None:
