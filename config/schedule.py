@@ -7,6 +7,7 @@ NIGHT: tuple[str, ...] = ("sales.refresh", "inventory.unsent", "feedback.judge",
 # What a file that brought something new leads to, in a shop that is no demo.
 AFTER_IMPORT: tuple[str, ...] = ("sales.refresh", "forecasting.forecast", "optimization.plan", "portal.refresh",
                                  "forecasting.renew")
+AFTER_CORRECTION = AFTER_IMPORT[1:]  # of a single sale, which brings its own day in step
 # And in a shop that has not sold anything yet, of which there is nothing to forecast.
 BEFORE_SALES: tuple[str, ...] = ("portal.refresh",)
 # A contest of models and what its winner changes. The first one is followed by what advice would have done: a shop has

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.tables import TenantForeignKey, TenantModel
 
+PERSON = "person "  # what the source of a line begins with where a person has said it
 LARGE_QUANTITY = 20  # a line of less is never out of the ordinary
 
 
@@ -51,7 +52,7 @@ class SaleLine(TenantModel):
             models.Index(fields=["tenant", "item", "occurred_at"], name="sales_line_item_when"),
             models.Index(fields=["tenant", "occurred_at"], condition=models.Q(quantity__gte=LARGE_QUANTITY),
                          name="sales_line_large"),
-            models.Index(fields=["tenant", "occurred_at"], condition=models.Q(source__startswith="person "),
+            models.Index(fields=["tenant", "occurred_at"], condition=models.Q(source__startswith=PERSON),
                          name="sales_line_person"),
         ]
 

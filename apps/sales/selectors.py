@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from apps.catalog.selectors import TERMS, joined_in_sets, not_goods_sql, planning_defaults
-from apps.sales.models import LARGE_QUANTITY, SaleLine
+from apps.sales.models import LARGE_QUANTITY, PERSON, SaleLine
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
@@ -384,7 +384,6 @@ class UnusualSale:
 
 UNUSUAL_TIMES = 10  # the usual line of the item
 UNUSUAL_SHARE = 0.5  # of all its other lines of the last 26 weeks: as much as it else sells in 13
-LOOKED_AT = "person %"  # the source of what a person said of a line
 
 _UNUSUAL = f"""
 WITH large AS MATERIALIZED (
@@ -404,10 +403,10 @@ FROM wanted CROSS JOIN LATERAL (
     FROM ({RECENT_LINES}) recent) usual
 JOIN catalog_item item ON item.tenant_id = %(tenant)s AND item.id = wanted.item_id
 WHERE usual.lines >= 5 AND wanted.quantity > {UNUSUAL_TIMES} * usual.quantity
-  AND wanted.source NOT LIKE %(looked_at)s
+  AND wanted.source NOT LIKE '{PERSON}%%'
   AND NOT EXISTS (SELECT FROM sales_saleline later WHERE later.tenant_id = %(tenant)s
       AND later.channel_id = wanted.channel_id AND later.external_line_id = wanted.external_line_id
-      AND later.revision > wanted.revision AND (later.entry = -1 OR later.source LIKE %(looked_at)s))
+      AND later.revision > wanted.revision AND (later.entry = -1 OR later.source LIKE '{PERSON}%%'))
 ORDER BY wanted.quantity * coalesce(wanted.shelf_price, item.price, 1) DESC, wanted.id
 """
 
@@ -415,8 +414,7 @@ ORDER BY wanted.quantity * coalesce(wanted.shelf_price, item.price, 1) DESC, wan
 def unusual_sales(as_of: dt.date) -> list[UnusualSale]:
     """The sales of the last 26 weeks that are far out of the ordinary, and that nobody has looked at: dearest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_UNUSUAL, {"tenant": current_tenant_id(), "looked_at": LOOKED_AT,
-                                  "since": as_of - dt.timedelta(weeks=PLANNED_WEEKS)})
+        cursor.execute(_UNUSUAL, {"tenant": current_tenant_id(), "since": as_of - dt.timedelta(weeks=PLANNED_WEEKS)})
         return [UnusualSale(*row) for row in cursor.fetchall()]
 
 
@@ -434,16 +432,16 @@ class SaleLookedAt:
     said_first: float
 
 
-_LOOKED_AT = """
+_LOOKED_AT = f"""
 SELECT line.id, line.occurred_at, line.order_id, line.item_id, item.sku, item.title, line.quantity::float8,
        (SELECT max(stated.quantity)::float8 FROM sales_saleline stated WHERE stated.tenant_id = %(tenant)s
         AND stated.channel_id = line.channel_id AND stated.external_line_id = line.external_line_id
         AND stated.entry = 1)
 FROM (SELECT channel_id, external_line_id, max(revision) AS revision, max(recorded_at) AS at FROM sales_saleline
-      WHERE tenant_id = %(tenant)s AND source LIKE 'person %%' AND entry >= 0 AND occurred_at >= %(since)s
+      WHERE tenant_id = %(tenant)s AND source LIKE '{PERSON}%%' AND entry >= 0 AND occurred_at >= %(since)s
       GROUP BY 1, 2) person
 JOIN sales_saleline line ON line.tenant_id = %(tenant)s AND line.channel_id = person.channel_id
-     AND line.external_line_id = person.external_line_id AND line.entry = 1
+     AND line.external_line_id = person.external_line_id AND line.entry = 1 AND line.revision <= person.revision
 JOIN catalog_item item ON item.tenant_id = %(tenant)s AND item.id = line.item_id
 WHERE NOT EXISTS (SELECT FROM sales_saleline later WHERE later.tenant_id = %(tenant)s
       AND later.channel_id = line.channel_id AND later.external_line_id = line.external_line_id
@@ -453,7 +451,7 @@ ORDER BY person.at DESC, line.id LIMIT 30
 
 
 def sales_looked_at(as_of: dt.date) -> list[SaleLookedAt]:
-    """The sales of the last 26 weeks on which a person has spoken, the latest first, thirty at most."""
+    """The sales of the last 26 weeks of which a person's word holds, the latest first, thirty at most."""
     with connection.cursor() as cursor:
         cursor.execute(_LOOKED_AT, {"tenant": current_tenant_id(), "since": as_of - dt.timedelta(weeks=PLANNED_WEEKS)})
         return [SaleLookedAt(*row) for row in cursor.fetchall()]

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from apps.catalog.selectors import joined_in_sets
 from apps.inventory import services as inventory
-from apps.sales.models import SaleLine
+from apps.sales.models import PERSON, SaleLine
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -80,7 +80,7 @@ SELECT said.*, last.revision AS last_revision, last.stated, held.occurred_at AS 
        held.location_id AS held_location_id, said.version_at > last.version_at AS is_newer,
        {said_content} = {held_content} AS is_same,
        (said.version_at, {said_content}) > (last.version_at, {held_content})
-       AND NOT (held.source LIKE 'person %%' AND said.source NOT LIKE 'person %%' AND EXISTS (
+       AND NOT (held.source LIKE '{person}%%' AND said.source NOT LIKE '{person}%%' AND EXISTS (
            SELECT FROM sales_saleline mended WHERE mended.tenant_id = %(tenant)s AND mended.channel_id = said.channel_id
            AND mended.external_line_id = said.external_line_id AND mended.entry = 1
            AND mended.revision < held.revision AND {mended_sale} = {said_sale})) AS is_due
@@ -89,7 +89,7 @@ JOIN sales_saleline held ON held.tenant_id = %(tenant)s AND held.channel_id = la
      AND held.external_line_id = last.external_line_id AND held.revision = last.stated
 """.replace("{given_content}", _CONTENT.format("given")).replace("{said_content}", _CONTENT.format("said")).replace(
     "{held_content}", _CONTENT.format("held")).replace(
-    "{mended_sale}", _SALE.format("mended")).replace("{said_sale}", _SALE.format("said"))
+    "{mended_sale}", _SALE.format("mended")).replace("{said_sale}", _SALE.format("said")).replace("{person}", PERSON)
 
 _TAKE_BACK = """
 INSERT INTO sales_saleline (tenant_id, channel_id, external_line_id, revision, entry, order_id, item_id, location_id,
@@ -353,7 +353,7 @@ def correct_quantity(*, line_id: int, quantity: Decimal, actor: User) -> None:
     """
     given: dict[str, Any] = {
         "tenant": current_tenant_id(), "line": line_id, "quantity": quantity, "now": timezone.now(),
-        "source": f"person {actor.pk}"}
+        "source": f"{PERSON}{actor.pk}"}
     with connection.cursor() as cursor:
         cursor.execute(_TRY_LOCK, given)
         if not cursor.fetchone()[0]:

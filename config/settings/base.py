@@ -12,7 +12,16 @@ from redis.retry import Retry
 from whitenoise.compress import Compressor
 
 from config import logs
-from config.schedule import AFTER_IMPORT, BEAT, BEFORE_SALES, CONTEST, FIRST_CONTEST, NIGHT, NIGHT_HOUR
+from config.schedule import (
+    AFTER_CORRECTION,
+    AFTER_IMPORT,
+    BEAT,
+    BEFORE_SALES,
+    CONTEST,
+    FIRST_CONTEST,
+    NIGHT,
+    NIGHT_HOUR,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -226,6 +235,7 @@ JOBS_BEAT_SECONDS = 1.0
 JOBS_RETRY_SECONDS = 5  # doubled with each attempt
 JOBS_NIGHT = NIGHT
 JOBS_AFTER_IMPORT = AFTER_IMPORT
+JOBS_AFTER_CORRECTION = AFTER_CORRECTION
 JOBS_BEFORE_SALES = BEFORE_SALES
 JOBS_CONTEST = CONTEST
 JOBS_FIRST_CONTEST = FIRST_CONTEST

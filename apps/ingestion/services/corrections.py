@@ -16,6 +16,9 @@ __all__ = ["NotCorrected", "correct_sale"]
 
 
 def correct_sale(*, line_id: int, quantity: Decimal, actor: User) -> None:
-    """Correct or confirm a sale, and have forecast and plan made anew: once for several that follow one another."""
+    """Correct or confirm a sale, and have forecast and plan made anew: once for several that follow one another.
+
+    The days are in step already: to add them all up again would keep the next correction waiting.
+    """
     correct_quantity(line_id=line_id, quantity=quantity, actor=actor)
-    start_chain(chain=settings.JOBS_AFTER_IMPORT, as_of=tenant_by_id(current_tenant_id()).today())
+    start_chain(chain=settings.JOBS_AFTER_CORRECTION, as_of=tenant_by_id(current_tenant_id()).today())

@@ -62,19 +62,22 @@ def test_what_a_person_corrects_holds_against_the_same_file_and_yields_to_a_newe
     services.correct_sale(line_id=the_one().line_id, quantity=Decimal(2), actor=person)
     assert sales.unusual_sales(MONDAY) == []
     assert of_a() == 1 + 2
-    assert list(Job.objects.values_list("kind", flat=True)) == ["sales.refresh"]  # and what follows it
+    assert list(Job.objects.values_list("kind", flat=True)) == ["forecasting.forecast"]  # and what follows it
     assert AuditEntry.objects.get(action="sale.quantity_said").detail == {"before": "100000", "after": "2"}
     take(ORDERS + TYPED, name="alone.csv")
     again = take(USUAL + TYPED, name="again.csv")
     assert (again.rows_applied, of_a()) == (0, 1 + 2)
+    assert len(sales.sales_looked_at(MONDAY)) == 1
     take(ORDERS + TYPED.replace("100000", "7"), name="mended.csv")
     assert of_a() == 1 + 7
+    assert sales.sales_looked_at(MONDAY) == [], "the source's newer word holds, no person's"
 
 
 def test_what_a_person_confirms_stays_and_is_not_asked_again(shop: Tenant) -> None:
     found = the_one()
     services.correct_sale(line_id=found.line_id, quantity=Decimal(found.quantity), actor=make_user())
     assert sales.unusual_sales(MONDAY) == []
+    assert [sale.quantity for sale in sales.sales_looked_at(MONDAY)] == [100_000]
     assert of_a() == 1 + 100_000
 
 
@@ -122,6 +125,7 @@ def test_an_outsider_finds_and_corrects_nothing(shop: Tenant) -> None:
         other = make_shop(demo_date=MONDAY)
         with tenant_context(other.pk):
             assert sales.unusual_sales(MONDAY) == []
+            assert sales.sales_looked_at(MONDAY) == []
             with pytest.raises(NotCorrected):
                 services.correct_sale(line_id=line, quantity=Decimal(0), actor=make_user())
     assert (SaleLine.objects.count(), of_a()) == (lines, 100_001)

@@ -4,7 +4,7 @@ from django.conf import settings
 
 from apps.jobs.kinds import all_kinds
 from config.celery import app
-from config.schedule import AFTER_IMPORT, BEAT, CONTEST, FIRST_CONTEST, NIGHT
+from config.schedule import AFTER_CORRECTION, AFTER_IMPORT, BEAT, CONTEST, FIRST_CONTEST, NIGHT
 
 QUEUES = {queue.name for queue in settings.CELERY_TASK_QUEUES}
 
@@ -22,7 +22,7 @@ def test_a_ring_that_waited_past_the_next_one_is_dropped() -> None:
 
 def test_chains_are_made_of_known_kinds() -> None:
     known = {kind.name for kind in all_kinds()}
-    for chain in (NIGHT, AFTER_IMPORT, CONTEST, FIRST_CONTEST):
+    for chain in (NIGHT, AFTER_IMPORT, AFTER_CORRECTION, CONTEST, FIRST_CONTEST):
         assert set(chain) <= known
     assert len(set(NIGHT)) == len(NIGHT)
 
