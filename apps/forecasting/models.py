@@ -21,7 +21,6 @@ class Backtest(TenantModel):
     verdict = models.JSONField(default=dict)
     champion = models.CharField(_("champion"), max_length=60)
     series = models.PositiveIntegerField(_("series"))
-    seconds = models.FloatField(_("seconds"))
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta(TenantModel.Meta):

@@ -20,6 +20,7 @@ from apps.registry import selectors as registry
 from apps.sales import selectors as sales
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
+from apps.tenants.templatetags.stockwright import share, sign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +116,33 @@ def data_fingerprint(panel: Panel) -> str:
 def model_title(name: str | None) -> str:
     """What people call a model of the engine."""
     return str(MODEL_TITLES.get(name or "", name or ""))
+
+
+def trial_words(trial: dict[str, Any]) -> str:
+    """One comparison of a contest, and what speaks against the candidate, as people say it."""
+    from apps.forecasting.engine.selection import CALIBRATION_BOUNDS, NEEDED_GAIN, TOP_MAY_LOSE
+
+    against = {
+        "small_gain": gettext("it has to be %(needed)s better") % {"needed": share(NEEDED_GAIN)},
+        "chance": gettext("its gain could be chance"),
+        "top_items": gettext("on the tenth of items with the most money it is %(loss)s worse, and may be %(most)s") % {
+            "loss": share(trial["top_loss"], 1), "most": share(TOP_MAY_LOSE)},
+        **{f"band_{name}": gettext("its %(band)s band holds %(held)s of two-week sums, and should hold %(least)s to "
+                                   "%(most)s") % {
+            "band": share(band), "held": share(trial.get("coverage", {}).get(name)), "least": share(least, 1),
+            "most": share(most, 1)}
+           for band, (least, most) in CALIBRATION_BOUNDS.items() for name in [str(round(100 * band))]},
+    }
+    figures = gettext("%(candidate)s against %(reference)s: %(gain)s better, between %(low)s and %(high)s.") % {
+        "candidate": model_title(trial["candidate"]), "reference": model_title(trial["reference"]),
+        **{name: sign(share(trial[key], 1)) for name, key in (
+            ("gain", "gain"), ("low", "gain_low"), ("high", "gain_high"))}}
+    if trial["passes"]:
+        return gettext("%(figures)s It passes.") % {"figures": figures}
+    why = "; ".join(against[name] for name in trial.get("against", []) if name in against)
+    if not why:
+        return gettext("%(figures)s It does not pass.") % {"figures": figures}
+    return gettext("%(figures)s It does not pass: %(why)s.") % {"figures": figures, "why": why}
 
 
 def with_titles(sentence: str) -> str:

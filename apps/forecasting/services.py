@@ -96,13 +96,13 @@ class ItemScores:
 
 
 @transaction.atomic
-def save_backtest(*, as_of: dt.date, champion: str, report: dict[str, Any], verdict: dict[str, Any], seconds: float,
-                  items: ItemScores, job_id: int | None = None) -> Backtest:
+def save_backtest(*, as_of: dt.date, champion: str, report: dict[str, Any], verdict: dict[str, Any], items: ItemScores,
+                  job_id: int | None = None) -> Backtest:
     """Save a contest, its verdict, and how champion and best baseline did item by item."""
     from apps.forecasting.adapters import binary_copy
 
     backtest: Backtest = Backtest.objects.create(as_of=as_of, champion=champion, report=report, verdict=verdict,
-                                       seconds=seconds, series=len(items.unique_ids), job_id=job_id)
+                                       series=len(items.unique_ids), job_id=job_id)
     if len(items.unique_ids):
         item_ids, location_ids = split_ids(items.unique_ids)
         content = binary_copy.to_bytes({

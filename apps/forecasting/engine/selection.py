@@ -24,6 +24,9 @@ CALIBRATION_BOUNDS: Final = {0.5: (0.40, 0.62), 0.8: (0.70, 0.90), 0.95: (0.88, 
 """Share of two-week sums that has to fall inside each central band."""
 
 Outcome = Literal["promoted", "kept", "baseline", "too_few_cutoffs", "nothing_scored"]
+Refusal = Literal["small_gain", "chance", "top_items", "band_50", "band_80", "band_95"]
+"""What speaks against a candidate: a gain too small, or that could be chance; a loss on the items with the most money;
+a central band that holds too few or too many of the sums."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Trial:
     gain_low/high  its interval, by paired bootstrap over cutoffs and categories, corrected for the candidates tried
     top_loss       how much higher the loss is on the tenth of items with the most money (negative: lower)
     coverage       band -> share of sums inside
-    refusals       what speaks against, in words; empty where the candidate passes
+    refusals       what speaks against; empty where the candidate passes
     """
 
     candidate: str
@@ -44,7 +47,7 @@ class Trial:
     gain_high: float
     top_loss: float
     coverage: Mapping[float, float]
-    refusals: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
 
     @property
     def passes(self) -> bool:
@@ -59,7 +62,18 @@ class Trial:
             f"{-self.top_loss:+.1%} on the tenth of items with the most money, "
             f"{self.coverage[0.8]:.0%} of sums inside the 80 % band"
         )
-        return f"{self.candidate}: {figures}" + ("" if self.passes else f"; {', '.join(self.refusals)}") + "."
+        against = [self._in_words(refusal) for refusal in self.refusals]
+        return f"{self.candidate}: {figures}{'; ' if against else ''}{', '.join(against)}."
+
+    def _in_words(self, refusal: Refusal) -> str:
+        if refusal.startswith("band_"):
+            band = int(refusal.removeprefix("band_"))
+            return f"{self.coverage[band / 100]:.0%} of sums fall inside its {band}% band"
+        return {
+            "small_gain": f"a gain of {NEEDED_GAIN:.0%} is needed",
+            "chance": "its gain could be chance",
+            "top_items": f"it may lose at most {TOP_MAY_LOSE:.0%} on the items with the most money",
+        }[refusal]
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,17 +248,21 @@ def _try(
     top_loss = _share(loss[top].sum() - other[top].sum(), other[top].sum())
     coverage = {band: float(paired[f"inside_{round(100 * band)}"].mean()) for band in BANDS}
 
-    refusals = []
-    if gain < NEEDED_GAIN:
-        refusals.append(f"a gain of {NEEDED_GAIN:.0%} is needed")
-    if not low > 0:
-        refusals.append("its gain could be chance")
-    if top_loss > TOP_MAY_LOSE:
-        refusals.append(f"it may lose at most {TOP_MAY_LOSE:.0%} on the items with the most money")
-    for band, (least, most) in CALIBRATION_BOUNDS.items():
-        if not least <= coverage[band] <= most:
-            refusals.append(f"{coverage[band]:.0%} of sums fall inside its {band:.0%} band")
-    return Trial(candidate, reference, gain, low, high, top_loss, coverage, tuple(refusals))
+    broken: dict[Refusal, bool] = {
+        "small_gain": gain < NEEDED_GAIN,
+        "chance": not low > 0,
+        "top_items": top_loss > TOP_MAY_LOSE,
+        "band_50": _is_off(0.5, coverage),
+        "band_80": _is_off(0.8, coverage),
+        "band_95": _is_off(0.95, coverage),
+    }
+    refusals = tuple(refusal for refusal, is_broken in broken.items() if is_broken)
+    return Trial(candidate, reference, gain, low, high, top_loss, coverage, refusals)
+
+
+def _is_off(band: float, coverage: Mapping[float, float]) -> bool:
+    least, most = CALIBRATION_BOUNDS[band]
+    return not least <= coverage[band] <= most
 
 
 def _share(part: float, whole: float) -> float:

@@ -51,10 +51,6 @@ class Stopwatch:
         self.seconds[stage] = round(now - self.began, 2)
         self.began = now
 
-    @property
-    def total(self) -> float:
-        return round(sum(self.seconds.values()), 2)
-
 
 def telling(running: Running, start: float, end: float) -> OnProgress:
     """A stretch of the job's progress that calls models as people do."""
@@ -121,7 +117,7 @@ def too_short(running: Running, panel: Panel, as_of: dt.date, watch: Stopwatch) 
     with tenant_context(running.tenant_id):
         running.hold()
         backtest = services.save_backtest(as_of=as_of, champion=models.FALLBACK, verdict=verdict,
-                                          report=report.empty(panel, watch.seconds), seconds=watch.total,
+                                          report=report.empty(panel, watch.seconds),
                                           items=report.no_items(), job_id=running.job_id)
     return {"backtest": backtest.pk, "champion": models.FALLBACK, "reason": reason}
 
@@ -189,7 +185,7 @@ def save(running: Running, contest: Contest) -> dict[str, Any]:
                 services.challenge(version=version, reason=_("Trained, and not chosen: %(why)s")
                                    % {"why": reason})
         saved = services.save_backtest(as_of=as_of, champion=verdict.champion, report=told, items=items,
-                                       verdict=report.verdict(verdict), seconds=contest.watch.total,
+                                       verdict=report.verdict(verdict),
                                        job_id=running.job_id)
     return {"backtest": saved.pk, "champion": verdict.champion, "outcome": verdict.outcome, "reason": reason,
             "seconds": contest.watch.seconds}

@@ -14,10 +14,9 @@ from scipy import stats
 from apps.forecasting.engine import frames, models
 from apps.forecasting.engine.backtest import BANDS, EVERYTHING, BacktestResult
 from apps.forecasting.engine.base import Panel
-from apps.forecasting.engine.selection import Verdict, beside_baselines
-from apps.forecasting.selectors import model_title
+from apps.forecasting.engine.selection import Trial, Verdict, beside_baselines
+from apps.forecasting.selectors import model_title, trial_words
 from apps.forecasting.services import ItemScores
-from apps.tenants.templatetags.stockwright import share, sign
 
 METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "sum_pinball", "mse", "rmse", "mae", "wape", "bias", "mase",
            "coverage_50", "coverage_80", "coverage_95")
@@ -116,11 +115,7 @@ def reason(found: Verdict) -> str:
         "too_few_cutoffs": _("%(model)s is used: there are too few past weeks to compare models by."),
         "nothing_scored": _("%(model)s is used: there is too little history to compare models."),
     }[found.outcome] % {"model": capfirst(model_title(found.champion))}
-    trials = [_("%(candidate)s against %(reference)s: %(gain)s better, between %(low)s and %(high)s.") % {
-        "candidate": model_title(trial.candidate), "reference": model_title(trial.reference),
-        **{name: sign(share(figure, 1)) for name, figure in (
-            ("gain", trial.gain), ("low", trial.gain_low), ("high", trial.gain_high))}} for trial in found.trials]
-    return " ".join([opening, *trials])
+    return " ".join([opening, *(trial_words(trial_row(trial)) for trial in found.trials)])
 
 
 def verdict(found: Verdict) -> dict[str, Any]:
@@ -129,11 +124,16 @@ def verdict(found: Verdict) -> dict[str, Any]:
         "champion": found.champion, "outcome": found.outcome, "reason": reason(found),
         "best_baseline": found.best_baseline, "chosen_on": [day(cutoff) for cutoff in found.chosen_on],
         "published_on": day(found.published_on) if found.published_on is not None else None,
-        "trials": [{"candidate": trial.candidate, "reference": trial.reference, "gain": number(trial.gain),
-                    "gain_low": number(trial.gain_low), "gain_high": number(trial.gain_high),
-                    "top_loss": number(trial.top_loss), "passes": trial.passes,
-                    "refusals": list(trial.refusals)} for trial in found.trials],
+        "trials": [trial_row(trial) for trial in found.trials],
     }
+
+
+def trial_row(trial: Trial) -> dict[str, Any]:
+    """One comparison of a candidate with a reference; `against` is what speaks against the candidate."""
+    return {"candidate": trial.candidate, "reference": trial.reference, "gain": number(trial.gain),
+            "gain_low": number(trial.gain_low), "gain_high": number(trial.gain_high),
+            "top_loss": number(trial.top_loss), "passes": trial.passes, "against": list(trial.refusals),
+            "coverage": {str(round(100 * band)): number(held) for band, held in trial.coverage.items()}}
 
 
 def items(result: BacktestResult, found: Verdict) -> ItemScores:

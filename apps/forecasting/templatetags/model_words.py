@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 from django.utils.translation import gettext as _
 
-from apps.forecasting.selectors import model_title as title_of
+from apps.forecasting import selectors
 
 register = template.Library()
 
@@ -13,7 +15,13 @@ register = template.Library()
 @register.filter
 def model_title(name: str | None) -> str:
     """What people call a model: the eight-week mean, LightGBM."""
-    return title_of(name)
+    return selectors.model_title(name)
+
+
+@register.filter
+def trial_words(trial: dict[str, Any]) -> str:
+    """One comparison of a contest in a sentence or two."""
+    return selectors.trial_words(trial)
 
 
 @register.filter

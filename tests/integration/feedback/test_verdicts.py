@@ -96,7 +96,7 @@ USUAL = {"mean": 0.3, "low": 0.2, "high": 0.4, "weeks": 5}
 def test_two_weeks_out_of_range_raise_an_alert_and_queue_a_contest_once(shop: Shop) -> None:
     with tenant_context(shop.tenant.pk):
         run = ForecastRun.objects.get()
-        Backtest.objects.create(as_of=MONDAY, champion=run.model, series=6, seconds=1, verdict={},
+        Backtest.objects.create(as_of=MONDAY, champion=run.model, series=6, verdict={},
                                 report={"usual_weeks": {run.model: USUAL}})
     sold_out_of_pattern = let_days_pass(shop, 14, a_day=9.0)
     assert run_job(shop, "feedback.judge", MONDAY + 7 * DAY)["drift"] == "usual", "one week alone is no drift"
@@ -125,7 +125,7 @@ def test_drift_watches_the_model_that_people_put_in_use_and_not_the_contests_win
         shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with tenant_context(shop.tenant.pk):
         run = ForecastRun.objects.get()
-        Backtest.objects.create(as_of=MONDAY, champion=run.model, series=6, seconds=1, verdict={},
+        Backtest.objects.create(as_of=MONDAY, champion=run.model, series=6, verdict={},
                                 report={"usual_weeks": {run.model: USUAL, "tsb": {**USUAL, "high": 1e9}}})
         for weeks in (1, 2):
             ForecastScore.objects.create(

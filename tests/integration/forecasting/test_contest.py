@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from django.db import transaction
 from django.test import override_settings
 
 from apps.forecasting import selectors
+from apps.forecasting.engine.selection import Refusal
 from apps.forecasting.models import Backtest, ItemBacktest
 from apps.jobs.models import Job, JobRecord
 from apps.jobs.running import GiveUp
@@ -60,6 +61,7 @@ def test_a_contest_scores_every_model_at_the_same_origins_and_puts_its_winner_in
         assert champion.trained_through == MONDAY - dt.timedelta(days=1)
         assert AliasChange.objects.get(alias="champion").reason == verdict["reason"]
         assert all(name in verdict["reason"] for name in ("LightGBM against ", " better, between "))
+        assert all(("It passes." in selectors.trial_words(trial)) == trial["passes"] for trial in verdict["trials"])
         assert selectors.with_titles(verdict["reason"]) == verdict["reason"], "no name of the engine's own is left"
         assert ItemBacktest.objects.filter(backtest=contest).count() == 8
         assert [row["variant"] for row in report["ablation"]] == ["", "mailer"]
@@ -115,6 +117,22 @@ def test_a_model_scored_at_fewer_origins_stands_below_those_it_cannot_be_compare
         assert found.leaderboard[-1]["name"] == "keras_lstm" == found.published[0]["name"]
         ranked = [row["metrics"]["scaled_pinball"] for row in found.leaderboard[:-1]]
         assert ranked == sorted(ranked)
+
+
+@pytest.mark.parametrize(("refusal", "words"), [
+    ("small_gain", "it has to be 1% better"), ("chance", "its gain could be chance"),
+    ("top_items", "on the tenth of items with the most money it is 7.5% worse, and may be 5%"),
+    ("band_50", "its 50% band holds 66% of two-week sums, and should hold 40.0% to 62.0%"),
+    ("band_80", "its 80% band holds 93% of two-week sums, and should hold 70.0% to 90.0%"),
+    ("band_95", "its 95% band holds 100% of two-week sums, and should hold 88.0% to 99.5%")])
+def test_the_page_says_why_a_candidate_was_refused(contested: Shop, refusal: str, words: str) -> None:
+    assert refusal in get_args(Refusal)
+    with tenant_context(contested.tenant.pk):
+        contest = Backtest.objects.get()
+        contest.verdict["trials"][0].update(
+            passes=False, against=[refusal], top_loss=0.075, coverage={"50": 0.66, "80": 0.93, "95": 1.0})
+        contest.save()
+    assert f"It does not pass: {words}." in page(signed_in(contested, "viewer"), "/models/")
 
 
 def asked_contests(shop: Shop) -> list[dict[str, Any]]:

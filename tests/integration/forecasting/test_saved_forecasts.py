@@ -108,7 +108,7 @@ def test_a_forecast_of_nothing_is_a_run_without_series(scope: None) -> None:
 def test_a_backtest_keeps_its_items_and_says_nothing_where_nothing_was_measured(scope: None) -> None:
     ids = some_forecast(3).unique_ids
     backtest = services.save_backtest(
-        as_of=AS_OF, champion="tsb", report={"scores": []}, verdict={}, seconds=1.5,
+        as_of=AS_OF, champion="tsb", report={"scores": []}, verdict={},
         items=ItemScores(unique_ids=ids, actual=np.array([1.0, 2, 3]), champion_error=np.array([0.5, 1, 1.5]),
                          baseline_error=np.array([1.0, 1, 1]), covered_80=np.array([0.75, np.nan, 1])))
     rows = ItemBacktest.objects.filter(backtest=backtest).order_by("item_id")
