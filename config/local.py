@@ -250,8 +250,9 @@ class Supervisor:
             Service("web", python("gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
                                   "--workers", "2", "--threads", "4", "--timeout", "120", "--no-control-socket")),
             Service("worker-light", worker("light", "prefork", "--concurrency", "2"), {"OMP_NUM_THREADS": "1"}),
-            # Numeric work takes all cores: pages and short jobs go first, and what has no GPU goes last.
+            # Numeric work takes all cores: pages and short jobs go first, and what nobody waits for goes last.
             Service("worker-heavy", worker("heavy", "solo"), numeric, niceness=5),
+            Service("worker-batch", worker("batch", "solo"), numeric, niceness=10),
             Service("worker-gpu", worker("gpu", "solo"), numeric, niceness=10),
             Service("beat", python("celery", "-A", "config", "beat", "--loglevel", "INFO", "--pidfile=")),
         ]

@@ -3,7 +3,7 @@
 from typing import Any
 
 NIGHT: tuple[str, ...] = ("sales.refresh", "inventory.unsent", "feedback.judge", "forecasting.forecast",
-                          "optimization.plan", "feedback.proof", "portal.refresh", "forecasting.renew")
+                          "optimization.plan", "portal.refresh", "feedback.proof", "forecasting.renew")
 # What a file that brought something new leads to, in a shop that is no demo.
 AFTER_IMPORT: tuple[str, ...] = ("sales.refresh", "forecasting.forecast", "optimization.plan", "portal.refresh",
                                  "forecasting.renew")
@@ -15,7 +15,7 @@ BEFORE_SALES: tuple[str, ...] = ("portal.refresh",)
 CONTEST: tuple[str, ...] = ("forecasting.backtest", "forecasting.forecast", "optimization.plan", "portal.refresh",
                             "forecasting.backtest_lstm")
 FIRST_CONTEST: tuple[str, ...] = ("forecasting.backtest", "forecasting.forecast", "optimization.plan", "portal.refresh",
-                                  "feedback.replay", "feedback.proof", "portal.refresh", "forecasting.backtest_lstm")
+                                  "feedback.replay", "feedback.proof", "forecasting.backtest_lstm")
 NIGHT_HOUR = 2  # by the tenant's own clock
 
 # A ring that waited longer than its own period says nothing that the next one does not say: it expires.

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from apps.jobs.running import Running
 
-QUEUES = ("light", "heavy", "gpu")
-QUEUE_TITLES = {"light": _("short tasks"), "heavy": _("long computations"), "gpu": _("computations on a GPU")}
+QUEUES = ("light", "heavy", "batch", "gpu")
+QUEUE_TITLES = {"light": _("short tasks"), "heavy": _("forecasts and plans"),
+                "batch": _("long computations that nobody waits for"), "gpu": _("computations on a GPU")}
 
 
 class Precedence(IntEnum):

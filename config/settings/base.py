@@ -215,7 +215,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "light"
-CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("light", "heavy", "gpu")]
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("light", "heavy", "batch", "gpu")]
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_PUBLISH_RETRY = False  # a doorbell that finds no broker is rung again by the sweep
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -156,7 +156,7 @@ def test_the_product_runs_is_mended_and_leaves_nothing(local: Path, start: Start
     told(second, f"Already running: {state.address}")
 
     named = {one.name: one for one in state.processes}
-    assert named.keys() >= {"web", "worker-light", "worker-heavy", "worker-gpu", "beat"}
+    assert named.keys() >= {"web", "worker-light", "worker-heavy", "worker-batch", "worker-gpu", "beat"}
     killed = named["worker-heavy"].process()
     assert killed is not None
     killed.kill()

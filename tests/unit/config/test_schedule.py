@@ -2,7 +2,8 @@
 
 from django.conf import settings
 
-from apps.jobs.kinds import all_kinds
+from apps.jobs.kinds import QUEUES as NAMED
+from apps.jobs.kinds import Precedence, all_kinds
 from config.celery import app
 from config.schedule import AFTER_CORRECTION, AFTER_IMPORT, BEAT, CONTEST, FIRST_CONTEST, NIGHT
 
@@ -29,6 +30,21 @@ def test_chains_are_made_of_known_kinds() -> None:
 
 def test_orders_that_wait_are_told_of_before_anything_that_may_have_nothing_to_work_on() -> None:
     assert NIGHT.index("inventory.unsent") < min(NIGHT.index("feedback.judge"), NIGHT.index("optimization.plan"))
+
+
+def test_what_people_wait_for_never_stands_behind_what_nobody_waits_for() -> None:
+    assert set(NAMED) == QUEUES
+    kinds = [kind for kind in all_kinds() if kind.handler.startswith("apps.")]
+    awaited = {kind.queue for kind in kinds if kind.precedence == Precedence.AWAITED}
+    assert awaited.isdisjoint(kind.queue for kind in kinds if kind.precedence != Precedence.AWAITED)
+
+
+def test_in_every_chain_the_lists_are_renewed_before_anything_that_may_wait_behind_another_shops_contest() -> None:
+    queue_of = {kind.name: kind.queue for kind in all_kinds()}
+    for chain in (NIGHT, CONTEST, FIRST_CONTEST):
+        after_plan = chain[chain.index("optimization.plan"):]
+        slow = [place for place, name in enumerate(after_plan) if queue_of[name] in ("batch", "gpu")]
+        assert after_plan.index("portal.refresh") < min(slow)
 
 
 def test_night_and_import_end_by_seeing_whether_a_contest_is_due() -> None:
