@@ -377,6 +377,28 @@ def only_one(local: Path) -> Iterator[bool]:
             yield True
 
 
+def settle(local: Path) -> None:
+    """Writes down where this folder lies. What was copied together with a clone is dropped: its notes name the servers
+    and processes of the original, which would be ended, or written to, in its stead."""
+    local.mkdir(mode=0o700, parents=True, exist_ok=True)
+    note, here = local / "place", str(local.resolve())
+    known = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {"token": secrets.token_hex(8)}
+    there = Path(known.get("path", here))
+    if there.exists() and not there.samefile(local) and _token_of(there) == known["token"]:
+        say(f"This is a copy of {there}, whose servers and data stay its own: this one starts anew.")
+        shutil.rmtree(local)
+        local.mkdir(mode=0o700)
+        known = {"token": secrets.token_hex(8)}
+    if known.get("path") != here:
+        own_file(note, json.dumps({**known, "path": here}), None)
+
+
+def _token_of(local: Path) -> str | None:
+    with contextlib.suppress(OSError, json.JSONDecodeError):
+        return str(json.loads((local / "place").read_text(encoding="utf-8"))["token"])
+    return None
+
+
 def on_signal(number: int, frame: FrameType | None) -> None:
     ignore_signals()
     raise Stopped
@@ -494,6 +516,7 @@ def main() -> int:
     parser.add_argument("--local", type=Path, default=CLONE / ".local", help="where this run keeps its state")
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", WEB_PORT)), help="the portal's port")
     asked = parser.parse_args()
+    settle(asked.local)
     if asked.command == "stop":
         return stop(asked.local)
     if asked.command == "reset":

@@ -27,7 +27,7 @@ from config.embedded import (
     own_folder,
     server_account,
 )
-from config.local import MARK, Started, State, end
+from config.local import MARK, Started, State, end, settle
 
 CLONE = Path(__file__).resolve().parent.parent
 LOCAL = CLONE / ".local" / "test"
@@ -133,6 +133,7 @@ def migrated_template() -> Path:
 def begin_run() -> str:
     """Gives this run its name and notes who runs it; ends what earlier runs left behind."""
     run = secrets.token_hex(4)
+    settle(LOCAL.parent)
     with locked("lock"):
         for note in (LOCAL / "runs").glob("*.json"):
             if not any(one.name == "pytest" and one.process() for one in State.read(note).processes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -179,6 +180,22 @@ def test_the_product_runs_is_mended_and_leaves_nothing(local: Path, start: Start
     assert State(run=run).orphans() == []
     assert not any(process.is_running() for process in started)
     assert servers.postgres.process() is not None, "servers that were given to it are not its own to stop"
+
+
+def test_a_copied_folder_leaves_the_original_alone_and_a_moved_one_is_still_itself(local: Path) -> None:
+    command(local, "stop")
+    moved, copied = local.with_name("moved"), local.with_name("copied")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        state = State(run="of the original", processes=[Started.of("web", process.pid)])
+        state.write(local / "state.json")
+        shutil.copytree(local, copied)
+        told_of_copy = command(copied, "stop").stdout
+        assert f"This is a copy of {local}" in told_of_copy
+        assert process.poll() is None
+        assert "This is a copy" not in command(copied, "stop").stdout, "it is on its own from now on"
+        local.rename(moved)
+        assert "This is a copy" not in command(moved, "stop").stdout
+        assert process.wait(10), "what a moved clone left running is its own"
 
 
 def test_a_start_that_fails_says_why_and_leaves_nothing(local: Path, start: Start, servers: TestServers) -> None:
