@@ -119,7 +119,7 @@ class SupplierSerializer(serializers.ModelSerializer[Supplier]):
     class Meta:
         model = Supplier
         fields = ["id", "name", "currency", "email", "lead_time_days", "lead_time_spread_days", "minimum_order_value",
-                  "review_period_days", "origin"]
+                  "review_period_days", "simulated"]
 
 
 class SupplierViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):

@@ -128,7 +128,7 @@ class Supplier(TenantModel):
     minimum_order_value = models.DecimalField(_("minimum order value"), max_digits=14, decimal_places=2, null=True,
                                               blank=True)
     review_period_days = models.PositiveSmallIntegerField(_("ordered every, days"), null=True, blank=True)
-    origin = models.CharField(max_length=10, choices=Origin, default=Origin.GIVEN)
+    simulated = ArrayField(models.CharField(max_length=30), default=list, blank=True)  # the names of what was made up
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="catalog_supplier_once")]

@@ -101,10 +101,19 @@ def assumption_words() -> dict[str, str]:
     return {
         "lead_time_days": _("lead time"), "lead_time_spread_days": _("spread of the lead time"),
         "review_period_days": _("how often is ordered"), "unit_cost": _("unit cost, as a share of the price"),
-        "price": _("price, from the unit cost"), "terms": _("cost and terms"),
+        "price": _("price, from the unit cost"),
         "holding_cost_rate": _("cost of holding stock"), "on_hand": _("stock"),
         "history": _("demand, from under eight weeks of sales"),
         "one_sale": _("that one unusually large sale is right"),
+    }
+
+
+def simulation_words() -> dict[str, str]:
+    """What figures that were made up for a demo are called."""
+    return {
+        "lead_time_days": _("lead time"), "lead_time_spread_days": _("spread of the lead time"),
+        "review_period_days": _("how often is ordered"), "unit_cost": _("unit cost"), "moq": _("minimum quantity"),
+        "pack_size": _("packs"), "minimum_order_value": _("supplier's minimum"), "on_hand": _("stock"),
     }
 
 
@@ -161,14 +170,11 @@ SELECT item.id AS item_id, term.supplier_id,
            CASE WHEN item.price IS NULL THEN 'price' END], NULL) AS assumed,
        array_remove(ARRAY[
            CASE WHEN 'lead_time_days' = ANY(term.simulated) OR term.lead_time_days IS NULL
-                AND supplier.lead_time_days IS NOT NULL AND supplier.origin = 'simulated' THEN 'lead_time_days' END,
+                AND 'lead_time_days' = ANY(supplier.simulated) THEN 'lead_time_days' END,
            CASE WHEN 'lead_time_spread_days' = ANY(term.simulated) OR term.lead_time_spread_days IS NULL
-                AND supplier.lead_time_spread_days IS NOT NULL AND supplier.origin = 'simulated'
-                THEN 'lead_time_spread_days' END,
-           CASE WHEN supplier.review_period_days IS NOT NULL AND supplier.origin = 'simulated'
-                THEN 'review_period_days' END,
-           CASE WHEN supplier.minimum_order_value IS NOT NULL AND supplier.origin = 'simulated'
-                THEN 'minimum_order_value' END,
+                AND 'lead_time_spread_days' = ANY(supplier.simulated) THEN 'lead_time_spread_days' END,
+           CASE WHEN 'review_period_days' = ANY(supplier.simulated) THEN 'review_period_days' END,
+           CASE WHEN 'minimum_order_value' = ANY(supplier.simulated) THEN 'minimum_order_value' END,
            CASE WHEN 'moq' = ANY(term.simulated) THEN 'moq' END,
            CASE WHEN 'pack_size' = ANY(term.simulated) THEN 'pack_size' END,
            CASE WHEN 'unit_cost' = ANY(term.simulated) OR term.unit_cost IS NULL AND item.unit_cost IS NOT NULL

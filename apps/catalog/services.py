@@ -290,38 +290,49 @@ SELECT supplier AS name, (array_agg(currency ORDER BY row_number) FILTER (WHERE 
 FROM {rows} GROUP BY supplier
 """
 
-_UPSERT_SUPPLIERS = """
+
+def _said(row: str, names: Iterable[str]) -> str:
+    """SQL for the names of what a row says."""
+    said = ", ".join(f"CASE WHEN {row}.{name} IS NOT NULL THEN '{name}' END" for name in names)
+    return f"array_remove(ARRAY[{said}], NULL)"
+
+
+def _made_up(row: str, names: Iterable[str]) -> str:
+    """SQL for what is made up of what a new row says."""
+    return f"CASE WHEN %(origin)s = 'simulated' THEN {_said(row, names)} ELSE ARRAY[]::text[] END"
+
+
+def _still_made_up(known: str, names: Iterable[str]) -> str:
+    """SQL for what is made up of a known row, once a new one is laid over it: each value as who said it last."""
+    return (f"ARRAY(SELECT unnest({known}.simulated)::text EXCEPT SELECT unnest({_said('excluded', names)}) "
+            "UNION SELECT unnest(excluded.simulated)::text ORDER BY 1)")
+
+
+# What a supplier asks for all that it sells, and for one item.
+_FOR_ALL = ("lead_time_days", "lead_time_spread_days", "minimum_order_value", "review_period_days")
+_FOR_ITEM = ("lead_time_days", "lead_time_spread_days", "moq", "pack_size", "unit_cost")
+
+_UPSERT_SUPPLIERS = f"""
 INSERT INTO catalog_supplier AS supplier (tenant_id, name, currency, email, lead_time_days, lead_time_spread_days,
-                                          minimum_order_value, review_period_days, origin)
+                                          minimum_order_value, review_period_days, simulated)
 SELECT %(tenant)s, name, coalesce(currency, ''), '', lead_time_days, lead_time_spread_days, minimum_order_value,
-       review_period_days, %(origin)s FROM catalog_said_suppliers
+       review_period_days, {_made_up("said", _FOR_ALL)} FROM catalog_said_suppliers said
 ON CONFLICT (tenant_id, name) DO UPDATE SET
     currency = coalesce(nullif(excluded.currency, ''), supplier.currency),
     lead_time_days = coalesce(excluded.lead_time_days, supplier.lead_time_days),
     lead_time_spread_days = coalesce(excluded.lead_time_spread_days, supplier.lead_time_spread_days),
     minimum_order_value = coalesce(excluded.minimum_order_value, supplier.minimum_order_value),
     review_period_days = coalesce(excluded.review_period_days, supplier.review_period_days),
-    origin = excluded.origin
+    simulated = {_still_made_up("supplier", _FOR_ALL)}
 WHERE (coalesce(nullif(excluded.currency, ''), supplier.currency),
        coalesce(excluded.lead_time_days, supplier.lead_time_days),
        coalesce(excluded.lead_time_spread_days, supplier.lead_time_spread_days),
        coalesce(excluded.minimum_order_value, supplier.minimum_order_value),
-       coalesce(excluded.review_period_days, supplier.review_period_days), excluded.origin)
+       coalesce(excluded.review_period_days, supplier.review_period_days), {_still_made_up("supplier", _FOR_ALL)})
       IS DISTINCT FROM (supplier.currency, supplier.lead_time_days, supplier.lead_time_spread_days,
-                        supplier.minimum_order_value, supplier.review_period_days, supplier.origin)
+                        supplier.minimum_order_value, supplier.review_period_days, supplier.simulated::text[])
 RETURNING supplier.id
 """
-
-_SAID = """array_remove(ARRAY[
-    CASE WHEN {row}.lead_time_days IS NOT NULL THEN 'lead_time_days' END,
-    CASE WHEN {row}.lead_time_spread_days IS NOT NULL THEN 'lead_time_spread_days' END,
-    CASE WHEN {row}.moq IS NOT NULL THEN 'moq' END, CASE WHEN {row}.pack_size IS NOT NULL THEN 'pack_size' END,
-    CASE WHEN {row}.unit_cost IS NOT NULL THEN 'unit_cost' END], NULL)"""
-
-# Each value is as made up as who said it last.
-_STILL_SIMULATED = f"""ARRAY(
-    SELECT unnest(term.simulated)::text EXCEPT SELECT unnest({_SAID.format(row="excluded")})
-    UNION SELECT unnest(excluded.simulated)::text ORDER BY 1)"""
 
 # The first supplier of an item is its preferred one, until someone says otherwise.
 _UPSERT_TERMS = f"""
@@ -331,17 +342,18 @@ SELECT %(tenant)s, said.item_id, supplier.id, said.lead_time_days, said.lead_tim
        said.pack_size, said.unit_cost,
        row_number() OVER (PARTITION BY said.item_id ORDER BY said.row_number) = 1 AND NOT EXISTS (
            SELECT FROM catalog_supplyterm other WHERE other.tenant_id = %(tenant)s AND other.item_id = said.item_id),
-       CASE WHEN %(origin)s = 'simulated' THEN {_SAID.format(row="said")} ELSE ARRAY[]::text[] END
+       {_made_up("said", _FOR_ITEM)}
 FROM {{rows}} said JOIN catalog_supplier supplier ON supplier.tenant_id = %(tenant)s AND supplier.name = said.supplier
 WHERE said.item_id IS NOT NULL
 ON CONFLICT (tenant_id, item_id, supplier_id) DO UPDATE SET
     lead_time_days = coalesce(excluded.lead_time_days, term.lead_time_days),
     lead_time_spread_days = coalesce(excluded.lead_time_spread_days, term.lead_time_spread_days),
     moq = coalesce(excluded.moq, term.moq), pack_size = coalesce(excluded.pack_size, term.pack_size),
-    unit_cost = coalesce(excluded.unit_cost, term.unit_cost), simulated = {_STILL_SIMULATED}
+    unit_cost = coalesce(excluded.unit_cost, term.unit_cost), simulated = {_still_made_up("term", _FOR_ITEM)}
 WHERE (coalesce(excluded.lead_time_days, term.lead_time_days),
        coalesce(excluded.lead_time_spread_days, term.lead_time_spread_days), coalesce(excluded.moq, term.moq),
-       coalesce(excluded.pack_size, term.pack_size), coalesce(excluded.unit_cost, term.unit_cost), {_STILL_SIMULATED})
+       coalesce(excluded.pack_size, term.pack_size), coalesce(excluded.unit_cost, term.unit_cost),
+       {_still_made_up("term", _FOR_ITEM)})
       IS DISTINCT FROM (term.lead_time_days, term.lead_time_spread_days, term.moq, term.pack_size, term.unit_cost,
                         term.simulated::text[])
 RETURNING term.xmax = 0
@@ -399,13 +411,10 @@ def change_defaults(*, actor: User | None, **fields: Any) -> PlanningDefaults:
     return defaults
 
 
-EDITABLE_TERMS = ("lead_time_days", "lead_time_spread_days", "moq", "pack_size", "unit_cost")
-
-
 @transaction.atomic
 def change_term(*, item: Item, supplier: Supplier, actor: User | None, label: str = "", **fields: Any) -> SupplyTerm:
     """Say what a supplier asks for one item; what is said is given from then on, and no longer assumed or simulated."""
-    unknown = set(fields) - set(EDITABLE_TERMS)
+    unknown = set(fields) - set(_FOR_ITEM)
     if unknown:
         raise TypeError(f"No supply term is called {', '.join(sorted(unknown))}.")
     term: SupplyTerm

@@ -160,8 +160,8 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
     items["on_hand"] = np.floor(items["on_hand"].astype(float).fillna(0.0) + 1e-6).astype(np.int64)
     items["assumed"] = [[*names, *(name for name, rests in grounds.items() if rests.iloc[place])]
                         for place, names in enumerate(items["assumed"])]
-    items["simulated"] = [[name for name, holds in (("terms", made_up), ("on_hand", origin == "simulated")) if holds]
-                          for made_up, origin in zip(items["simulated"], items["origin"], strict=True)]
+    items["simulated"] = [[*names, "on_hand"] if origin == "simulated" else list(names)
+                          for names, origin in zip(items["simulated"], items["origin"], strict=True)]
     items["is_settled"] = items["unique_id"].isin(list(rules.settled))
     items["shortage_cost"] = (items["price"] - items["unit_cost"]).clip(lower=0.0)
     items["supplier_id"] = items["supplier_id"].astype(str)

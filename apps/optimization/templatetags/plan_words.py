@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.catalog.selectors import assumption_words
+from apps.catalog.selectors import assumption_words, simulation_words
 from apps.tenants.templatetags.stockwright import badge, money, money_round, units
 
 register = template.Library()
@@ -119,8 +119,14 @@ def binds(code: str) -> str:
 
 @register.filter
 def names_of(codes: list[str]) -> str:
-    """Which figures of a line are assumed or simulated."""
+    """Which figures of a line are assumed."""
     return ", ".join(assumption_words().get(code, code) for code in codes)
+
+
+@register.filter
+def made_up_names(codes: list[str]) -> str:
+    """Which figures of a line are simulated."""
+    return ", ".join(simulation_words().get(code, code) for code in codes)
 
 
 @register.simple_tag

@@ -178,6 +178,23 @@ def test_what_someone_says_of_a_term_is_given_from_then_on_and_the_rest_stays_ma
         assert counts(services.upsert_terms(rows=terms(said), origin=origin)) == (0, 0, 1)
 
 
+def test_what_someone_says_of_a_supplier_leaves_its_other_terms_made_up() -> None:
+    item = Item.objects.create(sku="A", title="A", price=8)
+    made_up = {"supplier": "Alder", "lead_time_days": 9.0, "lead_time_spread_days": 2.0, "review_period_days": 14,
+               "minimum_order_value": 100}
+    services.upsert_terms(rows=terms(made_up, {"supplier": "Alder", "item_id": item.pk}), origin="simulated")
+    left = set(made_up) - {"supplier"}
+    assert set(Supplier.objects.get().simulated) == left
+    for said in ({"lead_time_days": 9.0}, {"minimum_order_value": 50}):
+        row = {"supplier": "Alder", **said}
+        assert counts(services.upsert_terms(rows=terms(row))) == (0, 1, 0), "a figure that was made up is now given"
+        left -= set(said)
+        assert set(selectors.terms_of_items([item.pk])[item.pk]["simulated"]) == left
+        assert counts(services.upsert_terms(rows=terms(row))) == (0, 0, 1)
+    services.change_term(item=item, supplier=Supplier.objects.get(), actor=None, lead_time_spread_days=1)
+    assert selectors.terms_of_items([item.pk])[item.pk]["simulated"] == ["review_period_days"]
+
+
 def test_locations_are_found_by_the_names_that_channels_use() -> None:
     channel = services.make_channel(slug="files")
     first = services.make_locations(channel=channel, names=["Berlin Mitte", "上海"])

@@ -89,11 +89,13 @@ def test_an_order_below_the_suppliers_minimum_says_so_and_asks_before_it_goes_on
     client = signed_in(shop)
     assert "data-confirm=\"This order" not in page(client, f"/orders/{first_order(shop).pk}/")
     with tenant_context(shop.tenant.pk):
-        Supplier.objects.filter(pk=shop.suppliers[0].pk).update(minimum_order_value=100)
+        Supplier.objects.filter(pk=shop.suppliers[0].pk).update(minimum_order_value=100,
+                                                                simulated=["minimum_order_value"])
     words = "This order is $70.00 below $100.00, the smallest order that Alder Foods takes."
     for way, status in (("approve", "approved"), ("send", "sent")):
         text = page(client, f"/orders/{first_order(shop).pk}/")
         assert text.count(words) == 2 and f'data-confirm="{words}' in text
+        assert text.count("badge-purple") == 1, "the minimum is simulated"
         assert step(client, shop, way) == status
         assert "PO-2017-0001 is $70.00 below the smallest order that Alder Foods takes" in page(client, "/orders/")
 

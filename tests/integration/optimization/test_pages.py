@@ -9,7 +9,7 @@ import io
 import pytest
 from django.test import Client
 
-from apps.catalog.models import Channel
+from apps.catalog.models import Channel, Supplier
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.jobs.models import Job
 from apps.optimization.models import Decision, Recommendation
@@ -73,6 +73,19 @@ def test_why_a_line_is_what_it_is_opens_within_the_page_or_on_its_own(shop: Shop
     assert "How it adds up" in page(client, f"/replenish/{line.pk}/")
     assert client.get("/replenish/999999/").status_code == 404
     assert signed_in(make_shop()).get(f"/replenish/{line.pk}/").status_code == 404
+
+
+def test_each_figure_of_a_line_is_marked_by_where_it_comes_from_itself(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        Supplier.objects.update(lead_time_days=10, review_period_days=14, simulated=["review_period_days"])
+    run_plan(shop)
+    line = lines(shop)[0]
+    assert line.simulated == ["review_period_days"]
+    client = signed_in(shop)
+    assert 'title="Simulated: how often is ordered"' in page(client, "/replenish/")
+    facts = page(client, f"/replenish/{line.pk}/", HTTP_HX_REQUEST="true").split("<dt>")[1:]
+    marked = [fact.split("</dt>")[0] for fact in facts if "badge-purple" in fact]
+    assert marked == ["Ordered every"]
 
 
 def test_ticked_lines_are_approved_into_orders_once(shop: Shop) -> None:
