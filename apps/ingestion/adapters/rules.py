@@ -85,6 +85,7 @@ _ALL = (
     Rule("repeated_line", FLAGGED, _("The same item again in one order: kept as lines of their own"), ""),
     Rule("outlier", FLAGGED, _("Far more than this item usually sells in one line: kept"), ""),
     Rule("open_quote", FLAGGED, _("A quotation mark opens a value and none closes it: read as part of the value"), ""),
+    Rule("by_title", FLAGGED, _("Without a SKU: counted for the item of the same title"), ""),
     Rule("new_item", FLAGGED, _("Lines of items that were new: the items were made"), ""),
 )
 RULES: dict[str, Rule] = {rule.code: rule for rule in _ALL}

@@ -151,6 +151,9 @@ SELECT count(*) FROM ingestion_lines line JOIN ingestion_usual usual USING (item
 WHERE line.quantity >= 20 AND line.quantity > 10 * usual.quantity
 """
 
+# Lines without a SKU that an item was found for: it goes by their title, as a title or in a SKU's place.
+_BY_TITLE = "SELECT count(*) FROM ingestion_lines WHERE NOT has_sku AND item_id IS NOT NULL"
+
 _DROP_STOPPED = """
 DELETE FROM ingestion_lines line USING ingestion_refused refused WHERE refused.row_number = line.row_number
 """
@@ -271,6 +274,9 @@ def find_lines(reading: Reading) -> None:
     if stopped:
         run(_DROP_STOPPED)
     run("DROP TABLE ingestion_titles")
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_TITLE)
+        reading.flagged["by_title"] += int(cursor.fetchone()[0])
     reading.flagged["new_item"] += make_items(**of_items)
 
 

@@ -267,10 +267,13 @@ def test_every_page_stands_with_nothing_and_with_something(tenant: Tenant) -> No
     with tenant_context(tenant.pk):
         file = take(ORDERS + "1,1,2025-01-05,A,2,3,\n2,1,2025-01-08,A,x,3,\n3,1,2025-01-08,A,0,3,\n"
                              "4,1,2025-01-08,A,1,3,\n")
+        titled = take("order,date,sku,qty,title\n5,2025-01-05,A,1,Apple\n5,2025-01-05,,1,apple\n")
         services.connect_shopify(name="Shop", shop_domain="shop.myshopify.com", secret=SECRET, actor=None)
     health = page(client, "/data/")
     assert "This is not a number" in health
     assert "Quantity of zero" in health
+    for shown in (health, page(client, f"/data/imports/{titled.pk}/")):
+        assert "counted for the item of the same title" in shown
     assert "Tue 7 Jan" in health  # a gap between two days with sales
     assert "Lead time" in health
     assert "file.csv" in page(client, "/data/imports/")
