@@ -77,27 +77,24 @@ def position_frame(as_of: dt.date) -> pd.DataFrame:
     return _frame(_POSITIONS, as_of=as_of)
 
 
-# What was not sent cannot come before its lead time from today: it is counted as if it were sent today.
-_ARRIVALS = """
-SELECT line.item_id, ordered.location_id,
-       line.expected_on + CASE WHEN ordered.status = ANY(%(unsent)s) THEN %(as_of)s::date - ordered.ordered_on ELSE 0
-                          END AS date,
-       sum(line.quantity - line.received_quantity)::float8 AS quantity
-FROM inventory_purchaseorderline line
-JOIN inventory_purchaseorder ordered ON ordered.tenant_id = line.tenant_id AND ordered.id = line.order_id
-WHERE line.tenant_id = %(tenant)s AND ordered.status = ANY(%(open)s)
-  AND ordered.ordered_on <= %(as_of)s AND line.received_quantity < line.quantity
-GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-"""
-
-
-def arrivals_frame(as_of: dt.date) -> pd.DataFrame:
-    """What is still to come: item_id, location_id, date, quantity.
+def arrivals(as_of: dt.date, item_ids: Sequence[int] | None = None) -> list[tuple[int, int, dt.date, float]]:
+    """What is still to come, of all items or some: item_id, location_id, day, units.
 
     Orders that were not sent are in it, so that nothing is bought twice: they come as if they were sent on `as_of`.
     """
-    return _frame(_ARRIVALS, as_of=as_of, open=[str(status) for status in OPEN_STATUSES],
-                  unsent=[str(status) for status in UNSENT_STATUSES])
+    found = _open_lines(as_of).filter(order__ordered_on__lte=as_of)
+    if item_ids is not None:
+        found = found.filter(item_id__in=item_ids)
+    rows = found.order_by("item_id", "order__location_id", "due_on").values_list(  # type: ignore[misc]
+        "item_id", "order__location_id", "due_on").annotate(units=Sum(F("quantity") - F("received_quantity")))
+    return [(item_id, location_id, due_on, float(units)) for item_id, location_id, due_on, units in rows]
+
+
+def arrivals_frame(as_of: dt.date) -> pd.DataFrame:
+    """What is still to come: item_id, location_id, date, quantity (see `arrivals`)."""
+    import pandas as pd
+
+    return pd.DataFrame(arrivals(as_of), columns=["item_id", "location_id", "date", "quantity"])
 
 
 def wait_to_be_sent(order: PurchaseOrder, as_of: dt.date) -> dt.timedelta:
@@ -289,6 +286,10 @@ def lines(as_of: dt.date) -> QuerySet[PurchaseOrderLine]:
     return found.annotate(due_on=_due_on(as_of, "order__"))
 
 
+def _open_lines(as_of: dt.date) -> QuerySet[PurchaseOrderLine]:
+    return lines(as_of).filter(order__status__in=OPEN_STATUSES, received_quantity__lt=F("quantity"))
+
+
 def order_lines(order_id: int, as_of: dt.date) -> QuerySet[PurchaseOrderLine]:
     """An order's lines in the order of their SKUs, each with its `money`, what is still to come as `rest`, `due_on`."""
     found = lines(as_of).filter(order_id=order_id).select_related("item")
@@ -308,9 +309,8 @@ def receipts(order_id: int) -> QuerySet[Receipt]:
 
 def open_lines_of_item(item_id: int, as_of: dt.date) -> QuerySet[PurchaseOrderLine]:
     """What is still to come of an item, soonest first."""
-    return (lines(as_of).select_related("order__supplier")
-            .filter(item_id=item_id, order__status__in=OPEN_STATUSES,
-                    received_quantity__lt=F("quantity")).order_by("due_on", "pk"))  # type: ignore[misc]
+    found = _open_lines(as_of).filter(item_id=item_id).select_related("order__supplier")
+    return found.order_by("due_on", "pk")  # type: ignore[misc]
 
 
 def unsent_units(item_id: int, location_id: int) -> Decimal:

@@ -5,31 +5,41 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 
+from apps.catalog.selectors import joined_in_sets
+from apps.inventory.selectors import arrivals
 from apps.optimization.selectors import AT_RISK_SQL
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
 HALF_YEAR_DAYS = 182
 MONTH_DAYS = 28
+MANY_ITEMS = 200  # from here on, whole sets are joined
 _SUMMARIES_LOCK = 0x5355  # the class of the advisory lock under which summaries are written
 
 _COLUMNS = (
     "sku", "title", "category", "department", "brand", "supplier_name", "status", "planning", "abc", "price",
     "unit_cost", "cost_origin", "on_hand", "on_order", "weekly_units", "units_28d", "revenue_28d", "last_sold_on",
-    "days_of_cover", "stockout_on", "recommended", "money_at_risk",
+    "days_of_cover", "stockout_on", "lasts_from", "recommended", "money_at_risk",
 )
 
 # How items stand by stock, orders and advice: what people change as they decide and take goods in.
+#
+# `lasting` says how long the stock of this moment lasts, at the place where it ends first. Cover: at expected sales, on
+# hand alone. The run-out day: the first on which, with what is on its way, as likely as not not all that is asked for
+# can be served, as plans reckon it. Sales to a day are negative binomial with the mean `total` and the variance
+# total * (1 + dispersion) + level * total^2; that is Poisson around a gamma of shape total / spread, whose median is
+# total * (1 - 1 / (9 shape))^3 (Wilson and Hilferty 1931), and a Poisson exceeds n as likely as not where its mean is
+# n + 2/3.
 _STANDING = """
 plan AS (
     SELECT id FROM optimization_plan WHERE tenant_id = %(tenant)s AND NOT is_replay AND as_of <= %(as_of)s
     ORDER BY as_of DESC, id DESC LIMIT 1
 ), advice AS (
-    SELECT line.item_id, min(line.days_of_cover) AS days_of_cover, min(line.stockout_on) AS stockout_on,
-           coalesce(sum(line.quantity) FILTER (WHERE line.state = 'open'), 0) AS recommended,
+    SELECT line.item_id, coalesce(sum(line.quantity) FILTER (WHERE line.state = 'open'), 0) AS recommended,
            coalesce(sum({at_risk}) FILTER (WHERE line.state = 'open'), 0)::float8 AS money_at_risk
     FROM optimization_recommendation line JOIN plan ON line.plan_id = plan.id
     WHERE line.tenant_id = %(tenant)s{of_some} GROUP BY line.item_id
@@ -43,16 +53,59 @@ plan AS (
     WHERE line.tenant_id = %(tenant)s AND head.status IN ('draft', 'approved', 'sent', 'partly_received')
       AND line.received_quantity < line.quantity{of_some}
     GROUP BY 1
+), run AS (
+    SELECT id, days, %(as_of)s::date - as_of AS late FROM forecasting_forecastrun
+    WHERE tenant_id = %(tenant)s AND NOT is_replay AND is_complete AND as_of <= %(as_of)s
+    ORDER BY as_of DESC, id DESC LIMIT 1
+), arriving AS (
+    SELECT item_id, location_id, greatest(due_on - %(as_of)s::date, 0) AS day, sum(units) AS units
+    FROM unnest(%(due_items)s::bigint[], %(due_places)s::bigint[], %(due_days)s::date[], %(due_units)s::float8[])
+         AS due (item_id, location_id, due_on, units) GROUP BY 1, 2, 3
+), ahead AS (
+    SELECT line.item_id, line.location_id, line.recipe[1] AS level, line.recipe[2] AS dispersion,
+           greatest(place.on_hand, 0)::float8 AS on_hand, step.begins + nth - run.late AS day,
+           CASE WHEN step.begins + nth = run.late THEN greatest(step.units - coalesce(today.units, 0)::float8, 0)
+                ELSE step.units END AS units
+    FROM run JOIN forecasting_seriesforecast line ON line.tenant_id = %(tenant)s AND line.run_id = run.id{of_some}
+    JOIN inventory_stocklevel place ON place.tenant_id = %(tenant)s AND place.item_id = line.item_id
+        AND place.location_id = line.location_id
+    LEFT JOIN sales_dailydemand today ON today.tenant_id = %(tenant)s AND today.item_id = line.item_id
+        AND today.location_id = line.location_id AND today.date = %(as_of)s
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN n <= run.days THEN n - 1 ELSE run.days + 7 * (n - run.days - 1) END AS begins,
+               CASE WHEN n <= run.days THEN 1 ELSE 7 END AS days,
+               CASE WHEN n <= run.days THEN mean ELSE mean / 7 END AS units
+        FROM unnest(line.mean) WITH ORDINALITY given (mean, n)) step
+    CROSS JOIN LATERAL generate_series(0, step.days - 1) nth
+    WHERE step.begins + nth >= run.late
+), totalled AS (
+    SELECT ahead.*, sum(ahead.units) OVER by_then AS total, coalesce(sum(arriving.units) OVER by_then, 0) AS arrived,
+           dispersion + level * sum(ahead.units) OVER by_then AS spread
+    FROM ahead LEFT JOIN arriving USING (item_id, location_id, day)
+    WINDOW by_then AS (PARTITION BY item_id, location_id ORDER BY day)
+), lasting AS (
+    SELECT item_id, min(days_of_cover) AS days_of_cover, min(stockout_on) AS stockout_on FROM (
+        SELECT item_id,
+               coalesce(min(day + greatest(on_hand - total + units, 0) / nullif(units, 0))
+                            FILTER (WHERE total > on_hand),
+                        count(*) * on_hand / nullif(max(total), 0)) AS days_of_cover,
+               %(as_of)s::date + CASE WHEN on_hand <= 0 THEN 0 ELSE min(day) FILTER (
+                   WHERE total * (1 - spread / 9 / nullif(total, 0)) ^ 3 >= floor(on_hand + arrived) + 2 / 3.0)::int
+                   END AS stockout_on
+        FROM totalled GROUP BY item_id, location_id, on_hand) place GROUP BY item_id
 )
 """
 
+# What is not forecast, or whose forecast is used up, lasts at the pace of the past half year.
+_LASTS = """
+coalesce(lasting.days_of_cover, CASE WHEN stock.on_hand <= 0 THEN 0 ELSE stock.on_hand END
+    / nullif(greatest({weekly_units}, 0) / 7, 0)) AS days_of_cover,
+lasting.stockout_on, CASE WHEN lasting.item_id IS NOT NULL THEN %(as_of)s::date END AS lasts_from
+"""
+
 # A, B and C by what was sold in half a year: the first 80 % of the money, the next 15 %, the rest.
-# Cover and stockout come from the newest plan; before the first, from the forecast's mean or the past half year's.
 _REFRESH = """
-WITH {standing}, run AS (
-    SELECT id, days FROM forecasting_forecastrun WHERE tenant_id = %(tenant)s AND NOT is_replay AND is_complete
-    AND as_of <= %(as_of)s ORDER BY as_of DESC, id DESC LIMIT 1
-), sold AS (
+WITH {standing}, sold AS (
     SELECT item_id, max(date) FILTER (WHERE units > 0) AS last_sold_on,
            coalesce(sum(units) FILTER (WHERE date >= %(month)s), 0)::float8 AS units_28d,
            coalesce(sum(revenue) FILTER (WHERE date >= %(month)s), 0)::float8 AS revenue_28d,
@@ -66,10 +119,8 @@ WITH {standing}, run AS (
     SELECT item_id, (sum(revenue) OVER (ORDER BY revenue DESC, item_id) - revenue) / sum(revenue) OVER () AS above
     FROM sold WHERE revenue > 0
 ), forecast AS (
-    SELECT series.item_id, sum((SELECT sum(value) FROM unnest(series.mean[1:run.days]) value) / greatest(run.days, 1))
-               AS per_day
-    FROM forecasting_seriesforecast series JOIN run ON series.run_id = run.id
-    WHERE series.tenant_id = %(tenant)s GROUP BY series.item_id
+    SELECT DISTINCT series.item_id FROM forecasting_seriesforecast series JOIN run ON series.run_id = run.id
+    WHERE series.tenant_id = %(tenant)s
 ), fresh AS (
     SELECT item.id AS item_id, item.sku, item.title, item.category, split_part(item.category, ' > ', 1) AS department,
            item.brand, coalesce(supplier.name, '') AS supplier_name, item.status,
@@ -87,10 +138,8 @@ WITH {standing}, run AS (
            stock.on_hand, coalesce(coming.on_order, 0) AS on_order,
            coalesce(sold.units / known.weeks, 0) AS weekly_units, coalesce(sold.units_28d, 0) AS units_28d,
            coalesce(sold.revenue_28d, 0) AS revenue_28d, sold.last_sold_on,
-           coalesce(advice.days_of_cover, greatest(stock.on_hand, 0)
-               / nullif(coalesce(forecast.per_day, sold.units / known.weeks / 7), 0)) AS days_of_cover,
-           advice.stockout_on, coalesce(advice.recommended, 0)::int AS recommended,
-           coalesce(advice.money_at_risk, 0) AS money_at_risk
+           {lasts},
+           coalesce(advice.recommended, 0)::int AS recommended, coalesce(advice.money_at_risk, 0) AS money_at_risk
     FROM catalog_item item
     CROSS JOIN known
     LEFT JOIN catalog_planningdefaults defaults ON defaults.tenant_id = item.tenant_id
@@ -100,6 +149,7 @@ WITH {standing}, run AS (
     LEFT JOIN sold ON sold.item_id = item.id LEFT JOIN ranked ON ranked.item_id = item.id
     LEFT JOIN forecast ON forecast.item_id = item.id LEFT JOIN advice ON advice.item_id = item.id
     LEFT JOIN stock ON stock.item_id = item.id LEFT JOIN coming ON coming.item_id = item.id
+    LEFT JOIN lasting ON lasting.item_id = item.id
     WHERE item.tenant_id = %(tenant)s
 )
 INSERT INTO portal_itemsummary AS kept (tenant_id, item_id, {columns}, refreshed_at)
@@ -111,14 +161,18 @@ WHERE ({kept}) IS DISTINCT FROM ({excluded})
 
 # What somebody has just done shows at once; the rest is derived with the night.
 _FOLLOW = """
-WITH {standing}
+WITH {standing}, fresh AS (
+    SELECT known.item_id, stock.on_hand, coalesce(coming.on_order, 0) AS on_order, {lasts},
+           coalesce(advice.recommended, 0) AS recommended, coalesce(advice.money_at_risk, 0) AS money_at_risk
+    FROM portal_itemsummary known LEFT JOIN advice USING (item_id) LEFT JOIN stock USING (item_id)
+    LEFT JOIN coming USING (item_id) LEFT JOIN lasting USING (item_id)
+    WHERE known.tenant_id = %(tenant)s AND known.item_id = ANY(%(items)s)
+)
 UPDATE portal_itemsummary kept
-SET (on_hand, on_order, recommended, money_at_risk) =
-    ROW (stock.on_hand, coalesce(coming.on_order, 0), coalesce(advice.recommended, 0),
-         coalesce(advice.money_at_risk, 0))
-FROM unnest(%(items)s::bigint[]) AS given (item_id) LEFT JOIN advice USING (item_id) LEFT JOIN stock USING (item_id)
-LEFT JOIN coming USING (item_id)
-WHERE kept.tenant_id = %(tenant)s AND kept.item_id = given.item_id
+SET (on_hand, on_order, days_of_cover, stockout_on, lasts_from, recommended, money_at_risk) =
+    ROW (fresh.on_hand, fresh.on_order, fresh.days_of_cover, fresh.stockout_on, fresh.lasts_from, fresh.recommended,
+         fresh.money_at_risk)
+FROM fresh WHERE kept.tenant_id = %(tenant)s AND kept.item_id = fresh.item_id
 """
 
 
@@ -152,20 +206,17 @@ class Refreshed:
 def refresh_summaries(*, as_of: dt.date) -> Refreshed:
     """Derive every item's summary anew from what the apps below know on the morning of `as_of`."""
     statement = _REFRESH.format(
-        standing=_STANDING.format(at_risk=AT_RISK_SQL, of_some=""), columns=", ".join(_COLUMNS),
+        standing=_STANDING.format(at_risk=AT_RISK_SQL, of_some=""),
+        lasts=_LASTS.format(weekly_units="sold.units / known.weeks"), columns=", ".join(_COLUMNS),
         excluded=", ".join(f"excluded.{name}" for name in _COLUMNS),
         kept=", ".join(f"kept.{name}" for name in _COLUMNS))
     tenant = current_tenant_id()
     _lock_summaries()
-    with connection.cursor() as cursor:
-        # Tables filled a moment ago have no statistics yet: Postgres takes them for empty and would join 68,000 items
-        # with as many others row by row. All joins here are of whole tables, which hashes do.
-        cursor.execute("SET LOCAL enable_nestloop = off")
+    with joined_in_sets(), connection.cursor() as cursor:
         cursor.execute(statement, {
-            "tenant": tenant, "as_of": as_of, "month": as_of - dt.timedelta(days=MONTH_DAYS),
+            **_given(as_of), "month": as_of - dt.timedelta(days=MONTH_DAYS),
             "half_year": as_of - dt.timedelta(days=HALF_YEAR_DAYS)})
         written = cursor.rowcount
-        cursor.execute("SET LOCAL enable_nestloop TO DEFAULT")
         cursor.execute("SELECT count(*) FROM portal_itemsummary WHERE tenant_id = %s", [tenant])
         row = cursor.fetchone()
     return Refreshed(items=row[0] if row else 0, written=written)
@@ -173,13 +224,21 @@ def refresh_summaries(*, as_of: dt.date) -> Refreshed:
 
 @transaction.atomic
 def follow_items(item_ids: Sequence[int]) -> None:
-    """Show what has just changed of some items: their stock, what is on order, what is advised."""
-    tenant = current_tenant_id()
+    """Show what has just changed of some items: their stock, how long it lasts, what is on order, what is advised."""
+    as_of = tenant_by_id(current_tenant_id()).today()
     _lock_summaries()
-    with connection.cursor() as cursor:
-        cursor.execute(_FOLLOW.format(standing=_STANDING.format(
-            at_risk=AT_RISK_SQL, of_some=" AND line.item_id = ANY(%(items)s)")), {
-                "tenant": tenant, "as_of": tenant_by_id(tenant).today(), "items": list(item_ids)})
+    statement = _FOLLOW.format(standing=_STANDING.format(
+        at_risk=AT_RISK_SQL, of_some=" AND line.item_id = ANY(%(items)s)"),
+        lasts=_LASTS.format(weekly_units="known.weekly_units"))
+    with joined_in_sets(len(item_ids) >= MANY_ITEMS), connection.cursor() as cursor:
+        cursor.execute(statement, {**_given(as_of, item_ids), "items": list(item_ids)})
+
+
+def _given(as_of: dt.date, item_ids: Sequence[int] | None = None) -> dict[str, Any]:
+    due = arrivals(as_of, item_ids)
+    items, places, days, units = (list(column) for column in zip(*due, strict=True)) if due else ([], [], [], [])
+    return {"tenant": current_tenant_id(), "as_of": as_of, "due_items": items, "due_places": places, "due_days": days,
+            "due_units": units}
 
 
 def _lock_summaries() -> None:

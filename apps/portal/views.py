@@ -55,7 +55,8 @@ def items(request: ShopRequest) -> HttpResponse:
     return render(request, "portal/items.html", {
         "page": page, "departments": departments(), "suppliers": supplier_names(), "classes": ["A", "B", "C"],
         "plannings": ItemSummary.Planning.choices, "statuses": statuses, "stocks": stock_labels(),
-        "default_sort": DEFAULT_SORT, "query": request.GET.urlencode(), "is_filtered": bool(request.GET)})
+        "default_sort": DEFAULT_SORT, "query": request.GET.urlencode(), "is_filtered": bool(request.GET),
+        "as_of": request.tenant.today()})
 
 
 @require_safe
@@ -75,11 +76,12 @@ def item(request: ShopRequest, pk: int) -> HttpResponse:
 
 
 def _item(request: ShopRequest, pk: int, form: TermForm | None = None) -> HttpResponse:
-    found = item_page(pk, request.tenant.today())
+    as_of = request.tenant.today()
+    found = item_page(pk, as_of)
     if found is None:
         raise Http404
     shown = form or TermForm(initial=TermForm.of(found.term)) if found.term else None
-    return render(request, "portal/item.html", {"found": found, "item": found.item, "form": shown},
+    return render(request, "portal/item.html", {"found": found, "item": found.item, "form": shown, "as_of": as_of},
                   status=422 if form is not None else 200)
 
 

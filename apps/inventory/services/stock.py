@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 from psycopg import sql
 
+from apps.inventory.services.changes import tell_items_changed
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
@@ -75,6 +76,7 @@ ORDER BY item_id, location_id
 ON CONFLICT (tenant_id, item_id, location_id) DO UPDATE
 SET on_hand = level.on_hand + excluded.on_hand, counted_at = excluded.counted_at, origin = excluded.origin,
     mode = CASE WHEN %(reported)s THEN 'counted' ELSE level.mode END, updated_at = now()
+RETURNING level.item_id
 """)
 
 
@@ -92,7 +94,9 @@ def set_counts(*, table: str, is_reported: bool = False) -> int:
         cursor.execute(_with(_MAKE_LEVELS, table), parameters)
         cursor.execute(_with(_LOCK_LEVELS, table), parameters)
         cursor.execute(_with(_SET_COUNTS, table, key="newest", counted_day="counted_at"), parameters)
-        return int(cursor.rowcount)
+        counted = [item_id for (item_id,) in cursor.fetchall()]
+    tell_items_changed(item_ids=counted)
+    return len(counted)
 
 
 # A level that was never counted starts with its first movement: what was sold before is not known to have been there.
@@ -140,7 +144,7 @@ WITH due AS (
     ON CONFLICT (tenant_id, item_id, location_id) DO UPDATE
     SET on_hand = level.on_hand + excluded.on_hand, updated_at = now()
 )
-SELECT count(*) FROM moved
+SELECT count(*), coalesce(array_agg(DISTINCT item_id), '{{}}') FROM moved
 """)
 
 
@@ -161,10 +165,13 @@ def post_sales(*, table: str) -> int:
         if parameters["limited"]:
             cursor.execute(_DAYS.format(postable=postable), parameters)
             days = [day for (day,) in cursor.fetchall()]
-        posted = 0
+        posted, item_ids = 0, set[int]()
         for day in days:
             cursor.execute(_POST_SALES.format(postable=postable), {**parameters, "day": day})
-            posted += cursor.fetchone()[0]
+            moved, of_items = cursor.fetchone()
+            posted += moved
+            item_ids.update(of_items)
+    tell_items_changed(item_ids=item_ids)
     return posted
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django import template
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.catalog.selectors import assumption_words, simulation_words
-from apps.tenants.templatetags.stockwright import badge, money, money_round, units
+from apps.tenants.templatetags.stockwright import badge, day_short, money, money_round, units
 
 register = template.Library()
 
@@ -127,6 +128,16 @@ def names_of(codes: list[str]) -> str:
 def made_up_names(codes: list[str]) -> str:
     """Which figures of a line are simulated."""
     return ", ".join(simulation_words().get(code, code) for code in codes)
+
+
+@register.simple_tag
+def runs_out_words(line: Any, as_of: dt.date, today: dt.date) -> str:
+    """When a line's item runs out; of an older plan its day alone, since stock has moved on."""
+    if line.stockout_on is None:
+        return _("not soon")
+    if as_of == today and line.on_hand <= 0:
+        return _("is out")
+    return _("today") if as_of == today == line.stockout_on else day_short(line.stockout_on)
 
 
 @register.simple_tag

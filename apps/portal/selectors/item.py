@@ -108,7 +108,7 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
         backtest=_backtest(item.pk), coming=coming,
         promotions=promotions, is_weekly=is_weekly,
         sales=_sales_chart(facts["days"], paths, as_of, is_weekly, promotions),
-        projection=_projection(on_hand, coming, paths, as_of, advice))
+        projection=_projection(on_hand, coming, paths, as_of, advice, summary.stockout_on if summary else None))
 
 
 def _backtest(item_id: int) -> ItemBacktest | None:
@@ -216,7 +216,7 @@ def _promotion_spans(promotions: Sequence[Promotion], x: Sequence[str], width: i
 
 
 def _projection(on_hand: float | None, coming: Sequence[PurchaseOrderLine], paths: NDArray[Any] | None,
-                as_of: dt.date, advice: Sequence[Recommendation]) -> dict[str, Any] | None:
+                as_of: dt.date, advice: Sequence[Recommendation], stockout_on: dt.date | None) -> dict[str, Any] | None:
     """Stock at the close of each day along the sample paths, with what is on its way and with the advice."""
     import numpy as np
 
@@ -244,14 +244,14 @@ def _projection(on_hand: float | None, coming: Sequence[PurchaseOrderLine], path
     without = closing(arrivals)
     low, high = np.quantile(without, (0.10, 0.90), axis=0)
     x = [(as_of + dt.timedelta(days=n)).isoformat() for n in range(days)]
-    empty = np.nonzero((without <= 0).mean(axis=0) >= 0.5)[0]
+    ends_on = stockout_on.isoformat() if stockout_on else ""
     chart: dict[str, Any] = {
         "x": x, "unit": "units", "x_label": _("Day"), "y_label": _("units at the close of the day"),
         "series": [{"name": _("with what is on its way"), "values": np.round(without.mean(axis=0), 1).tolist(),
                     "tone": "primary"}],
         "bands": [{"name": _("80% range"), "low": np.round(low, 1).tolist(), "high": np.round(high, 1).tolist(),
                    "tone": "primary", "opacity": 0.14}],
-        "markers": [{"x": x[int(empty[0])], "label": _("runs out"), "tone": "danger"}] if len(empty) else []}
+        "markers": [{"x": ends_on, "label": _("runs out"), "tone": "danger"}] if ends_on in x else []}
     if (advised != arrivals).any():
         chart["series"].append({"name": _("with the advised order"), "style": "dashed", "tone": "azure",
                                 "values": np.round(closing(advised).mean(axis=0), 1).tolist()})

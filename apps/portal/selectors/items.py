@@ -75,7 +75,7 @@ def supplier_names() -> list[str]:
 
 EXPORTED = ("sku", "title", "category", "brand", "supplier_name", "status", "planning", "abc", "price", "unit_cost",
             "cost_origin", "on_hand", "on_order", "weekly_units", "units_28d", "revenue_28d", "last_sold_on",
-            "days_of_cover", "stockout_on", "recommended", "money_at_risk")
+            "days_of_cover", "stockout_on", "lasts_from", "recommended", "money_at_risk")
 
 
 def export_rows(filters: Filters) -> Iterator[tuple[object, ...]]:

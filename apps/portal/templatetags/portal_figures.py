@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from apps.tenants.templatetags.stockwright import badge, days, share, units, unknown
+from apps.portal.models import ItemSummary
+from apps.tenants.templatetags.stockwright import badge, day_short, days, share, units, unknown
 
 register = template.Library()
 
@@ -21,6 +23,45 @@ def whole_days(value: float | str | None) -> str:
     if value in (None, ""):
         return unknown()
     return _("over a year") if float(value) > OVER_A_YEAR_DAYS else days(round(float(value)))
+
+
+def _is_todays(summary: ItemSummary, today: dt.date) -> bool:
+    return summary.lasts_from in (None, today)
+
+
+@register.simple_tag
+def as_of_note(summary: ItemSummary, today: dt.date) -> str:
+    """From which day an item's cover and run-out day are reckoned, where that is not today."""
+    return "" if _is_todays(summary, today) else _("as of %(day)s") % {"day": day_short(summary.lasts_from)}
+
+
+@register.simple_tag
+def runs_out(summary: ItemSummary, today: dt.date) -> str:
+    """When an item's stock ends, what is on its way counted."""
+    if summary.planning == ItemSummary.Planning.PLANNED and summary.on_hand is not None and summary.on_hand <= 0:
+        return _("is out")
+    if summary.stockout_on == today and _is_todays(summary, today):
+        return _("today")
+    return day_short(summary.stockout_on)
+
+
+@register.simple_tag
+def lasts_note(summary: ItemSummary | None, today: dt.date) -> str:
+    """What stands under how long an item's stock lasts."""
+    if summary is None or summary.days_of_cover is None:
+        return ""
+    if summary.on_hand is not None and summary.on_hand <= 0:
+        return _("out of stock")
+    if summary.lasts_from is None:
+        return _("at the pace of the last half year")
+    if summary.stockout_on is None:
+        words = _("no stockout in sight")
+    elif summary.stockout_on == today and _is_todays(summary, today):
+        words = _("runs out today")
+    else:
+        words = _("runs out %(day)s") % {"day": day_short(summary.stockout_on)}
+    note = as_of_note(summary, today)
+    return _("%(words)s, %(note)s") % {"words": words, "note": note} if note else words
 
 
 @register.simple_tag

@@ -29,9 +29,11 @@ from apps.portal.models import ItemSummary
 from apps.portal.pipeline import refresh_tenant
 from apps.portal.selectors.items import SORTS
 from apps.portal.selectors.today import today
+from apps.portal.services import refresh_summaries
 from apps.sales.models import DailyDemand, Promotion
-from apps.tenants.models import AuditEntry
+from apps.tenants.models import AuditEntry, Tenant
 from apps.tenants.scope import tenant_context
+from apps.tenants.templatetags.stockwright import day_short
 from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import MONDAY, Shop, make_shop
 from tests.integration.optimization.planned_shops import forecast_for, run_plan
@@ -273,6 +275,37 @@ def test_only_what_is_open_is_offered_to_decide_on_and_what_is_out_is_said_to_be
     with tenant_context(shop.tenant.pk):
         decide(recommendation_id=line.pk, as_of=MONDAY, actor=None, label="a test")
     assert "Decide on" not in page(client, path)
+
+
+def test_how_long_stock_lasts_is_said_of_today_or_of_the_day_that_it_was_reckoned_from(shop: Shop) -> None:
+    client, path = signed_in(shop), f"/items/{shop.items[0].pk}/"
+    with tenant_context(shop.tenant.pk):
+        ends_on = ItemSummary.objects.get(item=shop.items[0]).stockout_on
+        assert ends_on is not None and ends_on > MONDAY
+    text = page(client, path)
+    assert f"runs out {day_short(ends_on)}" in text and "as of" not in text.split('class="grid"')[0]
+    assert data_of(text, "projection")["markers"][0]["x"] == ends_on.isoformat(), "the chart says the same"
+    assert "as of" not in page(client, "/items/")
+    Tenant.objects.filter(pk=shop.tenant.pk).update(demo_date=MONDAY + DAY)
+    assert f"runs out {day_short(ends_on)}, as of Mon 4 Dec" in page(client, path)
+    assert page(client, "/items/").count("as of Mon 4 Dec") == 6
+    with tenant_context(shop.tenant.pk):
+        StockLevel.objects.filter(item=shop.items[0]).update(on_hand=0)
+        refresh_summaries(as_of=MONDAY + DAY)
+    text = page(client, path)
+    assert "out of stock" in text and "runs out" not in text.split('class="grid"')[0]
+
+
+def test_the_lines_of_an_older_plan_run_out_on_days_and_never_today(shop: Shop) -> None:
+    client = signed_in(shop)
+    with tenant_context(shop.tenant.pk):
+        Recommendation.objects.update(stockout_on=MONDAY, on_hand=0)
+    for path in ("/", "/replenish/"):
+        assert "is out" in page(client, path)
+    Tenant.objects.filter(pk=shop.tenant.pk).update(demo_date=MONDAY + DAY)
+    for path in ("/", "/replenish/"):
+        text = page(client, path)
+        assert "is out" not in text and "Mon 4 Dec</span>" in text, path
 
 
 def test_an_item_that_the_newest_forecast_leaves_out_is_ordered_on_request(shop: Shop) -> None:

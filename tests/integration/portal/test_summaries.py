@@ -13,16 +13,25 @@ import pytest
 
 from apps.catalog.models import PlanningDefaults, SupplyTerm
 from apps.forecasting.models import SeriesForecast
-from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
-from apps.inventory.services import ReceivedLine, approve_order, cancel_order, mark_sent, receive_lines
+from apps.forecasting.selectors import demand_paths
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockLevel
+from apps.inventory.services import (
+    ReceivedLine,
+    approve_order,
+    cancel_order,
+    mark_sent,
+    post_sales,
+    receive_lines,
+    set_counts,
+)
 from apps.optimization.models import Recommendation
 from apps.optimization.services import Choice, decide_many, dismiss
 from apps.portal.models import ItemSummary
 from apps.portal.services import refresh_summaries
 from apps.sales.models import DailyDemand
 from apps.tenants.scope import tenant_context
-from tests.integration.inventory.shops import MONDAY, Shop, make_shop
-from tests.integration.optimization.planned_shops import put_on_hand
+from tests.integration.inventory.shops import MONDAY, Shop, counts, make_shop, sales
+from tests.integration.optimization.planned_shops import forecast_for, put_on_hand
 from tests.integration.portal.stocked_shops import DAY, make_stocked_shop, refreshed, sell
 
 pytestmark = pytest.mark.django_db
@@ -131,7 +140,7 @@ def test_stock_and_what_is_on_its_way_are_added_up_and_what_has_come_left_out() 
         assert (summary(shop, 1).on_hand, summary(shop, 1).on_order) == (None, 0)
 
 
-def test_the_plans_own_figures_are_taken_and_only_open_advice_is_advised() -> None:
+def test_only_open_advice_is_advised_and_at_risk() -> None:
     shop = make_stocked_shop(3)
     with tenant_context(shop.tenant.pk):
         Recommendation.objects.filter(item=shop.items[1]).update(state="approved")
@@ -140,9 +149,93 @@ def test_the_plans_own_figures_are_taken_and_only_open_advice_is_advised() -> No
         for place, item in enumerate(shop.items):
             line, found = Recommendation.objects.get(item=item), summary(shop, place)
             is_open = line.state == "open"
-            assert found.days_of_cover == line.days_of_cover and found.stockout_on == line.stockout_on
             assert found.recommended == (line.quantity if is_open else 0)
             assert (found.money_at_risk > 0) is is_open
+
+
+def test_stock_lasts_as_the_plan_of_the_same_facts_says() -> None:
+    shop = make_stocked_shop(3)
+    with tenant_context(shop.tenant.pk):
+        for place, item in enumerate(shop.items):
+            line, found = Recommendation.objects.get(item=item), summary(shop, place)
+            assert found.days_of_cover == pytest.approx(line.days_of_cover, rel=0.1)
+            assert found.stockout_on is not None and line.stockout_on is not None
+            assert abs(found.stockout_on - line.stockout_on) <= DAY
+            assert found.lasts_from == MONDAY
+
+
+@pytest.mark.parametrize("level_variance", [0.02, 0.3, 1.0, 2.5, 4.0])
+def test_the_run_out_day_is_the_one_that_the_forecasts_own_distribution_gives(level_variance: float) -> None:
+    shop = make_shop(12)
+    on_hand = [1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30, 60]
+    with tenant_context(shop.tenant.pk):
+        for item, units in zip(shop.items, on_hand, strict=True):
+            put_on_hand(shop, item, units)
+        run = forecast_for(shop, 7, level_variance=level_variance)
+        forecast = demand_paths(run).forecast
+    refreshed(shop)
+    medians = [forecast.sum_quantiles([0.5], days)[0, 0] for days in range(1, forecast.grid.horizon_days + 1)]
+    with tenant_context(shop.tenant.pk):
+        for place, units in enumerate(on_hand):
+            exact = next((day for day, median in enumerate(medians) if median > units), len(medians))
+            found = summary(shop, place).stockout_on
+            days = (found - MONDAY).days if found else len(medians)
+            assert abs(days - exact) <= max(1, 0.07 * exact), units
+
+
+def test_what_is_on_its_way_moves_the_run_out_day_and_not_the_cover_of_what_is_there() -> None:
+    shop = make_shop(2)
+    with tenant_context(shop.tenant.pk):
+        for item in shop.items:
+            put_on_hand(shop, item, 10)
+        forecast_for(shop, 14)
+        order = PurchaseOrder.objects.create(number="PO-1", supplier=shop.suppliers[0], currency="USD",
+                                             location=shop.location, status="sent", ordered_on=MONDAY - DAY)
+        PurchaseOrderLine.objects.create(order=order, item=shop.items[0], quantity=20, unit_cost=2,
+                                         expected_on=MONDAY + 3 * DAY)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        helped, other = summary(shop, 0), summary(shop, 1)
+        assert helped.days_of_cover == other.days_of_cover == 5
+        assert helped.stockout_on is not None and other.stockout_on is not None
+        assert other.stockout_on <= MONDAY + 6 * DAY < MONDAY + 13 * DAY <= helped.stockout_on
+
+
+def test_what_is_out_of_stock_runs_out_today_whatever_the_plan_expected() -> None:
+    shop = make_stocked_shop(2)
+    with tenant_context(shop.tenant.pk):
+        StockLevel.objects.filter(item=shop.items[0]).update(on_hand=0)
+        Recommendation.objects.update(stockout_on=MONDAY + 9 * DAY, days_of_cover=9)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert (summary(shop, 0).days_of_cover, summary(shop, 0).stockout_on) == (0, MONDAY)
+        assert summary(shop, 1).days_of_cover == pytest.approx(1)
+
+
+def test_of_an_older_forecast_only_the_days_from_today_on_are_left_and_of_today_what_is_not_sold_yet() -> None:
+    shop = make_shop(1)
+    with tenant_context(shop.tenant.pk):
+        put_on_hand(shop, shop.items[0], 6)
+        run = forecast_for(shop, 7, as_of=MONDAY - 3 * DAY)
+        series = SeriesForecast.objects.get()
+        series.mean = [100.0] * 3 + [2.0] * (run.days - 3) + [14.0] * run.weeks
+        series.save()
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).days_of_cover == pytest.approx(3)
+        sell(shop, 0, 0, 2)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).days_of_cover == pytest.approx(4), "today's two are sold: they are not to come as well"
+
+
+def test_an_unknown_stock_lasts_for_an_unknown_time() -> None:
+    shop = make_stocked_shop(1)
+    with tenant_context(shop.tenant.pk):
+        StockLevel.objects.all().delete()
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert (summary(shop, 0).days_of_cover, summary(shop, 0).stockout_on) == (None, None)
 
 
 def test_a_second_refresh_of_the_same_facts_writes_nothing() -> None:
@@ -181,7 +274,17 @@ def test_what_people_do_shows_at_once_as_if_all_had_been_derived_anew(
         came = [ReceivedLine(line_id=order.lines.order_by("item_id")[0].pk, quantity=Decimal(5))]
     assert then(lambda: receive_lines(order_id=order.pk, lines=came, received_on=MONDAY, reference="van", actor=None))[
         :2] == [(7, first - 5, 0), (2, second, 0)]
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).days_of_cover == pytest.approx(3.5), "five more at two a day"
     assert then(lambda: cancel_order(order_id=order.pk, reason="", actor=None))[:2] == [(7, 0, 0), (2, 0, 0)]
+    counted = dt.datetime(2017, 12, 5, 4, tzinfo=dt.UTC)
+    assert then(lambda: set_counts(table=counts(shop, (shop.items[0], 20, counted))))[0] == (20, 0, 0)
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).days_of_cover == pytest.approx(10)
+    tuesday = MONDAY + DAY
+    assert then(lambda: post_sales(table=sales(shop, (shop.items[0], tuesday, 4))))[0] == (16, 0, 0)
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).days_of_cover == pytest.approx(8)
 
 
 def test_another_shops_items_stay_as_they_are() -> None:
