@@ -247,10 +247,14 @@ def _lines(inputs: Inputs, plan: EnginePlan, settled: NDArray[Any]) -> pd.DataFr
     import pandas as pd
 
     from apps.optimization.engine.frames import PARTS
+    from apps.optimization.engine.replenish import SMALLEST_GAIN
 
     items, found = inputs.items, plan.lines
     margin = items["shortage_cost"].to_numpy()
     lost_without, lost_with = found["expected_lost_units_without"], found["expected_lost_units_with"]
+    net_gain = found["expected_cost_without"] - found["expected_cost"]
+    # What gains no more than a quantity is moved for loses nothing by waiting: no day presses.
+    presses = (net_gain > SMALLEST_GAIN) | found["order_quantity"].eq(0)
     start = pd.Timestamp(inputs.as_of)
 
     def day(offset: pd.Series[float]) -> pd.Series[Any]:
@@ -263,11 +267,11 @@ def _lines(inputs: Inputs, plan: EnginePlan, settled: NDArray[Any]) -> pd.DataFr
         "on_order": found["on_order"], "mean_demand": found["expected_demand"],
         "lead_time_days": items["lead_time_days"], "review_period_days": items["review_period_days"],
         "days_of_cover": found["days_of_cover"].clip(upper=LONGEST_COVER_DAYS),
-        "stockout_on": day(found["stockout_day"]), "order_by_on": day(found["order_by_day"]),
+        "stockout_on": day(found["stockout_day"]), "order_by_on": day(found["order_by_day"].where(presses)),
         "arrives_on": day(np.ceil(items["lead_time_days"])),
         "lost_units_without": lost_without, "lost_units_with": lost_with,
         "avoided_lost_sales": margin * (lost_without - lost_with),
-        "net_gain": found["expected_cost_without"] - found["expected_cost"],
+        "net_gain": net_gain,
         "binding": np.where(settled, SETTLED, found["binds"].astype(str)),
         "assumed": items["assumed"].map(",".join), "simulated": items["simulated"].map(",".join),
         "moq": items["moq"], "pack_size": items["pack_size"],

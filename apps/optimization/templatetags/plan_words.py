@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from django import template
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -138,6 +139,15 @@ def runs_out_words(line: Any, as_of: dt.date, today: dt.date) -> str:
     if as_of == today and line.on_hand <= 0:
         return _("is out")
     return _("today") if as_of == today == line.stockout_on else day_short(line.stockout_on)
+
+
+@register.simple_tag
+def order_by_words(day: dt.date | None, today: dt.date) -> str:
+    """By when a line has to be ordered; where no day presses, that it can wait."""
+    if day is None:
+        return format_html('<span class="text-secondary" title="{}">{}</span>',
+                           _("Ordering it later would cost next to nothing."), _("no hurry"))
+    return _("today") if day <= today else day_short(day)
 
 
 @register.simple_tag

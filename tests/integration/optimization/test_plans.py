@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import pytest
@@ -15,7 +16,9 @@ from apps.optimization import selectors, services
 from apps.optimization.models import Decision, Plan, Recommendation
 from apps.optimization.pipeline import read_inputs
 from apps.optimization.services import Choice
+from apps.portal.selectors.today import today
 from apps.tenants.scope import tenant_context
+from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import MONDAY
 from tests.integration.optimization.planned_shops import (
     DAY,
@@ -58,6 +61,25 @@ def test_what_runs_out_is_recommended_and_every_waterfall_adds_up_to_its_line() 
                 Decimal(str(line.lost_units_without - line.lost_units_with)), abs=Decimal("0.01"))
         plan = present_plan()
         assert plan.money == sum(line.quantity * line.unit_cost for line in lines)
+
+
+def test_a_line_that_gains_next_to_nothing_presses_on_no_day() -> None:
+    shop = make_planned_shop(2, demo_date=MONDAY)
+    with tenant_context(shop.tenant.pk):
+        Item.objects.filter(pk=shop.items[0].pk).update(price=Decimal("2.02"))
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        idle, worth = Recommendation.objects.order_by("item_id")
+        assert idle.quantity > 0 and idle.net_gain <= Decimal("0.5") < worth.net_gain
+        assert (idle.order_by_on, worth.order_by_on) == (None, MONDAY)
+        assert today(shop.tenant).facts["due"] == 1
+    client = signed_in(shop)
+    for path, pressing in ((f"/replenish/?supplier={shop.suppliers[0].pk}", 0),
+                           (f"/replenish/?supplier={shop.suppliers[1].pk}", 1), ("/", 1)):
+        text = page(client, path)
+        assert len(re.findall(r'data-label="Order by">today<', text)) == pressing, path
+        assert text.count(">no hurry<") == (0 if path.endswith(f"={shop.suppliers[1].pk}") else 1), path
+    assert page(client, "/").count("order today") == 1
 
 
 def test_the_same_facts_give_the_plan_that_is_there_and_other_facts_a_new_one() -> None:

@@ -158,7 +158,7 @@ def test_stock_lasts_as_the_plan_of_the_same_facts_says() -> None:
     with tenant_context(shop.tenant.pk):
         for place, item in enumerate(shop.items):
             line, found = Recommendation.objects.get(item=item), summary(shop, place)
-            assert found.days_of_cover == pytest.approx(line.days_of_cover, rel=0.1)
+            assert found.days_of_cover == pytest.approx(line.days_of_cover, abs=0.5)
             assert found.stockout_on is not None and line.stockout_on is not None
             assert abs(found.stockout_on - line.stockout_on) <= DAY
             assert found.lasts_from == MONDAY
