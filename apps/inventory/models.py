@@ -20,7 +20,7 @@ class StockLevel(TenantModel):
 
     item = TenantForeignKey("catalog.Item", models.CASCADE)
     location = TenantForeignKey("catalog.Location", models.CASCADE)
-    on_hand = models.DecimalField(_("on hand"), max_digits=14, decimal_places=3, default=0)
+    on_hand = models.DecimalField(_("on hand"), max_digits=20, decimal_places=3, default=0)
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.DERIVED)
     counted_at = models.DateTimeField(_("counted"), null=True)
     origin = models.CharField(max_length=10, default="given")
@@ -43,8 +43,8 @@ class StockMovement(TenantModel):
     location = TenantForeignKey("catalog.Location", models.CASCADE)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
     occurred_on = models.DateField(_("day"))
-    quantity = models.DecimalField(_("quantity"), max_digits=14, decimal_places=3)
-    wanted = models.DecimalField(_("wanted"), max_digits=14, decimal_places=3, null=True,
+    quantity = models.DecimalField(_("quantity"), max_digits=20, decimal_places=3)
+    wanted = models.DecimalField(_("wanted"), max_digits=20, decimal_places=3, null=True,
                                  help_text=_("Demand of the day where stock could not serve all of it"))
     reference = models.CharField(_("cause"), max_length=80)
     recorded_at = models.DateTimeField(default=timezone.now)

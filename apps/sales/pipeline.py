@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from apps.jobs.running import Running
+from apps.jobs.running import GiveUp, Running
 from apps.sales import selectors, services
 from apps.tenants.scope import tenant_context
 
@@ -18,7 +18,10 @@ def refresh(running: Running) -> dict[str, Any]:
     """
     with tenant_context(running.tenant_id):
         running.progress(0.1, _("Adding up the sales of each day"))
-        changed = services.rebuild_days()
+        try:
+            changed = services.rebuild_days()
+        except services.TooMuchADay as refused:
+            raise GiveUp(str(refused)) from refused
         span = selectors.history_span()
         running.hold()
     if span.first_date is None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from psycopg import sql
 
-from apps.catalog.selectors import joined_in_sets
+from apps.catalog.selectors import items_by_id, joined_in_sets
 from apps.inventory import services as inventory
 from apps.sales.models import PERSON, SaleLine
 from apps.tenants.models import User
@@ -39,6 +41,20 @@ class Recorded:
     made: int
     corrected: int
     unchanged: int
+
+
+class TooMuchADay(ValueError):
+    """An item's sales on a day would add up to more than a day has room for.
+
+    The message names one such day; `days` holds the item, the location and the date of all.
+    """
+
+    def __init__(self, days: Sequence[tuple[int, int, dt.date]]) -> None:
+        self.days = days
+        item_id, _location_id, date = days[0]
+        super().__init__(_("The sales of “%(item)s” on %(day)s add up to more than can be true: check their "
+                           "quantities and prices for a slipped separator.") % {
+            "item": items_by_id([item_id])[item_id], "day": date_format(date, "j M Y")})
 
 
 # Whoever writes a tenant's ledger writes alone: what is compared is what is corrected.
@@ -150,6 +166,16 @@ HAVING sum(line.quantity) <> 0 OR sum(line.quantity * coalesce(line.paid_price, 
 ORDER BY 1, 2, 3
 """
 
+# What the columns of a day hold no more.
+_BEYOND = """
+SELECT item_id, location_id, date FROM sales_derived
+WHERE units NOT BETWEEN -99999999999.999 AND 99999999999.999
+   OR revenue NOT BETWEEN -999999999999.9999 AND 999999999999.9999
+   OR shelf_value NOT BETWEEN -999999999999.9999 AND 999999999999.9999
+   OR discount NOT BETWEEN -999999999999.9999 AND 999999999999.9999
+ORDER BY 1, 2, 3
+"""
+
 _ALL_LINES = sql.SQL("sales_saleline line")
 _TOUCHED_LINES = sql.SQL("""
 (SELECT item_id, location_id, date, date::timestamp AT TIME ZONE %(zone)s AS begins_at,
@@ -236,6 +262,9 @@ def _derive_days(*, is_whole: bool, on_progress: OnProgress = silent) -> int:
     with joined_in_sets(is_whole), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_DERIVE).format(source=_ALL_LINES if is_whole else _TOUCHED_LINES), given)
         cursor.execute("ANALYZE sales_derived")
+        cursor.execute(_BEYOND)
+        if beyond := cursor.fetchall():
+            raise TooMuchADay(beyond)
         cursor.execute("SELECT EXISTS (SELECT FROM sales_dailydemand WHERE tenant_id = %(tenant)s)", given)
         has_days = cursor.fetchone()[0]
         cursor.execute(_CHANGED if has_days else _ALL_CHANGED, given)
@@ -273,7 +302,7 @@ def record_lines(*, rows: str, keeps_versions: bool = True, is_distinct: bool = 
     that any order and any number of deliveries ends in the same state. With `keeps_versions` a newer version that
     says the same leaves a witness; leave it out where versions are only moments of arrival. `is_distinct` promises
     that no line comes twice, which spares a first import its search for the like. `on_progress` hears how far it is,
-    from 0 to 1, and may raise: then nothing is written.
+    from 0 to 1, and may raise: then nothing is written. Nor is where a day would hold more than can be: TooMuchADay.
     """
     tenant = tenant_by_id(current_tenant_id())
     given: dict[str, Any] = {"tenant": tenant.pk, "now": timezone.now(), "zone": tenant.time_zone}
@@ -366,7 +395,10 @@ def correct_quantity(*, line_id: int, quantity: Decimal, actor: User) -> None:
     if quantity > most:
         raise NotCorrected(_("Its source never said more than %(most)s were sold: write that or less.")
                            % {"most": f"{most.normalize():f}"})
-    record_lines(rows="sales_said")
+    try:
+        record_lines(rows="sales_said")
+    except TooMuchADay as refused:
+        raise NotCorrected(str(refused)) from refused
     line = SaleLine.objects.get(pk=line_id)
     record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, action="sale.quantity_said",
                  target=f"{line.order_id} {line.external_line_id}",

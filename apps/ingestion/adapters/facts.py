@@ -90,7 +90,7 @@ class FactReader:
             parsed, bad = numbers(text, reading.numbers)
             verdicts.stop(bad, "number", column.name, text)
             figures = parsed.to_numpy(zero_copy_only=False)
-            verdicts.stop(figures > MOST_MONEY, "too_large", column.name, text)
+            verdicts.stop(np.abs(figures) > MOST_MONEY, "too_large", column.name, text)
             if column.name != "on_hand":
                 verdicts.stop(figures < 0, "below_zero", column.name, text)
             return figures
@@ -181,7 +181,7 @@ class FactReader:
             verdicts.stop(~np.isnan(figures) & ((figures != np.floor(figures)) | (figures > 1e6)), "whole", name,
                           found.get(name))
             values[name] = figures
-        for name in ("lead_time_days", "lead_time_spread_days"):
+        for name in ("lead_time_days", "lead_time_spread_days", "review_period_days"):
             verdicts.stop(values[name] > 1000, "too_large", name, found.get(name))
 
     @staticmethod

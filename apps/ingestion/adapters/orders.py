@@ -30,7 +30,6 @@ LONGEST_TITLE = 300
 MOST_UNITS = 1e9
 MOST_MONEY = 1e9
 MOST_OF_A_LINE = 1e11  # in money: a day of an item has room for some such lines
-MOST_UNITS_A_DAY, MOST_MONEY_A_DAY = 9e10, 9e11  # of an item: nearly what its day has room for
 EARLIEST = np.datetime64("1990-01-01", "us")
 
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import default_storage
-from django.db import DataError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from psycopg import sql
-from psycopg.errors import NumericValueOutOfRange
 
 from apps.catalog import selectors as catalog
 from apps.catalog.services import main_location, make_channel, make_locations
@@ -105,13 +104,7 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
     with connection.cursor() as cursor:
         cursor.execute(_ISSUES)
         cursor.execute(AGAIN)
-    try:
-        read_kind(reading)
-    except DataError as error:  # each row was judged; what cannot be held is a sum of them, with what is known
-        if isinstance(error.__cause__, NumericValueOutOfRange):
-            raise FileRefused(_("The sales of one item on one day add up to more than can be true, so nothing of this "
-                                "file was taken: check its quantities and prices for a slipped separator.")) from error
-        raise
+    read_kind(reading)
     stopped = write_issues(reading)
     hold()
     file.rows_read, file.rows_applied, file.rows_duplicate = reading.rows_read, reading.applied, reading.known

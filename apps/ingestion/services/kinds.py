@@ -7,13 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.catalog import selectors as catalog
 from apps.catalog.services import upsert_items, upsert_terms
 from apps.ingestion.adapters import columns, facts
-from apps.ingestion.adapters.orders import MOST_MONEY_A_DAY, MOST_UNITS_A_DAY, Known, OrderReader, Settings
+from apps.ingestion.adapters.dialects import FileRefused
+from apps.ingestion.adapters.orders import Known, OrderReader, Settings
 from apps.ingestion.models import ImportFile
 from apps.ingestion.selectors import is_connected
 from apps.ingestion.services.applying import Places, Reading, copy_in, judged_batches, refuse, stop_rows
@@ -29,7 +30,7 @@ from apps.ingestion.services.staging import (
 )
 from apps.inventory.services import set_counts
 from apps.sales import selectors as sales
-from apps.sales.services import record_lines, upsert_promotions
+from apps.sales.services import Recorded, TooMuchADay, record_lines, upsert_promotions
 from apps.tenants.scope import current_tenant_id
 
 
@@ -134,16 +135,10 @@ SELECT line.row_number, line.quantity::text FROM ingestion_lines line JOIN inges
 WHERE line.quantity >= 100 AND line.quantity >= 100 * usual.quantity AND line.shelf_price < usual.price / 20
 """
 
-# Lines that may each be true, of days of an item that together are not.
-_TOO_MUCH_A_DAY = """
-SELECT row_number, quantity::text FROM (
-    SELECT row_number, quantity, sum(abs(quantity)) OVER same AS units, sum(abs(discount)) OVER same AS given,
-           sum(abs(quantity) * greatest(shelf_price, paid_price, 0)) OVER same AS worth
-    FROM ingestion_lines WHERE item_id IN (
-        SELECT item_id FROM ingestion_lines GROUP BY item_id
-        HAVING sum(abs(quantity) * greatest(shelf_price, paid_price, 1) + abs(coalesce(discount, 0))) > %(units)s)
-    WINDOW same AS (PARTITION BY item_id, location_id, (occurred_at AT TIME ZONE %(zone)s)::date)) lines
-WHERE units > %(units)s OR worth > %(money)s OR given > %(money)s
+_OF_DAYS = """
+SELECT row_number, trim_scale(quantity)::text FROM ingestion_lines line
+WHERE (item_id, location_id, (occurred_at AT TIME ZONE %(zone)s)::date) IN (
+    SELECT * FROM unnest(%(items)s::bigint[], %(locations)s::bigint[], %(dates)s::date[]))
 """
 
 _OUTLIERS = """
@@ -202,11 +197,7 @@ def read_orders(reading: Reading) -> None:
     reading.lap("judge")
     if "updated_at" not in reading.positions and is_connected(file.channel_id):
         run(_YIELD_TO_LIVE, tenant)
-    settle_staged(file)
-    run("UPDATE ingestion_lines SET external_line_id = left(order_id, 60) || '/' || md5(external_line_id) "
-        "WHERE length(external_line_id) > 110")
-    recorded = record_lines(rows="ingestion_lines", keeps_versions="updated_at" in file.mapping, is_distinct=True,
-                            on_progress=lambda share, note: reading.on_progress(0.55 + 0.45 * share, note))
+    recorded = record(reading, tenant)
     reading.applied, reading.known = recorded.made + recorded.corrected, recorded.unchanged
     run("DROP TABLE ingestion_lines")
     reading.lap("record")
@@ -247,14 +238,35 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
     run(_USUAL, tenant)
     if stop_rows("other_units", "quantity", _OTHER_UNITS):
         run(_DROP_STOPPED)
-    if stop_rows("too_large", "quantity", _TOO_MUCH_A_DAY, {
-            "zone": reading.tenant.time_zone, "units": MOST_UNITS_A_DAY, "money": MOST_MONEY_A_DAY}):
-        run(_DROP_STOPPED)
     with connection.cursor() as cursor:
         cursor.execute(_OUTLIERS)
         reading.flagged["outlier"] += int(cursor.fetchone()[0])
     run("DROP TABLE ingestion_usual")
-    fill_gaps()
+
+
+def record(reading: Reading, tenant: dict[str, Any]) -> Recorded:
+    """Write the lines into the ledger, without those that make a day, with what is known of it, more than can be true.
+
+    Each of these may be true by itself; lines that are known already stay so.
+    """
+    file = reading.file
+    while True:
+        try:
+            with transaction.atomic():
+                fill_gaps()
+                settle_staged(file)
+                run("UPDATE ingestion_lines SET external_line_id = left(order_id, 60) || '/' || md5(external_line_id) "
+                    "WHERE length(external_line_id) > 110")
+                return record_lines(
+                    rows="ingestion_lines", keeps_versions="updated_at" in file.mapping, is_distinct=True,
+                    on_progress=lambda share, note: reading.on_progress(0.55 + 0.45 * share, note))
+        except TooMuchADay as refused:
+            items, locations, dates = map(list, zip(*refused.days, strict=True))
+            given = {**tenant, "zone": reading.tenant.time_zone, "items": items, "locations": locations, "dates": dates}
+            if not any(stop_rows("too_large", "quantity", _OF_DAYS + which, given)
+                       for which in (f" AND NOT {sales.IS_KNOWN}", "")):
+                raise FileRefused(str(refused)) from refused  # a line moves from a day that only it made possible
+            run(_DROP_STOPPED)
 
 
 def find_lines(reading: Reading) -> None:

@@ -38,9 +38,9 @@ CROSS JOIN LATERAL (
 
 _SET_COUNTS = sql.SQL("""
 WITH newest AS (
-    SELECT DISTINCT ON (item_id, location_id) item_id, location_id, on_hand::numeric(14, 3) AS on_hand, counted_at,
+    SELECT DISTINCT ON (item_id, location_id) item_id, location_id, on_hand::numeric(20, 3) AS on_hand, counted_at,
            origin, {counted_day} AS day,
-           to_char(counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '=' || on_hand::numeric(14, 3)
+           to_char(counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '=' || on_hand::numeric(20, 3)
                AS cause
     FROM {table} ORDER BY item_id, location_id, counted_at DESC, ctid DESC
 ), told AS (
@@ -102,7 +102,7 @@ def set_counts(*, table: str, is_reported: bool = False) -> int:
 # A level that was never counted starts with its first movement: what was sold before is not known to have been there.
 _POSTABLE = sql.SQL("""
     SELECT touched.item_id, touched.location_id, touched.date, level.on_hand,
-           sum(touched.units)::numeric(14, 3) AS units
+           sum(touched.units)::numeric(20, 3) AS units
     FROM {table} touched {level}
     LEFT JOIN LATERAL (
         SELECT min(occurred_on) AS day FROM inventory_stockmovement movement

@@ -509,6 +509,18 @@ def test_a_delivery_with_refused_lines_is_read_anew_when_it_comes_again(connecte
         assert sold() == {("A-1", "2026-01-05"): 4}
 
 
+def test_a_delivery_that_makes_a_day_more_than_can_be_true_is_rejected_with_the_reason(connected: Tenant) -> None:
+    with tenant_context(connected.pk):
+        take("order,date,sku,qty\n" + "".join(f"{n},2026-01-05,A-1,1000000000\n" for n in range(99)))
+    send(connected.slug, {**BODY, "line_items": [{**BODY["line_items"][0], "quantity": 10**9,
+                                                  "current_quantity": 10**9}]})
+    work()
+    with tenant_context(connected.pk):
+        delivery = Delivery.objects.get()
+        assert (delivery.state, "on 5 Jan 2026 add up to more than can be true" in delivery.error) == ("rejected", True)
+        assert sold() == {("A-1", "2026-01-05"): 99e9}
+
+
 def test_a_file_and_a_delivery_that_meet_make_one_item_of_one_sku(connected: Tenant) -> None:
     send(connected.slug, BODY)
 

@@ -18,6 +18,7 @@ from apps.catalog.models import Item, Location
 from apps.ingestion import selectors, services
 from apps.ingestion.models import ImportFile, RowIssue
 from apps.ingestion.services import applying
+from apps.inventory.models import StockLevel
 from apps.sales import services as sales_services
 from apps.sales.models import SaleLine
 from apps.tenants.models import Tenant
@@ -475,8 +476,45 @@ def test_lines_that_only_together_are_too_many_for_a_day_are_rejected_and_end_no
     head, day = "order,date,sku,qty,price\n", "{},2025-01-05,{},1000000000,99\n"
     file = take(head + "".join(day.format(n, "A") for n in range(20)) + "90,2025-01-05,B,1,1\n91,2025-01-06,A,2,1\n")
     assert (counts(file), file.rules["rejected"]) == ((22, 2, 0, 0, 20), {"too_large": 20})
-    take(head + "".join(day.format(n, "C") for n in range(100, 106)))
+
+
+def test_lines_that_are_too_many_for_a_day_beside_what_is_known_of_it_are_rejected_and_nothing_else() -> None:
+    head, day = "order,date,sku,qty,price\n", "{},2025-01-05,C,{},99\n"
+    known = "".join(day.format(n, 10**9) for n in range(6))
+    take(head + known)
+    more = "".join(day.format(n, 10**9) for n in range(10, 16))
+    text = head + known + more + "90,2025-01-06,C,1,1\n91,2025-01-05,B,1,1\n"
+    file = take(text)
+    assert (counts(file), file.rules["rejected"]) == ((14, 2, 6, 0, 6), {"too_large": 6})
+    assert issues(file) == dict.fromkeys(range(8, 14), ("too_large", "quantity", "1000000000"))
+    assert sold() == {("C", "2025-01-05"): 6e9, ("C", "2025-01-06"): 1, ("B", "2025-01-05"): 1}
+    assert counts(take(text.replace(more, more.replace(str(10**9), "1")))) == (14, 6, 8, 0, 0)
+    assert sold()["C", "2025-01-05"] == 6e9 + 6
+
+
+def test_a_line_that_grows_beyond_what_its_day_holds_is_rejected_and_stays_what_it_was() -> None:
+    head = "order,date,sku,qty,price\n"
+    lines = [f"{n},2025-01-05,C,{10**9},99\n" for n in range(11)]
+    take(head + "".join(lines[:10]) + lines[10].replace(str(10**9), "1"))
     known = ledger()
-    with pytest.raises(services.FileRefused, match="more than can be true"), transaction.atomic():
-        take(head + "".join(day.format(n, "C") for n in range(200, 206)) + "92,2025-01-06,B,1,1\n")
+    file = take(head + lines[10] + "90,2025-01-05,B,1,1\n")
+    assert (counts(file), file.rules["rejected"]) == ((2, 1, 0, 0, 1), {"too_large": 1})
+    assert ledger()[:-1] == known
+
+
+def test_a_file_that_moves_a_line_from_a_day_which_that_leaves_beyond_all_measure_is_refused_with_a_sentence() -> None:
+    head = "order,date,sku,title,qty,price\n"
+    take(head + "".join(f"{n},2025-01-05,C,Cake,{quantity},99\n" for n, quantity in enumerate([10**9, *[-10**9] * 11])))
+    known = ledger()
+    with pytest.raises(services.FileRefused, match="“Cake” on 5 Jan 2025 add up to more than"), transaction.atomic():
+        take(head + f"0,2025-01-06,C,Cake,{10**9},99\n")
     assert ledger() == known
+
+
+def test_days_that_each_hold_may_together_move_more_stock_than_one_of_them() -> None:
+    take("sku,stock,date\nA,5,2025-01-04\n", "stock")
+    days = [f"{n},2025-01-{5 + n % 3:02d},A,1000000000\n" for n in range(270)]
+    assert counts(take("order,date,sku,qty\n" + "".join(days))) == (270, 270, 0, 0, 0)
+    assert StockLevel.objects.get().on_hand == 5 - 270 * 10**9
+    take("sku,stock,date\nA,7,2025-01-08\n", "stock")
+    assert StockLevel.objects.get().on_hand == 7

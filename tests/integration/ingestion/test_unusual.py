@@ -92,6 +92,17 @@ def test_a_slip_is_taken_back_and_no_more_is_said_than_the_source_did(shop: Tena
     assert [sale.quantity for sale in sales.sales_looked_at(MONDAY)] == [100_000]
 
 
+def test_a_correction_for_which_the_day_has_no_room_is_refused_with_a_sentence(shop: Tenant) -> None:
+    services.correct_sale(line_id=the_one().line_id, quantity=Decimal(0), actor=make_user())
+    (looked_at,) = sales.sales_looked_at(MONDAY)
+    others = [10**9] * 99 + [10**9 - 50_000]
+    take(ORDERS + "".join(f"full{n},1,{LAST} 11:00,A,{quantity},5,5\n" for n, quantity in enumerate(others)))
+    full = of_a()
+    with pytest.raises(NotCorrected, match="“A” on 2 Mar 2025 add up to more than can be true"):
+        services.correct_sale(line_id=looked_at.line_id, quantity=Decimal(100_000), actor=make_user())
+    assert of_a() == full == sum(others) + 1
+
+
 def test_what_else_a_source_says_of_a_sale_does_not_undo_the_correction(shop: Tenant) -> None:
     services.correct_sale(line_id=the_one().line_id, quantity=Decimal(0), actor=make_user())
     take(ORDERS + TYPED.replace(",5,5", ",5,4"), name="cheaper.csv")
