@@ -44,7 +44,7 @@ class Outcome(TenantModel):
     closing_units = models.FloatField()
     followed = models.BooleanField()
     decided_quantity = models.FloatField(null=True)
-    override_gain = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    override_gain = models.DecimalField(max_digits=24, decimal_places=2, null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "recommendation"], name="feedback_outcome_once")]
@@ -67,9 +67,9 @@ class Proof(TenantModel):
 
     as_of = models.DateField()
     report = models.JSONField(default=dict)
-    gain = models.DecimalField(max_digits=16, decimal_places=2)
-    gain_low = models.DecimalField(max_digits=16, decimal_places=2)
-    gain_high = models.DecimalField(max_digits=16, decimal_places=2)
+    gain = models.DecimalField(max_digits=24, decimal_places=2)
+    gain_low = models.DecimalField(max_digits=24, decimal_places=2)
+    gain_high = models.DecimalField(max_digits=24, decimal_places=2)
     seconds = models.FloatField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -36,7 +36,7 @@ def save_scores(*, run_id: int, champion: str, found: Mapping[str, Sequence[Mapp
 _OUTCOME_COLUMNS = {
     "item_id": "bigint", "location_id": "bigint", "judged_through": "date", "demand_units": "float8",
     "served_units": "float8", "lost_units": "float8", "days_out": "integer", "closing_units": "float8",
-    "followed": "boolean", "decided_quantity": "float8", "override_gain": "numeric(14, 2)",
+    "followed": "boolean", "decided_quantity": "float8", "override_gain": "numeric(24, 2)",
 }
 _OUTCOME_FIGURES = tuple(name for name in _OUTCOME_COLUMNS if name not in ("item_id", "location_id"))
 _INSERT_OUTCOMES = f"""

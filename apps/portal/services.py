@@ -139,7 +139,7 @@ WITH {standing}, sold AS (
            coalesce(sold.units / known.weeks, 0) AS weekly_units, coalesce(sold.units_28d, 0) AS units_28d,
            coalesce(sold.revenue_28d, 0) AS revenue_28d, sold.last_sold_on,
            {lasts},
-           coalesce(advice.recommended, 0)::int AS recommended, coalesce(advice.money_at_risk, 0) AS money_at_risk
+           coalesce(advice.recommended, 0)::bigint AS recommended, coalesce(advice.money_at_risk, 0) AS money_at_risk
     FROM catalog_item item
     CROSS JOIN known
     LEFT JOIN catalog_planningdefaults defaults ON defaults.tenant_id = item.tenant_id

@@ -39,7 +39,8 @@ def negative_binomial_quantiles(mean: ArrayLike, variance: ArrayLike, levels: Se
         from scipy.stats import nbinom
 
         size = _size(centre[large], spread[large])[:, None]
-        result[large] = nbinom.ppf(wanted[None, :], size, size / (size + centre[large][:, None]))
+        found = nbinom.ppf(wanted[None, :], size, size / (size + centre[large][:, None]))
+        result[large] = np.minimum(found, np.iinfo(np.int32).max)
 
     active = np.flatnonzero((centre > 0) & (centre <= RECURSION_BELOW))
     size = _size(centre[active], spread[active])

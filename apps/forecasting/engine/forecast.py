@@ -146,7 +146,7 @@ class Forecast:
             units = stream.negative_binomial(mean / dispersion, 1.0 / (1.0 + dispersion))
         else:
             units = stream.poisson(mean)
-        return units.T.astype(np.int32)
+        return np.minimum(units.T, np.iinfo(np.int32).max).astype(np.int32)
 
     def to_frame(self, levels: Sequence[float] = ()) -> pd.DataFrame:
         """Return unique_id, ds (first day of the step), days (its length), cutoff, mean and q<level> columns."""

@@ -1,5 +1,6 @@
 """What changes stock and purchase orders."""
 
+from apps.inventory.models import MOST_UNITS
 from apps.inventory.services.changes import on_items_changed, tell_items_changed
 from apps.inventory.services.purchase_orders import (
     MoreThanOrdered,
@@ -18,6 +19,7 @@ from apps.inventory.services.purchase_orders import (
 from apps.inventory.services.stock import post_sales, set_counts
 
 __all__ = [
+    "MOST_UNITS",
     "MoreThanOrdered",
     "NotPossible",
     "ReceivedLine",

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from apps.inventory.services import MOST_UNITS
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -22,6 +24,7 @@ WEEK = 7
 LONGEST_COVER_DAYS = 9_999.0
 SETTLED = "decided"
 COST = "cost"
+MOST_MONEY = 1e12  # of a line, so that the sum of all stays exact
 
 LINE_COLUMNS = (
     "item_id", "location_id", "supplier_id", "quantity", "unit_cost", "price", "on_hand", "on_order", "mean_demand",
@@ -227,7 +230,8 @@ def solve(*, inputs: Inputs) -> Solved:
     items = inputs.items
     settled = items["is_settled"].to_numpy(dtype=bool)
     asked = items[list(ITEM_COLUMNS)].copy()
-    asked["max_order_quantity"] = np.where(settled, 0.0, np.inf)
+    largest = np.minimum(MOST_UNITS, MOST_MONEY / items["unit_cost"].clip(lower=1e-4))
+    asked["max_order_quantity"] = np.where(settled, 0.0, np.floor(largest))
     asked.loc[settled, "shortage_cost"] = 0.0  # looked at, and not wanted
     plan = replenish.plan(
         asked, inputs.arrivals, inputs.demand, previous=inputs.previous, seed=inputs.run.seed,

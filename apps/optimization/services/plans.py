@@ -27,7 +27,7 @@ PARTS = ("need", "buffer", "pack_moq", "supplier_minimum", "cash", "kept", SETTL
 _TYPES = {
     "item_id": "bigint", "location_id": "bigint", "supplier_id": "bigint", "quantity": "integer",
     "unit_cost": "numeric(14, 4)", "price": "numeric(14, 4)", "stockout_on": "date", "order_by_on": "date",
-    "arrives_on": "date", "avoided_lost_sales": "numeric(14, 2)", "net_gain": "numeric(14, 2)", "binding": "text",
+    "arrives_on": "date", "avoided_lost_sales": "numeric(24, 2)", "net_gain": "numeric(24, 2)", "binding": "text",
     "assumed": "text", "simulated": "text", "moq": "integer", "pack_size": "integer", "previous_quantity": "integer",
     "driver": "text",
 }  # fmt: skip
@@ -144,7 +144,7 @@ def _insert(plan: Plan, solved: Solved) -> None:
     lines[whole] = lines[whole].astype("Int64")
     text = io.StringIO()
     lines.to_csv(text, index=False, header=False, date_format="%Y-%m-%d")
-    columns = ", ".join(f"{name} {_TYPES.get(name, 'integer' if name in PARTS else 'float8')}" for name in _COPIED)
+    columns = ", ".join(f"{name} {_TYPES.get(name, 'bigint' if name in PARTS else 'float8')}" for name in _COPIED)
     strings = ", ".join(name for name in ("binding", "assumed", "simulated"))
     unnamed = catalog_services.unnamed_supplier().pk if (lines["supplier_id"] == 0).any() else None
     with connection.cursor() as cursor:

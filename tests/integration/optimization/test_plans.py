@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from apps.catalog.models import Item, PlanningDefaults, Supplier, SupplyTerm
+from apps.inventory import selectors as inventory
 from apps.inventory import services as inventory_services
 from apps.inventory.models import PurchaseOrderLine, StockLevel
 from apps.jobs.running import GiveUp
@@ -80,6 +81,20 @@ def test_a_line_that_gains_next_to_nothing_presses_on_no_day() -> None:
         assert len(re.findall(r'data-label="Order by">today<', text)) == pressing, path
         assert text.count(">no hurry<") == (0 if path.endswith(f"={shop.suppliers[1].pk}") else 1), path
     assert page(client, "/").count("order today") == 1
+
+
+def test_the_largest_sales_that_are_taken_for_true_end_in_the_largest_orders_that_can_be_placed() -> None:
+    shop = make_planned_shop(2, weekly_units=7 * 9e10)
+    with tenant_context(shop.tenant.pk):
+        dear, cheap = shop.items
+        Item.objects.filter(pk=dear.pk).update(unit_cost=400_000_000, price=900_000_000)
+    assert run_plan(shop)["status"] == "optimal"
+    with tenant_context(shop.tenant.pk):
+        assert {line.item: line.quantity for line in open_lines()} == {dear: 2_496, cheap: 999_999_996}
+        assert {line.binding for line in open_lines()} == {"max_order_quantity"}
+        approve_all()
+        money = {order.supplier_id: order.money for order in inventory.orders(MONDAY)}  # type: ignore[attr-defined]
+        assert money == {shop.suppliers[0].pk: 2_496 * 400_000_000, shop.suppliers[1].pk: 999_999_996 * 2}
 
 
 def test_the_same_facts_give_the_plan_that_is_there_and_other_facts_a_new_one() -> None:

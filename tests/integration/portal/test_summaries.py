@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from apps.catalog.models import PlanningDefaults, SupplyTerm
+from apps.catalog.models import Location, PlanningDefaults, SupplyTerm
 from apps.forecasting.models import SeriesForecast
 from apps.forecasting.selectors import demand_paths
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockLevel
@@ -236,6 +236,18 @@ def test_an_unknown_stock_lasts_for_an_unknown_time() -> None:
     refreshed(shop)
     with tenant_context(shop.tenant.pk):
         assert (summary(shop, 0).days_of_cover, summary(shop, 0).stockout_on) == (None, None)
+
+
+def test_the_largest_orders_of_several_places_are_advised_together() -> None:
+    shop = make_stocked_shop(1)
+    with tenant_context(shop.tenant.pk):
+        line = Recommendation.objects.get()
+        for code in ("north", "south", "west"):
+            line.pk, line.location, line.quantity = None, Location.objects.create(code=code), 10**9
+            line.save()
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).recommended > 3 * 10**9
 
 
 def test_a_second_refresh_of_the_same_facts_writes_nothing() -> None:

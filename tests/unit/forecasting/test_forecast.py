@@ -52,6 +52,14 @@ def test_nothing_expected_is_nothing_at_every_level() -> None:
     assert negative_binomial_below([-1, 0], [0.0, 0.0], [0.0, 0.0]) == pytest.approx([0, 1], abs=1e-9)
 
 
+def test_more_units_than_can_be_kept_are_as_many_as_can_be_kept() -> None:
+    forecast = made(np.full((1, 14), 9e10), day_dispersion=0.3)
+    most = np.iinfo(np.int32).max
+    assert (forecast.quantiles(LEVELS) == most).all() and (forecast.sum_quantiles(LEVELS, 14) == most).all()
+    assert (forecast.paths([0], 20, seed=1) == most).mean() > 0.9
+    assert (forecast.paths([0], 20, seed=1) > 0).all()
+
+
 def test_levels_outside_zero_to_one_are_refused() -> None:
     for level in (0.0, 1.0, -0.5):
         with pytest.raises(ValueError, match="above 0 and below 1"):
