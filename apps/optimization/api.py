@@ -41,6 +41,9 @@ class DecideSerializer(serializers.Serializer[Any]):
                                         help_text="Leave it out to take the advised quantity.")
     reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="",
                                    help_text="Needed where the quantity is another than advised.")
+    allow_odd = serializers.BooleanField(
+        source="may_be_odd", default=False, help_text="Order a quantity that is no whole packs, or below the minimum "
+                                                      "quantity. Without it, such a quantity is answered by 409.")
 
 
 class DismissSerializer(serializers.Serializer[Any]):
@@ -89,6 +92,8 @@ class RecommendationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Te
         try:
             made = change(recommendation_id=self.get_object().pk, as_of=self.tenant.today(), actor=None,
                           label=self.program, **given.validated_data)
+        except services.OddLot as error:
+            raise Conflict(f"{error} Send allow_odd to order it all the same.") from error
         except services.NotOpen as error:
             raise Conflict(str(error)) from error
         except services.ReasonMissing as error:

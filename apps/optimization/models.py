@@ -84,6 +84,21 @@ class Recommendation(TenantModel):
         indexes = [models.Index(fields=["tenant", "plan", "-net_gain"], name="optimization_rec_worth"),
                    models.Index(fields=["tenant", "item", "-plan"], name="optimization_rec_item")]
 
+    @property
+    def pack_size(self) -> int:
+        """In which multiples the supplier sold it when it was planned."""
+        return int(self.waterfall.get("pack_size") or 1)
+
+    @property
+    def moq(self) -> int:
+        """The smallest order that the supplier took then, in whole packs."""
+        return -(-int(self.waterfall.get("moq") or 1) // self.pack_size) * self.pack_size
+
+    def good_quantities(self, quantity: int) -> list[int]:
+        """The quantities next to one, itself if it is so, that are whole packs and no less than the smallest order."""
+        down, up = quantity // self.pack_size * self.pack_size, -(-quantity // self.pack_size) * self.pack_size
+        return sorted({max(near, self.moq) for near in (down, up)})
+
 
 class Decision(TenantModel):
     """What a person decided on a recommendation, once; approving twice is one decision and one order line."""

@@ -21,7 +21,7 @@ from apps.optimization import selectors, services
 from apps.optimization.forms import NotAQuantity, Ticked
 from apps.optimization.models import Plan, Recommendation
 from apps.optimization.selectors import Totals
-from apps.optimization.services import ReasonMissing
+from apps.optimization.services import OddLot, ReasonMissing
 from apps.optimization.templatetags.plan_words import binding_words
 from apps.tenants.access import ShopRequest, needs
 from apps.tenants.models import Permission
@@ -66,7 +66,7 @@ def replenish(request: ShopRequest) -> HttpResponse:
     return _page(request)
 
 
-def _page(request: ShopRequest, ticked: Ticked | None = None, error: str = "", status: int = 200) -> HttpResponse:
+def _page(request: ShopRequest, ticked: Ticked | None = None, error: str = "", question: str = "") -> HttpResponse:
     plan = selectors.current_plan()
     lines = _lines(request, plan) if plan else Recommendation.objects.none()
     found = selectors.totals(lines) if plan else Totals()
@@ -75,13 +75,14 @@ def _page(request: ShopRequest, ticked: Ticked | None = None, error: str = "", s
     live = [view for view in jobs.live_jobs() if view.job.kind.startswith(("optimization.", "forecasting.forecast"))]
     last = None if plan or live else jobs.latest_of_kind("optimization.plan") or jobs.latest_of_kind("sales.refresh")
     context: dict[str, Any] = {
-        "plan": plan, "page": page, "totals": found, "ticked": ticked, "error": error, "query": _query(request),
+        "plan": plan, "page": page, "totals": found, "ticked": ticked, "error": error, "question": question,
+        "query": _query(request),
         "is_whole": not any(request.GET.get(name) for name in ("supplier", "q", "binds", "only")),
         "suppliers": [(share.supplier_id, f"{share.name} ({share.lines})") for share in selectors.suppliers_of(plan)],
         "bindings": [(code or "none", f"{words.get(code, code)} ({count})") for code, count in sorted(bound.items())],
         "onlys": [("assumed", _("with assumed figures")), ("changed", _("changed since the last plan"))],
         "live": live, "last": last, "as_of": request.tenant.today(), "default_sort": selectors.DEFAULT_SORT}
-    return render(request, "optimization/replenish.html", context, status=status)
+    return render(request, "optimization/replenish.html", context, status=422 if error or question else 200)
 
 
 @require_safe
@@ -120,11 +121,14 @@ def decide(request: ShopRequest) -> HttpResponse:
             decided = services.dismiss_many(recommendation_ids=ids, reason=ticked.reason, **who)  # type: ignore[arg-type]
             done = ngettext("%(n)d line dismissed.", "%(n)d lines dismissed.", len(decided.decisions))
         else:
-            decided = services.decide_many(choices=ticked.choices(ids), **who)  # type: ignore[arg-type]
+            decided = services.decide_many(choices=ticked.choices(ids), may_be_odd=request.POST.get("act") == "keep",
+                                           **who)  # type: ignore[arg-type]
             done = ngettext("%(n)d line stands on a purchase order.", "%(n)d lines stand on purchase orders.",
                             len(decided.decisions))
     except (NotAQuantity, ReasonMissing) as error:
-        return _page(request, ticked, str(error), status=422)
+        return _page(request, ticked, str(error))
+    except OddLot as question:
+        return _page(request, ticked, question=str(question))
     if decided.decisions:
         messages.success(request, done % {"n": len(decided.decisions)})
     if decided.passed_over:

@@ -1,4 +1,5 @@
-// What the ticked lines come to, while quantities are typed; a line whose quantity was changed is ticked by itself.
+// What a line and the ticked lines come to, while quantities are typed; a line whose quantity was changed is ticked by
+// itself, one whose box is empty is wanted as advised.
 (() => {
   const form = document.querySelector("[data-selection]");
   const sums = form?.querySelector("[data-sums]");
@@ -8,6 +9,12 @@
   const whole = new Intl.NumberFormat(locale);
   const everything = form.querySelector("[data-everything]");
 
+  const unitsOf = (row) => {
+    const box = row.querySelector(".quantity-box");
+    return Number(box.value || box.dataset.advised) || 0;
+  };
+  const costOf = (row) => unitsOf(row) * Number(row.dataset.unitCost);
+
   function show() {
     const sum = { lines: 0, units: 0, money: 0, worth: 0 };
     if (everything?.checked) {
@@ -15,10 +22,9 @@
     } else {
       form.querySelectorAll("[data-line]").forEach((row) => {
         if (!row.querySelector("input[name=line]").checked) return;
-        const units = Number(row.querySelector(".quantity-box").value) || 0;
         sum.lines += 1;
-        sum.units += units;
-        sum.money += units * Number(row.dataset.unitCost);
+        sum.units += unitsOf(row);
+        sum.money += costOf(row);
         sum.worth += Number(row.dataset.worth);
       });
     }
@@ -33,13 +39,21 @@
     return isChanged;
   }
 
+  function price(row) {
+    row.querySelector("[data-cost]").textContent = money.format(costOf(row));
+  }
+
   form.addEventListener("input", (event) => {
     const box = event.target.closest(".quantity-box");
-    if (box && mark(box)) box.closest("[data-line]").querySelector("input[name=line]").checked = true;
+    const row = box?.closest("[data-line]");
+    if (box && mark(box)) row.querySelector("input[name=line]").checked = true;
+    if (box) price(row);
     show();
   });
   form.addEventListener("change", show);
   window.addEventListener("pageshow", show);
-  form.querySelectorAll(".quantity-box").forEach(mark);
+  form.querySelectorAll(".quantity-box").forEach((box) => {
+    if (mark(box)) price(box.closest("[data-line]"));
+  });
   show();
 })();

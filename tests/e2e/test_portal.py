@@ -109,6 +109,18 @@ def test_items_are_searched_filtered_and_ordered_without_a_button(
     expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Item")
 
 
+def test_a_lines_cost_follows_the_quantity_that_is_typed(page: Page, live_server: LiveServer, shop: Shop) -> None:
+    sign_in(page, live_server.url)
+    page.goto(f"{live_server.url}/replenish/")
+    row = page.locator("[data-line]").first
+    box, cost = row.locator(".quantity-box"), row.locator("[data-cost]")
+    advised = cost.inner_text()
+    for typed, shown in (("600", "$1,200"), ("", advised), (box.get_attribute("data-advised") or "", advised)):
+        box.fill(typed)
+        expect(cost).to_have_text(shown)
+    expect(page.locator("[data-sums]")).to_contain_text(advised)
+
+
 def test_removing_a_person_asks_first_and_the_keyboard_can_say_no(
         page: Page, live_server: LiveServer, shop: Shop) -> None:
     Membership.objects.create(tenant=shop.tenant, user=make_user("vi@example.test"), role="viewer")

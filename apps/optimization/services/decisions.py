@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.inventory import services as inventory
 from apps.inventory.services import WantedLine
@@ -17,8 +18,11 @@ from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 from apps.tenants.services import record_audit
+from apps.tenants.templatetags.stockwright import units
 
 State, Kind = Recommendation.State, Decision.Kind
+
+ODD_LOTS_NAMED = 5
 
 
 class NotOpen(ValueError):
@@ -27,6 +31,10 @@ class NotOpen(ValueError):
 
 class ReasonMissing(ValueError):
     """Another quantity than the one advised, or none, needs a reason."""
+
+
+class OddLot(ValueError):
+    """Another quantity than advised breaks the supplier's packs or minimum, which somebody has to want; says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,25 +61,29 @@ class Decided:
 
 @transaction.atomic
 def decide(*, recommendation_id: int, quantity: int | None = None, reason: str = "", as_of: dt.date,
-           actor: User | None, label: str = "") -> Decision:
+           actor: User | None, label: str = "", may_be_odd: bool = False) -> Decision:
     """Approve a recommendation, as advised or with another quantity and a reason, into a purchase order line.
 
-    Approving what is approved returns the decision that is there. NotOpen where a newer plan replaced it.
+    Approving what is approved returns the decision that is there. NotOpen where a newer plan replaced it, OddLot where
+    the quantity is no whole packs or below the minimum, unless it `may_be_odd`.
     """
     choice = Choice(recommendation_id=recommendation_id, quantity=quantity, reason=reason)
-    decided = decide_many(choices=[choice], as_of=as_of, actor=actor, label=label)
+    decided = decide_many(choices=[choice], as_of=as_of, actor=actor, label=label, may_be_odd=may_be_odd)
     if not decided.decisions:
         raise NotOpen(_("This line is no longer open: a newer plan replaced it, or it was dismissed."))
     return decided.decisions[0]
 
 
 @transaction.atomic
-def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None, label: str = "") -> Decided:
+def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None, label: str = "",
+                may_be_odd: bool = False) -> Decided:
     """Approve several recommendations; those no longer open are passed over, approved ones stay as they are."""
     found = _locked([choice.recommendation_id for choice in choices])
     approved = {pk for pk, line in found.items() if line.state == State.APPROVED}
     wanted = {choice.recommendation_id: choice for choice in choices
               if choice.recommendation_id in found and found[choice.recommendation_id].state == State.OPEN}
+    if not may_be_odd:
+        _ask_about_odd_lots([(found[pk], choice.quantity) for pk, choice in sorted(wanted.items()) if choice.quantity])
     fresh: list[tuple[Recommendation, int, str]] = []
     for pk, choice in sorted(wanted.items()):
         line = found[pk]
@@ -88,6 +100,27 @@ def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None
     decisions = Decision.objects.filter(recommendation_id__in=[*approved, *wanted]).order_by("recommendation_id")
     asked = {choice.recommendation_id for choice in choices}
     return Decided(decisions=tuple(decisions), passed_over=len(asked) - len(approved) - len(wanted))
+
+
+def _ask_about_odd_lots(edited: Sequence[tuple[Recommendation, int]]) -> None:
+    """Refuse quantities that no whole packs make, or below the supplier's minimum: slips, or something to know of."""
+    sentences = []
+    for line, quantity in edited:
+        good = line.good_quantities(quantity)
+        if quantity == line.quantity or quantity in good:
+            continue
+        words = {"item": line.item, "quantity": units(quantity), "pack": units(line.pack_size), "moq": units(line.moq),
+                 "down": units(good[0]), "up": units(good[-1])}
+        sentences.append(
+            (_("%(item)s: %(quantity)s is below the smallest order, %(moq)s.") if quantity < line.moq else
+             _("%(item)s: %(quantity)s is no whole number of packs of %(pack)s; the nearest are %(down)s and %(up)s."))
+            % words)
+    if sentences:
+        more = len(sentences) - ODD_LOTS_NAMED
+        if more > 0:
+            sentences[ODD_LOTS_NAMED:] = [ngettext("%(n)d more line is so.", "%(n)d more lines are so.", more)
+                                          % {"n": more}]
+        raise OddLot(" ".join(sentences))
 
 
 def _place(fresh: list[tuple[Recommendation, int, str]], plan_id: int, as_of: dt.date, actor: User | None,

@@ -219,5 +219,12 @@ def typed_quantity(ticked: Any, line: Any) -> str:
 
 
 @register.simple_tag
+def typed_cost(ticked: Any, line: Any, currency: str) -> str:
+    """What a line costs in the quantity that stands in its box."""
+    typed = typed_quantity(ticked, line)
+    return money_round((int(typed) if typed.isdecimal() else line.quantity) * line.unit_cost, currency)
+
+
+@register.simple_tag
 def is_ticked(ticked: Any, line: Any) -> bool:
     return bool(ticked) and line.pk in ticked.line_ids

@@ -15,6 +15,7 @@ from apps.catalog.services import furnish_tenant
 from apps.ingestion.services import apply_file, note_state
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.jobs.models import Job, JobRecord
+from apps.optimization.models import Plan, Recommendation
 from apps.tenants.models import ApiKey, AuditEntry, Permission, Tenant
 from apps.tenants.scope import tenant_context
 from apps.tenants.services import issue_key, revoke_key
@@ -134,6 +135,17 @@ def test_an_order_goes_from_draft_to_received_and_its_goods_come_in_once(program
     refused = program.post(f"purchase-orders/{order}/approve/")
     assert refused.status_code == 409
     assert refused["Content-Type"] == "application/problem+json"
+
+
+def test_a_quantity_that_breaks_a_pack_is_ordered_only_where_the_program_says_so(program: Program,
+                                                                                tenant: Tenant) -> None:
+    with tenant_context(tenant.pk):
+        line = make_row(Recommendation, plan=make_row(Plan, is_replay=False), state="open", quantity=12,
+                        waterfall={"units": {"need": 12}, "moq": 1, "pack_size": 6})
+    path, wanted = f"recommendations/{line.pk}/decide/", {"quantity": 13, "reason": "a party"}
+    refused = program.post(path, wanted)
+    assert refused.status_code == 409 and "the nearest are 12 and 18. Send allow_odd" in refused.json()["detail"]
+    assert program.post(path, {**wanted, "allow_odd": True}).json()["quantity"] == 13
 
 
 def test_a_text_with_line_breaks_is_one_value_and_no_further_rows(program: Program, tenant: Tenant) -> None:

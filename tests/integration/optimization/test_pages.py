@@ -115,6 +115,35 @@ def test_a_changed_quantity_needs_a_reason_and_keeps_what_was_typed_until_there_
         assert (decision.kind, decision.quantity, decision.reason) == ("edited", line.quantity + 6, "a party")
 
 
+def test_a_quantity_that_breaks_a_pack_or_the_minimum_is_asked_about_and_may_be_kept(shop: Shop) -> None:
+    client, line = signed_in(shop), lines(shop)[0]
+    with tenant_context(shop.tenant.pk):
+        Recommendation.objects.filter(pk=line.pk).update(waterfall={**line.waterfall, "moq": 10})
+    odd = line.quantity + 3
+    typed: dict[str, object] = {f"quantity-{line.pk}": str(odd), "line": [line.pk], "reason": "a party"}
+    status, text = decide(client, **typed)
+    assert status == 422 and 'value="keep"' in text and f'value="{odd}"' in text
+    assert (f"{line.item}: {odd} is no whole number of packs of 6; the nearest are {odd - 3} and {odd + 3}. Order what "
+            "is typed all the same?") in text
+    assert f"data-cost>${round(odd * line.unit_cost)}<" in text, "its cost is that of what was typed"
+    status, text = decide(client, **{**typed, f"quantity-{line.pk}": "6"})
+    assert status == 422 and f"{line.item}: 6 is below the smallest order, 12." in text
+    with tenant_context(shop.tenant.pk):
+        assert not Decision.objects.exists() and not PurchaseOrder.objects.exists()
+    assert decide(client, **{**typed, "act": "keep"})[0] == 302
+    with tenant_context(shop.tenant.pk):
+        assert PurchaseOrderLine.objects.get().quantity == odd
+
+
+def test_many_odd_quantities_are_asked_about_in_one_question() -> None:
+    shop = make_planned_shop(8, demo_date=MONDAY)
+    run_plan(shop)
+    found = lines(shop)
+    typed = {f"quantity-{line.pk}": str(line.quantity + 1) for line in found}
+    status, text = decide(signed_in(shop), line=[line.pk for line in found], reason="why not", **typed)
+    assert status == 422 and text.count("is no whole number of packs") == 5 and "3 more lines are so." in text
+
+
 def test_dismissing_needs_a_reason_and_nothing_ticked_is_said(shop: Shop) -> None:
     client, line = signed_in(shop), lines(shop)[0]
     assert decide(client, line=[line.pk], act="dismiss")[0] == 422
