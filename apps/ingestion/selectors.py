@@ -95,6 +95,11 @@ def issues_of(file: ImportFile, *, rule_code: str = "") -> QuerySet[RowIssue]:
     return issues.filter(rule=rule_code) if rule_code else issues
 
 
+def nameless_rows(file: ImportFile) -> int:
+    """How many of the rejected rows that wait say nothing by which they would be known again in another file."""
+    return issues_of(file).filter(outcome=RowIssue.Outcome.REJECTED, raw__key=None).count()
+
+
 @dataclass(frozen=True)
 class Shown:
     """A row that did not pass, in words, with its column as the file calls it."""

@@ -105,7 +105,7 @@ def file(request: ShopRequest, pk: int) -> HttpResponse:
     return render(request, "ingestion/file.html", {
         "file": found, "form": form, "choices": choices, "issues": issues,
         "shown": selectors.shown_issues(found, issues), "job": job,
-        "rules": rules, "rule": rule_code,
+        "rules": rules, "rule": rule_code, "nameless": selectors.nameless_rows(found) if found.rows_rejected else 0,
         "stopped_rules": [(each.rule.code, each.rule.title) for each in rules[REJECTED] + rules[SET_ASIDE]],
         "is_open": found.state != ImportFile.State.APPLIED or (form is not None and bool(form.errors)),
     }, status=422 if form is not None and form.errors else 200)

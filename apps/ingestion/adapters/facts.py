@@ -76,10 +76,13 @@ class FactReader:
             self._check_promotions(values, found, verdicts, nothing)
         elif kind == "items":
             self._check_items(values, found, verdicts, nothing)
+        issues = verdicts.issues(batch.row_numbers)
+        if kind == "promotions":
+            issues["key"] = _promotion_key(values).take(pa.array(np.flatnonzero(~verdicts.good)))
         chosen = pa.array(np.flatnonzero(verdicts.good))
         good = {"row_number": pa.array(batch.row_numbers), **values}
         return Judged(good={name: _arrow(value).take(chosen) for name, value in good.items()},
-                      issues=verdicts.issues(batch.row_numbers))
+                      issues=issues)
 
     def _read(self, column: Column, text: pa.StringArray, verdicts: Verdicts) -> Any:
         reading = self.reading
@@ -193,6 +196,14 @@ class FactReader:
         values["known_ahead"] = pc.fill_null(values["known_ahead"], False)
         verdicts.stop(mask(pc.less(values["ends_on"], values["starts_on"])), "ends_first", "ends_on",
                       found.get("ends_on"))
+
+
+def _promotion_key(values: Mapping[str, Any]) -> pa.StringArray:
+    """What a promotion is known by again; of one that ends before it starts, its days are taken in the right order."""
+    first_day = pc.min_element_wise(values["starts_on"], pc.if_else(
+        pc.is_valid(values["starts_on"]), values["ends_on"], pa.scalar(None, pa.date32())))
+    return pc.binary_join_element_wise(values["sku"], pc.coalesce(values["location"], ""), values["kind"],
+                                       first_day.cast(pa.string()), "/")
 
 
 def _words(given: pa.StringArray, meanings: Mapping[str, tuple[str, ...]]) -> tuple[pa.StringArray, Any]:

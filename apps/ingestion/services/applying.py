@@ -23,7 +23,7 @@ from apps.ingestion.adapters import columns
 from apps.ingestion.adapters.dialects import Dialect, FileRefused
 from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE, rule
 from apps.ingestion.models import ImportFile, RowIssue
-from apps.ingestion.services.settling import AGAIN, row_key, settle_refused
+from apps.ingestion.services.settling import AGAIN, row_key, settle_refused, staged_key, staged_table
 from apps.tenants.models import Tenant
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -83,7 +83,8 @@ class Reading:
 
 _ISSUES = """
 CREATE TEMP TABLE ingestion_refused (row_number int NOT NULL, rule text NOT NULL, col text NOT NULL DEFAULT '',
-                                     value text NOT NULL DEFAULT '', raw jsonb, order_id text, line_ref text)
+                                     value text NOT NULL DEFAULT '', raw jsonb, order_id text, line_ref text,
+                                     key text)
     ON COMMIT DROP
 """
 
@@ -188,9 +189,10 @@ def refuse(reading: Reading, batch: Batch, issues: dict[str, pa.Array]) -> None:
     if len(issues["row_number"]):
         places = np.searchsorted(batch.row_numbers, issues["row_number"].to_numpy())
         raw = _as_json(batch, pa.array(places))
+        about: dict[str, pa.Array] = {
+            name: issues[name] for name in ("order_id", "line_ref", "key") if name in issues}
         copy_in("ingestion_refused", {"row_number": issues["row_number"], "rule": issues["rule"],
-                                      "col": issues["column"], "value": _cut(issues["value"]), "raw": raw,
-                                      **{name: issues[name] for name in ("order_id", "line_ref") if name in issues}})
+                                      "col": issues["column"], "value": _cut(issues["value"]), "raw": raw, **about})
 
 
 def _cut(values: pa.StringArray) -> pa.StringArray:
@@ -302,6 +304,19 @@ def stop_rows(rule_code: str, column: str, found: str, params: dict[str, Any] | 
             rule=sql.Literal(rule_code), column=sql.Literal(column),
             found=sql.SQL(found)), params or {})
         return int(cursor.rowcount)
+
+
+def drop_stopped(reading: Reading) -> None:
+    """Take the rows that were refused out of the staged ones, and keep what they are about."""
+    kind = reading.file.kind
+    with connection.cursor() as cursor:
+        cursor.execute(f"""
+            WITH gone AS (
+                DELETE FROM {staged_table(kind)} staged USING ingestion_refused refused
+                WHERE refused.row_number = staged.row_number
+                RETURNING staged.row_number, {staged_key(kind, "staged.")} AS key)
+            UPDATE ingestion_refused refused SET key = gone.key FROM gone
+            WHERE gone.row_number = refused.row_number""")
 
 
 class Places:

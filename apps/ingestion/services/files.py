@@ -17,7 +17,15 @@ from django.utils.translation import gettext as _
 
 from apps.catalog.services import make_channel
 from apps.ingestion.adapters import columns, samples
-from apps.ingestion.adapters.dialects import HEAD_BYTES, Dialect, EncodingWatch, FileRefused, head_rows, sniff
+from apps.ingestion.adapters.dialects import (
+    HEAD_BYTES,
+    REASON_COLUMNS,
+    Dialect,
+    EncodingWatch,
+    FileRefused,
+    head_rows,
+    sniff,
+)
 from apps.ingestion.models import ImportFile
 from apps.ingestion.selectors import reading_job
 from apps.jobs.services import enqueue
@@ -25,6 +33,7 @@ from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 from apps.tenants.services import record_audit
+from apps.tenants.tables import is_id
 
 CHUNK_BYTES = 1024 * 1024
 FILES_CHANNEL = "files"
@@ -43,8 +52,9 @@ def store_file(*, kind: str | None, name: str, source: IO[bytes], channel: str =
     """Keep a file whole, under its sha256, and look at how it is written.
 
     `kind` is one of ImportFile.Kind, or None to have it guessed; where the columns leave that in doubt, it stays
-    empty. What the file's own columns do not say is left to be confirmed; a file that cannot be read at all is kept
-    too, refused with one sentence. One that is too large is not kept: FileRefused.
+    empty. What the file's own columns do not say is left to be confirmed, but for rejected rows that come again: they
+    are read as their file was. A file that cannot be read at all is kept too, refused with one sentence. One that is
+    too large is not kept: FileRefused.
     """
     watch, digest = EncodingWatch(), hashlib.sha256()
     with tempfile.TemporaryFile() as whole:
@@ -71,8 +81,12 @@ def store_file(*, kind: str | None, name: str, source: IO[bytes], channel: str =
     try:
         dialect = sniff(watch.head, watch.encoding())
         file.dialect = dialect.to_json()
-        file.kind = kind or columns.kind_of(dialect.header) or ""
+        rejecting = _rejecting_file(dialect, watch.head)
+        file.kind = kind or (rejecting.kind if rejecting else columns.kind_of(dialect.header)) or ""
         _look(file, dialect, watch.head)
+        if rejecting is not None and rejecting.kind == file.kind:
+            _read_like(file, rejecting)
+            channel = channel or rejecting.channel.slug
     except FileRefused as refused:
         file.state, file.error = ImportFile.State.REFUSED, str(refused)
     known = columns.format_of(file.dialect.get("header", ()), file.kind)
@@ -102,6 +116,25 @@ def _look(file: ImportFile, dialect: Dialect, head: bytes) -> None:
     file.dialect["day"] = samples.day_written(cell for row in rows for cell in row)
     file.dialect["questions"] = [name for name, is_open in (("numbers", is_style_unclear), ("dates", is_order_unclear))
                                  if is_open]
+
+
+def _rejecting_file(dialect: Dialect, head: bytes) -> ImportFile | None:
+    """The file that the rows of this one were rejected from, as its first row names it."""
+    column = REASON_COLUMNS[-1]
+    place = dialect.header.index(column) if column in dialect.header else -1
+    named = [row[place] for row in head_rows(head, dialect, limit=1) if 0 <= place < len(row)]
+    found: ImportFile | None = (
+        ImportFile.objects.select_related("channel").filter(pk=int(named[0])).first() if named and is_id(named[0])
+        else None)
+    return found
+
+
+def _read_like(file: ImportFile, rejecting: ImportFile) -> None:
+    """Let rows that come again mean what the rest of their file means; few rows alone could be read in another way."""
+    own = {name: column for name, column in rejecting.mapping.items() if column in file.dialect["header"]}
+    named = {name: column for name, column in file.mapping.items() if name == "line_id"}
+    file.mapping, file.options = {**named, **own}, {**file.options, **rejecting.options}
+    file.dialect["questions"] = []
 
 
 def _apply_wishes(file: ImportFile, mapping: Mapping[str, str], options: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from apps.ingestion.adapters.dialects import FileRefused
 from apps.ingestion.adapters.orders import Known, OrderReader, Settings
 from apps.ingestion.models import ImportFile
 from apps.ingestion.selectors import is_connected
-from apps.ingestion.services.applying import Places, Reading, copy_in, judged_batches, refuse, stop_rows
+from apps.ingestion.services.applying import Places, Reading, copy_in, drop_stopped, judged_batches, refuse, stop_rows
 from apps.ingestion.services.settling import settle_staged
 from apps.ingestion.services.staging import (
     STAGED_LINES,
@@ -149,10 +149,6 @@ WHERE line.quantity >= 20 AND line.quantity > 10 * usual.quantity
 # Lines without a SKU that an item was found for: it goes by their title, as a title or in a SKU's place.
 _BY_TITLE = "SELECT count(*) FROM ingestion_lines WHERE NOT has_sku AND item_id IS NOT NULL"
 
-_DROP_STOPPED = """
-DELETE FROM ingestion_lines line USING ingestion_refused refused WHERE refused.row_number = line.row_number
-"""
-
 
 def order_settings(reading: Reading) -> Settings:
     file, tenant = reading.file, reading.tenant
@@ -214,7 +210,7 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
         stopped += stop_rows("twice", "order_id", again + "NOT is_same")
         run("DROP TABLE ingestion_same")
         if stopped:
-            run(_DROP_STOPPED)
+            drop_stopped(reading)
     reading.on_progress(0.51, _("Looking for lines that come twice"))
     has_line_ids = "line_id" in reading.file.mapping
     if run(_COUNT_SAME):
@@ -228,16 +224,16 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
         stopped += stop_rows("twice", "line_id", twice + "NOT is_same")
         run("DROP TABLE ingestion_same")
         if stopped:
-            run(_DROP_STOPPED)
+            drop_stopped(reading)
     voided = sum(stop_rows(rule, "status", _UNKNOWN_VOID, {**tenant, "rule": rule})
                  for rule in ("cancelled", "refunded"))
     if voided:
-        run(_DROP_STOPPED)
+        drop_stopped(reading)
     find_lines(reading)
     reading.on_progress(0.54, _("Looking for quantities in other units"))
     run(_USUAL, tenant)
     if stop_rows("other_units", "quantity", _OTHER_UNITS):
-        run(_DROP_STOPPED)
+        drop_stopped(reading)
     with connection.cursor() as cursor:
         cursor.execute(_OUTLIERS)
         reading.flagged["outlier"] += int(cursor.fetchone()[0])
@@ -266,7 +262,7 @@ def record(reading: Reading, tenant: dict[str, Any]) -> Recorded:
             if not any(stop_rows("too_large", "quantity", _OF_DAYS + which, given)
                        for which in (f" AND NOT {sales.IS_KNOWN}", "")):
                 raise FileRefused(str(refused)) from refused  # a line moves from a day that only it made possible
-            run(_DROP_STOPPED)
+            drop_stopped(reading)
 
 
 def find_lines(reading: Reading) -> None:
@@ -284,7 +280,7 @@ def find_lines(reading: Reading) -> None:
                              "SELECT row_number, title FROM ingestion_lines WHERE item_id IS NULL AND NOT has_sku "
                              "AND row_number NOT IN (SELECT row_number FROM ingestion_refused)")
     if stopped:
-        run(_DROP_STOPPED)
+        drop_stopped(reading)
     run("DROP TABLE ingestion_titles")
     with connection.cursor() as cursor:
         cursor.execute(_BY_TITLE)
@@ -351,7 +347,7 @@ def stage(reading: Reading) -> int:
                              "WHERE (unit_cost IS NOT NULL OR minimum_order_value IS NOT NULL) "
                              f"AND upper(currency) <> '{reading.tenant.currency}'")
     if stopped:
-        run(_DROP_STOPPED.replace("ingestion_lines", "ingestion_rows"))
+        drop_stopped(reading)
     if kind != "items":
         with catalog.joined_in_sets():
             _find_or_make(reading)
@@ -368,7 +364,7 @@ def _find_or_make(reading: Reading) -> None:
     if not makes_items(reading):
         if stop_rows("unknown_sku", "sku", "SELECT row_number, sku FROM ingestion_rows WHERE item_id IS NULL "
                                            "AND sku IS NOT NULL"):
-            run(_DROP_STOPPED.replace("ingestion_lines", "ingestion_rows"))
+            drop_stopped(reading)
         return
     reading.flagged["new_item"] += make_items(channel=reading.file.channel, table="ingestion_rows",
                                               origin=origin(reading))

@@ -13,8 +13,9 @@ from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 from apps.tenants.services import record_audit
 
-# What a row is about; an order line has its id. Nothing but what may be wrong tells promotions of one item apart.
-_KEYS = {"items": ("sku",), "stock": ("sku", "location"), "suppliers": ("supplier", "sku")}
+# What a row is about; an order line has its id.
+_KEYS = {"items": ("sku",), "stock": ("sku", "location"), "suppliers": ("supplier", "sku"),
+         "promotions": ("sku", "location", "kind", "starts_on")}
 
 _SETTLE = """
 WITH settled AS (
@@ -46,26 +47,36 @@ def _given(file: ImportFile) -> dict[str, Any]:
 
 
 def row_key(file: ImportFile) -> str:
-    """SQL for what a refused row of a file is about; null where that is what is wrong with it."""
+    """SQL for what a refused row of a file is about; null where that is what is wrong with it.
+
+    Of a row that was staged, and of a promotion, whose kind and day are written in many ways, that is known already.
+    """
     def cell(name: str) -> str:
         place = file.dialect["header"].index(file.mapping[name]) if name in file.mapping else -1
         return f"btrim(raw ->> {place})" if place >= 0 else "''"
 
     if file.kind == "orders":
-        return f"order_id || '/' || coalesce(line_ref, nullif({cell('line_id')}, ''))"
-    first, *others = map(cell, _KEYS.get(file.kind, ("",)))
-    return " || '/' || ".join([f"nullif({first}, '')", *others])
+        return f"coalesce(key, order_id || '/' || coalesce(line_ref, nullif({cell('line_id')}, '')))"
+    if file.kind == "promotions":
+        return "key"
+    first, *others = map(cell, _KEYS[file.kind])
+    from_cells = " || '/' || ".join([f"nullif({first}, '')", *others])
+    return f"coalesce(key, {from_cells})"
+
+
+def staged_table(kind: str) -> str:
+    return "ingestion_lines" if kind == "orders" else "ingestion_rows"
+
+
+def staged_key(kind: str, of: str = "") -> str:
+    """SQL for what a staged row is about."""
+    return f"{of}external_line_id" if kind == "orders" else " || '/' || ".join(
+        f"coalesce({of}{name}::text, '')" for name in _KEYS[kind])
 
 
 def settle_staged(file: ImportFile) -> None:
     """Rows of other files wait no more where this file has one of the same key that holds."""
-    if file.kind == "orders":
-        keys = "SELECT external_line_id FROM ingestion_lines"
-    elif file.kind in _KEYS:
-        key = " || '/' || ".join(f"coalesce({name}, '')" for name in _KEYS[file.kind])
-        keys = f"SELECT {key} FROM ingestion_rows"
-    else:
-        return
+    keys = f"SELECT {staged_key(file.kind)} FROM {staged_table(file.kind)}"
     run(_SETTLE.format(which=_OTHERS.format(keys=keys)), _given(file))
 
 

@@ -288,6 +288,29 @@ def test_every_page_stands_with_nothing_and_with_something(tenant: Tenant) -> No
     page(client, "/data/imports/999999/", 404)
 
 
+@pytest.mark.parametrize(("kind", "text"), [
+    ("promotions", "sku,from,to\nA,2025-01-13,2025-01-20\nB,soon,2025-01-20\nC,2025-01-13,later\n"),
+    ("orders", "order,date,sku,qty\n1,2025-01-05,A,1\n,2025-01-05,A,1\n2,2025-01-05,A,x\n")])
+def test_the_page_of_a_file_says_how_each_rejected_row_is_mended(tenant: Tenant, kind: str, text: str) -> None:
+    client = signed_in(tenant, Role.PLANNER)
+    with tenant_context(tenant.pk):
+        file = take(text, kind)
+    path = f"/data/imports/{file.pk}/"
+    shown = page(client, path)
+    assert "each row that it names then waits no more" in shown and "Upload the mended rows" in shown
+    assert "1 of them says nothing by which it could be known again" in shown
+    head, *rows = page(client, f"{path}rows/").removeprefix("\ufeff").splitlines()
+    for wrong, right in (("soon", "2025-01-13"), ("later", "2025-01-20"), ("#1,,", "#1,9,"), (",A,x", ",A,1")):
+        rows = [row.replace(wrong, right) for row in rows]
+    mended = SimpleUploadedFile("mended.csv", "\n".join([head, *rows]).encode())
+    sent = client.post("/data/imports/", {"file": mended, "kind": ""})
+    with tenant_context(tenant.pk):
+        again = services.apply_file(file_id=int(sent["Location"].split("/")[-2]))
+        assert (again.kind, counts(again)) == (kind, (2, 2, 0, 0, 0))
+    shown = page(client, path)
+    assert "2 of them came again or were set aside" in shown and "Upload the mended rows" not in shown
+
+
 def test_a_person_uploads_confirms_and_watches(tenant: Tenant) -> None:
     client = signed_in(tenant, Role.PLANNER)
     text = ("Beleg;date;sku;Menge;price\n" + "".join(f"{n};03/04/2025;A;1;1,50\n" for n in range(5))).encode()

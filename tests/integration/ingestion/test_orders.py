@@ -303,13 +303,50 @@ def test_a_rejected_row_waits_on_where_the_row_that_names_it_was_set_aside() -> 
 @pytest.mark.parametrize(("kind", "wrong", "right"), [
     ("items", "sku,title,price\nA,Apple,x\nB,Pear,2\n", "sku,price\nA,3\n"),
     ("stock", "sku,location,on_hand\nA,North,x\nA,South,2\n", "sku,location,on_hand\nA,North,3\n"),
-    ("suppliers", "supplier,sku,moq\nFarm,A,x\nFarm,B,2\n", "supplier,sku,moq,cost\nFarm,A,3,1\n")])
+    ("suppliers", "supplier,sku,moq\nFarm,A,x\nFarm,B,2\n", "supplier,sku,moq,cost\nFarm,A,3,1\n"),
+    ("promotions", "sku,kind,from,to,share\nA,Flyer,13/01/2025,20/01/2025,x\nB,Flyer,13/01/2025,20/01/2025,1\n",
+     "sku,kind,from,to\nA,mailer,2025-01-13,2025-01-20\n"),
+    ("promotions", "sku,from,to\nA,2025-01-20,2025-01-13\n", "sku,from,to\nA,2025-01-13,2025-01-20\n"),
+    ("promotions", "sku,from,to\nA,2025-01-13,2025-01-20\nA,2025-01-13,2025-01-25\n",
+     "sku,from,to\nA,2025-01-13,2025-01-25\n")])
 def test_a_later_file_answers_for_the_rows_of_the_same_things(kind: str, wrong: str, right: str) -> None:
     take(wrong, kind)
     take(right.replace("A", "other"), kind)
     assert rejected_waiting() == 1
     take(right, kind)
     assert rejected_waiting() == 0
+
+
+@pytest.mark.parametrize(("kind", "wrong", "mended"), [
+    ("promotions", "sku,from,to\nA,soon,2025-01-20\n,2025-01-13,2025-01-20\n", {"from": "2025-01-13", "sku": "A"}),
+    ("promotions", "sku,from,to\nA,2025-01-20,2025-01-13\nA,2025-02-20,2025-02-13\n", {"to": "2025-03-01"}),
+    ("orders", "order,date,sku,qty\n,2025-01-05,A,1\n,2025-01-05,A,1\n", {"order": "7"})])
+def test_rows_that_only_their_file_names_wait_no_more_once_mended_in_it(
+        kind: str, wrong: str, mended: dict[str, str]) -> None:
+    file = take(wrong, kind)
+    first, second = rejected_file(file)
+    assert counts(take(as_file([{**first, **mended}]), None)) == (1, 1, 0, 0, 0)
+    assert rejected_waiting() == 1
+    assert take(as_file([{**second, **mended}]), None).rows_rejected == 0
+    assert rejected_waiting() == 0
+
+
+def test_mended_rows_are_read_as_the_file_that_they_were_rejected_from() -> None:
+    """What a person, or the rest of that file, said of its columns, dates, numbers and channel holds for them too."""
+    text = ('No,When,Thing,How many,price\n1,03.04.2025,A,1,"1,50"\n,04/03/2025,B,2,1.234\n'
+            "2,04/03/2025,C,x,1.234\n")
+    said = {"order_id": "No", "occurred_at": "When", "sku": "Thing", "quantity": "How many", "shelf_price": "price"}
+    first = take(text, channel="till", mapping=said, options={"dates": "dmy", "numbers": "comma"})
+    rows = rejected_file(first)
+    file = store(as_file([{**rows[0], "No": "9"}, {**rows[1], "How many": "3"}]), None)
+    assert (file.kind, file.channel.slug, file.dialect["questions"]) == ("orders", "till", [])
+    assert {**said, "line_id": "line_id"} == file.mapping
+    assert counts(services.apply_file(file_id=file.pk)) == (2, 2, 0, 0, 0)
+    assert sold() == {("A", "2025-04-03"): 1, ("B", "2025-03-04"): 2, ("C", "2025-03-04"): 3}
+    assert set(SaleLine.objects.values_list("shelf_price", flat=True)) == {Decimal("1.5"), 1234}
+    assert rejected_waiting() == 0
+    nobodys = store(as_file([{**rows[0], "import file": "999999"}]), None)
+    assert nobodys.channel.slug == "files"
 
 
 def test_the_same_line_twice_is_one_or_none() -> None:
@@ -488,8 +525,9 @@ def test_lines_that_are_too_many_for_a_day_beside_what_is_known_of_it_are_reject
     assert (counts(file), file.rules["rejected"]) == ((14, 2, 6, 0, 6), {"too_large": 6})
     assert issues(file) == dict.fromkeys(range(8, 14), ("too_large", "quantity", "1000000000"))
     assert sold() == {("C", "2025-01-05"): 6e9, ("C", "2025-01-06"): 1, ("B", "2025-01-05"): 1}
+    assert rejected_waiting() == 6
     assert counts(take(text.replace(more, more.replace(str(10**9), "1")))) == (14, 6, 8, 0, 0)
-    assert sold()["C", "2025-01-05"] == 6e9 + 6
+    assert (sold()["C", "2025-01-05"], rejected_waiting()) == (6e9 + 6, 0)
 
 
 def test_a_line_that_grows_beyond_what_its_day_holds_is_rejected_and_stays_what_it_was() -> None:
