@@ -123,6 +123,12 @@ class Tenant(models.Model):
         """The tenant's business day: the only source of `as_of`."""
         return self.demo_date or timezone.now().astimezone(self.zone).date()
 
+    def now(self) -> dt.datetime:
+        """This moment by the tenant's clock: in a demo, this time of day on its own date."""
+        now = timezone.now()
+        return now if self.demo_date is None else dt.datetime.combine(
+            self.demo_date, now.astimezone(self.zone).time(), self.zone)
+
     def limit(self, name: str) -> int:
         return int(self.limits.get(name, TIER_LIMITS[self.tier][name]))
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Sum
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -87,7 +86,8 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
                 continue
             if order is None:
                 order = PurchaseOrder(supplier_id=key[0], location_id=key[1], currency=tenant.currency,
-                                      ordered_on=as_of, plan_id=plan_id, created_by=_name(actor, label))
+                                      ordered_on=as_of, plan_id=plan_id, created_by=_name(actor, label),
+                                      created_at=tenant.now())
                 orders.append(order)
             rows.append((order, line))
     for new, number in zip(orders, _next_numbers(as_of.year, len(orders)), strict=True):
@@ -149,7 +149,7 @@ def approve_order(*, order_id: int, actor: User | None, label: str = "") -> Purc
         return order
     if order.status != Status.DRAFT:
         raise NotPossible(_("Only a draft can be approved; %(number)s is %(status)s.") % _words(order))
-    order.status, order.approved_at = Status.APPROVED, timezone.now()
+    order.status, order.approved_at = Status.APPROVED, _now(order)
     order.save(update_fields=["status", "approved_at"])
     return _audited(order, "order.approved", actor, label)
 
@@ -167,7 +167,7 @@ def mark_sent(*, order_id: int, sent_on: dt.date, actor: User | None, label: str
     if order.expected_on is not None:
         order.expected_on += later
     order.ordered_on = sent_on
-    order.status, order.sent_at = Status.SENT, timezone.now()
+    order.status, order.sent_at = Status.SENT, _now(order)
     order.save(update_fields=["status", "sent_at", "ordered_on", "expected_on"])
     alerts.resolve_of(code=UNSENT_CODE, subject=order.number)
     return _audited(order, "order.sent", actor, label)
@@ -200,7 +200,7 @@ def cancel_order(*, order_id: int, reason: str, actor: User | None, label: str =
         return order
     if order.status == Status.RECEIVED:
         raise NotPossible(_("%(number)s has come in whole; there is nothing left to cancel.") % _words(order))
-    order.status, order.closed_at = Status.CANCELLED, timezone.now()
+    order.status, order.closed_at = Status.CANCELLED, _now(order)
     if reason:
         order.note = f"{order.note}\n{reason}".strip()
     order.save(update_fields=["status", "closed_at", "note"])
@@ -283,7 +283,7 @@ def receive_lines(*, order_id: int, lines: Sequence[ReceivedLine], received_on: 
                        "AND location_id = %(location)s ORDER BY item_id FOR UPDATE", parameters)
         cursor.execute(_RECEIVE, parameters)
     if all(line.received_quantity >= line.quantity for line in known.values()):
-        order.status, order.closed_at = Status.RECEIVED, timezone.now()
+        order.status, order.closed_at = Status.RECEIVED, _now(order)
     else:
         order.status = Status.PARTLY_RECEIVED
     order.save(update_fields=["status", "closed_at"])
@@ -333,6 +333,11 @@ def receive_due(*, on: dt.date, label: str) -> int:
 def _locked(order_id: int) -> PurchaseOrder:
     order: PurchaseOrder = PurchaseOrder.objects.select_for_update().get(pk=order_id)
     return order
+
+
+def _now(order: PurchaseOrder) -> dt.datetime:
+    """What an order's steps are dated by: people read them beside the shop's own days."""
+    return tenant_by_id(order.tenant_id).now()
 
 
 def _words(order: PurchaseOrder) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.catalog.models import Supplier
 from apps.inventory import services
@@ -83,6 +85,34 @@ def test_an_order_goes_its_way_by_its_buttons(shop: Shop) -> None:
     assert "Cancel the order" not in text
     who = AuditEntry.objects.get(tenant=shop.tenant, action="order.sent").actor_label
     assert text.count(f"<br>{who}") == 2, "who approved and who sent it"
+
+
+def test_an_order_is_dated_by_the_shops_own_clock_and_is_called_ordered_once_it_was_sent(shop: Shop) -> None:
+    client, path, this_year = signed_in(shop), f"/orders/{first_order(shop).pk}/", str(timezone.now().year)
+
+    def figure(text: str, label: str) -> str:
+        return re.sub(r"<[^>]+>|\s+", " ", text.split(f"<span>{label}</span>")[1].partition('class="stat"')[0])
+
+    text = page(client, path)
+    assert "Mon 4 Dec" in figure(text, "Drafted") and "not sent yet" in figure(text, "Drafted")
+    assert "Ordered" not in text and "drafted Mon 4 Dec" in page(client, "/orders/")
+    assert "Ordered" not in page(client, f"{path}print/") and "Drafted" in page(client, f"{path}print/")
+    for number, way in enumerate(("approve", "send", "receive"), 1):
+        Tenant.objects.filter(pk=shop.tenant.pk).update(demo_date=MONDAY + dt.timedelta(days=number))
+        step(client, shop, way, act="whole")
+    text = page(client, path)
+    assert "Wed 6 Dec" in figure(text, "Ordered") and "Drafted</span>" not in text
+    way = text.split("Its way")[1]
+    days = re.findall(r">(\d+ Dec 2017), \d\d:\d\d</time>", way)
+    assert days == [f"{day} Dec 2017" for day in (4, 5, 6, 7)] and this_year not in way
+    assert "drafted Mon" not in page(client, "/orders/?q=alder")
+
+
+def test_a_cancelled_order_says_that_it_never_went_out_and_nothing_is_expected(shop: Shop) -> None:
+    client = signed_in(shop)
+    step(client, shop, "cancel")
+    text = page(client, f"/orders/{first_order(shop).pk}/")
+    assert "never sent" in text and "nothing more" in text and "its last line" not in text
 
 
 def test_an_order_below_the_suppliers_minimum_says_so_and_asks_before_it_goes_on(shop: Shop) -> None:
