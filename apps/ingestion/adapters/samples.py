@@ -40,8 +40,11 @@ def day_written(samples: Iterable[str]) -> str:
     return max(counts, key=lambda day: counts[day])
 
 
-def date_order(samples: Iterable[str]) -> tuple[str, bool]:
-    """Whether 03/04/2017 puts the day or the month first, by samples, and whether that is in doubt."""
+def date_order(samples: Iterable[str], usual: str) -> tuple[str, bool]:
+    """Whether 03/04/2017 puts the day or the month first, by samples, and whether that is in doubt.
+
+    `usual` is what stands where the samples say neither, or as often the one as the other.
+    """
     days = months = unclear = 0
     for sample in samples:
         found = re.match(r"^\s*(\d{1,2})[/-](\d{1,2})[/-]\d{2,4}", sample)
@@ -51,6 +54,5 @@ def date_order(samples: Iterable[str]) -> tuple[str, bool]:
         days += first > 12 >= second
         months += second > 12 >= first
         unclear += first <= 12 and second <= 12
-    if days == months == 0:
-        return "mdy", unclear > 0
-    return ("dmy" if days >= months else "mdy"), bool(days and months)
+    order = usual if days == months else "dmy" if days > months else "mdy"
+    return order, bool(days and months) or (days == months == 0 and unclear > 0)

@@ -29,6 +29,7 @@ from apps.ingestion.adapters.dialects import (
 from apps.ingestion.models import ImportFile
 from apps.ingestion.selectors import reading_job
 from apps.jobs.services import enqueue
+from apps.tenants.countries import date_order
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -111,7 +112,8 @@ def _look(file: ImportFile, dialect: Dialect, head: bytes) -> None:
         return [row[place] for row in rows for place in places if place < len(row)]
 
     style, is_style_unclear = samples.number_style(of("number"), dialect.delimiter)
-    order, is_order_unclear = samples.date_order(of("moment", "date"))
+    usual = date_order(tenant_by_id(current_tenant_id()).country)
+    order, is_order_unclear = samples.date_order(of("moment", "date"), usual)
     file.options = {"numbers": style, "dates": order, "unknown_items": "make", "origin": "given"}
     file.dialect["day"] = samples.day_written(cell for row in rows for cell in row)
     file.dialect["questions"] = [name for name, is_open in (("numbers", is_style_unclear), ("dates", is_order_unclear))

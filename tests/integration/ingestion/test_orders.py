@@ -133,7 +133,7 @@ def test_what_would_mend_a_row_is_said_in_the_words_and_figures_of_its_file() ->
     text = b"".join(selectors.issue_lines(file)).decode("utf-8-sig")
     given = csv.DictReader(io.StringIO(text), delimiter=";")
     assert [(row["import column"], row["import remedy"]) for row in given] == rows
-    slashes = take("order,date,sku,qty\n1,13/01/2025,A,1\n2,1/13/2025,A,1\n")
+    slashes = take("order,date,sku,qty\n1,13/01/2025,A,1\n2,1/13/2025,A,1\n3,14/01/2025,A,1\n")
     assert next(selectors.shown_issues(slashes, selectors.issues_of(slashes))).fix == (
         "“date”: Write it as 31/12/2025 or 31/12/2025 17:45.")
 
@@ -362,6 +362,22 @@ def test_dates_and_numbers_in_doubt_are_asked_and_never_guessed_in_silence() -> 
     chosen = take(text, options={"dates": "dmy", "numbers": "point"})
     assert chosen.dialect["questions"] == []
     assert sold() == {("A", "2025-04-03"): 1}
+
+
+@pytest.mark.parametrize(("country", "usual", "day"), [("US", "mdy", "2025-03-04"), ("GB", "dmy", "2025-04-03"),
+                                                       ("DE", "dmy", "2025-04-03"), ("JP", "dmy", "2025-04-03")])
+def test_a_date_that_may_be_read_in_two_ways_is_preset_as_is_usual_in_the_shops_country(
+        shop: Tenant, country: str, usual: str, day: str) -> None:
+    Tenant.objects.filter(pk=shop.pk).update(country=country)
+    text = "order,date,sku,qty\n1,03/04/2025,A,1\n"
+    file = store(text)
+    assert (file.options["dates"], file.dialect["questions"]) == (usual, ["dates"])
+    services.apply_file(file_id=file.pk)
+    assert sold() == {("A", day): 1}
+    for other, way in (("13/04/2025", "dmy"), ("04/13/2025", "mdy")):
+        clear = store(text + f"2,{other},A,1\n")
+        assert (clear.options["dates"], clear.dialect["questions"]) == (way, [])
+    assert store(text, options={"dates": "mdy"}).options["dates"] == "mdy"
 
 
 def test_a_day_is_the_shops_own_whatever_its_clocks_do() -> None:

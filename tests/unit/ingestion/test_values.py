@@ -105,9 +105,12 @@ def test_the_style_of_numbers_is_seen_or_asked(given_values: list[str], delimite
     assert samples.number_style(given_values, delimiter) == (style, is_unclear)
 
 
+@pytest.mark.parametrize("usual", ["dmy", "mdy"])
 @pytest.mark.parametrize(("given_values", "order", "is_unclear"), [
-    (["25/12/2017", "1/2/2017"], "dmy", False), (["12/25/2017"], "mdy", False), (["1/2/2017", "3/4/2017"], "mdy", True),
-    (["2017-01-02"], "mdy", False), (["25/12/2017", "12/25/2017"], "dmy", True),
+    (["25/12/2017", "1/2/2017"], "dmy", False), (["12/25/2017"], "mdy", False),
+    (["1/2/2017", "3/4/2017"], "the usual", True), (["2017-01-02"], "the usual", False),
+    (["25/12/2017", "12/25/2017"], "the usual", True), (["25/12/2017", "12/25/2017", "12/26/2017"], "mdy", True),
 ])
-def test_the_order_of_dates_is_seen_or_asked(given_values: list[str], order: str, is_unclear: bool) -> None:
-    assert samples.date_order(given_values) == (order, is_unclear)
+def test_the_order_of_dates_is_seen_or_asked(given_values: list[str], order: str, is_unclear: bool,
+                                             usual: str) -> None:
+    assert samples.date_order(given_values, usual) == (usual if order == "the usual" else order, is_unclear)
