@@ -11,10 +11,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from apps.inventory.services import approve_order, mark_sent
 from apps.jobs.services import enqueue
+from apps.optimization.models import Recommendation
+from apps.optimization.services import Choice, decide_many
 from apps.tenants.models import Membership, User
 from apps.tenants.scope import tenant_context
-from tests.integration.inventory.shops import Shop
+from tests.integration.inventory.shops import MONDAY, Shop
 from tests.integration.portal.stocked_shops import make_stocked_shop
 from tests.rows import make_user
 
@@ -119,6 +122,28 @@ def test_a_lines_cost_follows_the_quantity_that_is_typed(page: Page, live_server
         box.fill(typed)
         expect(cost).to_have_text(shown)
     expect(page.locator("[data-sums]")).to_contain_text(advised)
+
+
+def test_on_a_phone_nothing_of_an_order_or_of_a_running_plan_touches_what_is_beside_it(
+        page: Page, live_server: LiveServer, shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        chosen = [Choice(recommendation_id=line.pk) for line in Recommendation.objects.order_by("item_id")[:2]]
+        [order_id] = decide_many(choices=chosen, as_of=MONDAY, actor=None).order_ids
+        approve_order(order_id=order_id, actor=None)
+        mark_sent(order_id=order_id, sent_on=MONDAY, actor=None)
+        enqueue(kind_name="optimization.plan", input={"as_of": MONDAY.isoformat()})
+    page.set_viewport_size({"width": 390, "height": 800})
+    sign_in(page, live_server.url)
+
+    def edges(selector: str) -> dict[str, float]:
+        found = page.locator(selector).first.bounding_box()
+        assert found is not None, selector
+        return {"right": found["x"] + found["width"], "top": found["y"], "bottom": found["y"] + found["height"]}
+
+    page.goto(f"{live_server.url}/orders/{order_id}/")
+    assert edges(".card:has(.quantity-box)")["right"] - edges(".quantity-box")["right"] >= 12
+    page.goto(f"{live_server.url}/replenish/")
+    assert edges(".stats")["top"] - edges(".card:has(.job-progress)")["bottom"] >= 12
 
 
 def test_removing_a_person_asks_first_and_the_keyboard_can_say_no(
