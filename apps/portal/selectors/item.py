@@ -107,8 +107,9 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
         run=run, is_on_request=newest_run is not None and not is_forecast and item.status == Item.Status.ACTIVE,
         backtest=_backtest(item.pk), coming=coming,
         promotions=promotions, is_weekly=is_weekly,
-        sales=_sales_chart(facts["days"], paths, as_of, is_weekly, promotions),
-        projection=_projection(on_hand, coming, paths, as_of, advice, summary.stockout_on if summary else None))
+        sales=_sales_chart(facts["days"], facts["today"], paths, as_of, is_weekly, promotions),
+        projection=_projection(on_hand, coming, _still_today(paths, facts["today"]), as_of, advice,
+                               summary.stockout_on if summary else None))
 
 
 def _backtest(item_id: int) -> ItemBacktest | None:
@@ -119,7 +120,7 @@ def _backtest(item_id: int) -> ItemBacktest | None:
 _FACTS = """
 SELECT (SELECT coalesce(json_agg(json_build_array(date, units) ORDER BY date), '[]') FROM (
             SELECT date, sum(units)::float8 AS units FROM sales_dailydemand
-            WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND date >= %(since)s AND date < %(until)s
+            WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND date >= %(since)s AND date <= %(until)s
             GROUP BY date) sold),
        (SELECT coalesce(json_agg(json_build_object('location', place.name, 'on_hand', level.on_hand::float8,
             'mode', level.mode, 'origin', level.origin, 'counted_at', level.counted_at) ORDER BY place.name), '[]')
@@ -145,7 +146,7 @@ def _item_facts(item_id: int, as_of: dt.date, days_back: int) -> dict[str, Any]:
     first = max(since, first_on) if first_on else as_of
     days = [(first + dt.timedelta(days=n), by_day.get(first + dt.timedelta(days=n), 0.0))
             for n in range((as_of - first).days)]
-    return {"days": days, "stock": stock, "promotions": promotions}
+    return {"days": days, "today": by_day.get(as_of), "stock": stock, "promotions": promotions}
 
 
 def _promotion(facts: dict[str, Any]) -> Promotion:
@@ -166,9 +167,21 @@ def _paths(run: ForecastRun, item_id: int, as_of: dt.date) -> NDArray[Any] | Non
     return found
 
 
-def _sales_chart(days: Sequence[tuple[dt.date, float]], paths: NDArray[Any] | None, as_of: dt.date, is_weekly: bool,
-                 promotions: Sequence[Promotion]) -> dict[str, Any] | None:
-    """What was sold and what is expected, by day or by whole weeks that end with the day before `as_of`."""
+def _still_today(paths: NDArray[Any] | None, sold: float | None) -> NDArray[Any] | None:
+    """The paths of what is still asked for: of today what has not been sold yet."""
+    import numpy as np
+
+    if paths is None or not sold:
+        return paths
+    return np.column_stack([np.maximum(paths[:, 0] - sold, 0), paths[:, 1:]])
+
+
+def _sales_chart(days: Sequence[tuple[dt.date, float]], sold_today: float | None, paths: NDArray[Any] | None,
+                 as_of: dt.date, is_weekly: bool, promotions: Sequence[Promotion]) -> dict[str, Any] | None:
+    """What was sold and what is expected, by day or by whole weeks that end with the day before `as_of`.
+
+    What today has sold so far stands beside what the day, or its week, is expected to sell.
+    """
     import numpy as np
 
     width = 7 if is_weekly else 1
@@ -181,9 +194,13 @@ def _sales_chart(days: Sequence[tuple[dt.date, float]], paths: NDArray[Any] | No
         bands = np.quantile(grouped, LEVELS, axis=0)
         ahead = [(as_of + dt.timedelta(days=n * width), float(grouped[:, n].mean()), bands[:, n])
                  for n in range(count)]
-    if not sums and not ahead:
+    from_today = [day.isoformat() for day, _mean, _band in ahead]
+    if sold_today is not None and not from_today:
+        from_today = [as_of.isoformat()]
+    if not sums and not from_today:
         return None
-    x = [day.isoformat() for day, _units in sums] + [day.isoformat() for day, _mean, _band in ahead]
+    x = [day.isoformat() for day, _units in sums] + from_today
+    later: list[float | None] = [sold_today, *[None] * len(from_today)][:len(from_today)]
     gap: list[float | None] = [None] * len(sums)
 
     def band(low: int, high: int, name: str, opacity: float) -> dict[str, Any]:
@@ -193,14 +210,15 @@ def _sales_chart(days: Sequence[tuple[dt.date, float]], paths: NDArray[Any] | No
     chart: dict[str, Any] = {
         "x": x, "unit": "units", "x_label": _("Week from") if is_weekly else _("Day"),
         "y_label": _("units a week") if is_weekly else _("units a day"),
-        "series": [{"name": _("sold"), "values": [units for _day, units in sums] + [None] * len(ahead),
+        "series": [{"name": _("sold"), "values": [units for _day, units in sums] + later,
                     "style": "bars", "tone": "muted"}],
         "bands": [], "markers": [], "spans": _promotion_spans(promotions, x, width)}
+    if from_today:
+        chart["markers"] = [{"x": from_today[0], "label": _("today") if sold_today is None else _("today, so far")}]
     if ahead:
         chart["series"].append({"name": _("forecast"), "values": [*gap, *(round(each[1], 2) for each in ahead)],
                                 "tone": "primary"})
         chart["bands"] = [band(0, 3, _("95% range"), 0.12), band(1, 2, _("80% range"), 0.2)]
-        chart["markers"] = [{"x": ahead[0][0].isoformat(), "label": _("today")}]
     return chart
 
 

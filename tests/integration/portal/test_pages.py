@@ -332,6 +332,32 @@ def test_an_item_says_what_is_on_order_but_was_never_sent_and_draws_it_as_sent_t
     assert "not sent yet" not in page(signed_in(shop), f"/items/{shop.items[0].pk}/")
 
 
+def test_what_today_has_sold_so_far_is_on_the_items_page_as_in_the_data(shop: Shop) -> None:
+    item, client = shop.items[0], signed_in(shop)
+    path = f"/items/{item.pk}/"
+    before = page(client, path)
+    assert data_of(before, "sales")["markers"] == [{"x": MONDAY.isoformat(), "label": "today"}]
+    with tenant_context(shop.tenant.pk):
+        sell(shop, 0, 0, 5)
+    assert "sales to Mon 4 Dec" in page(client, "/")
+    text = page(client, path)
+    closing = [data_of(each, "projection")["series"][0]["values"][0] for each in (before, text)]
+    assert closing[1] > closing[0], "what was sold is not to come as well"
+    chart = data_of(text, "sales")
+    sold = dict(zip(chart["x"], chart["series"][0]["values"], strict=True))
+    assert [sold[(MONDAY + days * DAY).isoformat()] for days in (-1, 0, 1)] == [2, 5, None]
+    assert chart["markers"][0]["label"] == "today, so far"
+
+
+def test_an_item_that_was_first_sold_today_is_not_said_to_be_unsold() -> None:
+    shop = make_shop(1, demo_date=MONDAY)
+    with tenant_context(shop.tenant.pk):
+        sell(shop, 0, 0, 3)
+    refreshed(shop)
+    chart = data_of(page(signed_in(shop), f"/items/{shop.items[0].pk}/"), "sales")
+    assert (chart["x"], chart["series"][0]["values"]) == ([MONDAY.isoformat()], [3])
+
+
 def test_slow_items_are_charted_by_whole_weeks_that_end_yesterday() -> None:
     shop = make_shop(1, demo_date=MONDAY)
     with tenant_context(shop.tenant.pk):
