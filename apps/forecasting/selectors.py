@@ -18,9 +18,9 @@ from apps.catalog import selectors as catalog
 from apps.forecasting.models import Backtest, ForecastRun, ItemBacktest, SeriesForecast
 from apps.registry import selectors as registry
 from apps.sales import selectors as sales
+from apps.tenants.figures import share, sign
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
-from apps.tenants.templatetags.stockwright import share, sign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

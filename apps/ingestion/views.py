@@ -17,8 +17,8 @@ from apps.ingestion.forms import ConfirmForm, ShopifyForm, UnusualForm, UploadFo
 from apps.ingestion.models import ImportFile
 from apps.sales import selectors as sales
 from apps.tenants.access import ShopRequest, needs
+from apps.tenants.figures import units
 from apps.tenants.models import Permission
-from apps.tenants.templatetags.stockwright import units
 
 PAGE = 30
 ISSUES = 50

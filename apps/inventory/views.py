@@ -19,8 +19,8 @@ from apps.inventory.forms import Delivery, NotAQuantity, typed_in
 from apps.inventory.models import PurchaseOrder
 from apps.inventory.services import MoreThanOrdered, NotPossible
 from apps.tenants.access import ShopRequest, needs
+from apps.tenants.figures import money as money_words
 from apps.tenants.models import Permission
-from apps.tenants.templatetags.stockwright import money as money_words
 
 PAGE = 50
 

@@ -13,9 +13,9 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
 from apps.tenants import selectors, services
+from apps.tenants.figures import numbers_as
 from apps.tenants.models import ApiKey, Membership, Tenant, User
 from apps.tenants.scope import scoped_stream, tenant_context
-from apps.tenants.templatetags.stockwright import numbers_as
 
 SESSION_KEY = "tenant_id"
 OUTSIDE_SHOPS = ("/accounts/", "/invitations/", "/shops/new/")  # what a person does as themselves

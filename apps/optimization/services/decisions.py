@@ -14,11 +14,11 @@ from django.utils.translation import ngettext
 from apps.inventory import services as inventory
 from apps.inventory.services import WantedLine
 from apps.optimization.models import Decision, Recommendation
+from apps.tenants.figures import units
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 from apps.tenants.services import record_audit
-from apps.tenants.templatetags.stockwright import units
 
 State, Kind = Recommendation.State, Decision.Kind
 

@@ -19,9 +19,9 @@ from apps.jobs.selectors import JobView, live_jobs
 from apps.optimization import selectors as optimization
 from apps.optimization.models import Plan, Recommendation
 from apps.optimization.selectors import AT_RISK_SQL, Totals
+from apps.tenants.figures import day_short, units
 from apps.tenants.models import Tenant
 from apps.tenants.scope import current_tenant_id
-from apps.tenants.templatetags.stockwright import day_short, units
 
 DECISIONS = 10
 ALERTS = 5

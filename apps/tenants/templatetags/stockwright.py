@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
-from decimal import Decimal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import wraps
 from typing import Any
 
 from django import template
@@ -19,125 +18,35 @@ from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext
+
+from apps.tenants import figures
+from apps.tenants.figures import Number, number
 
 register = template.Library()
-
-Number = float | Decimal  # whole numbers too
-
-SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "CN¥", "CAD": "CA$", "AUD": "A$", "INR": "₹",
-           "BRL": "R$", "MXN": "MX$", "KRW": "₩", "NZD": "NZ$", "HKD": "HK$"}
-WITHOUT_CENTS = frozenset({"JPY", "KRW", "CLP", "VND", "ISK", "HUF"})
-MINUS = "−"
-# How numbers are written: what parts thousands, what comes before decimals, whether the currency follows the amount.
-PLAIN = "en-us"
-NUMBERS = {PLAIN: (",", ".", False), "de-de": (".", ",", True), "fr-fr": ("\u202f", ",", True),
-           "de-ch": ("’", ".", False)}
-_numbers: ContextVar[str] = ContextVar("numbers", default=PLAIN)
+register.simple_tag(figures.numbers_locale)
 
 
 def unknown() -> SafeString:
     return format_html('<span class="text-secondary" title="{}">–</span>', _("not known"))
 
 
-@contextmanager
-def numbers_as(locale: str) -> Generator[None]:
-    """Write numbers as this shop does, for a block of work; a locale without a way of its own takes its language's."""
-    known = locale.lower() if locale.lower() in NUMBERS else next(
-        (name for name in NUMBERS if name[:2] == locale[:2].lower()), PLAIN)
-    token = _numbers.set(known)
-    try:
-        yield
-    finally:
-        _numbers.reset(token)
-
-
-@register.simple_tag
-def numbers_locale() -> str:
-    """The locale in which scripts write numbers as these pages do."""
-    return _numbers.get()
-
-
-def number(value: Number, decimals: int) -> str:
-    """A number as the shop writes them, with a true minus."""
-    rounded = round(Decimal(str(value)), decimals)
-    group, point, _is_after = NUMBERS[_numbers.get()]
-    text = f"{abs(rounded):,.{decimals}f}".translate({ord(","): group, ord("."): point})
-    return f"{MINUS}{text}" if rounded < 0 else text
-
-
-def money_text(value: Number, currency: str, decimals: int, suffix: str = "") -> str:
-    text = number(value, decimals) + suffix
-    sign, digits = (MINUS, text[1:]) if text.startswith(MINUS) else ("", text)
-    if NUMBERS[_numbers.get()][2]:
-        return f"{sign}{digits}\u00a0{SYMBOLS.get(currency, currency)}"
-    return f"{sign}{SYMBOLS[currency]}{digits}" if currency in SYMBOLS else f"{sign}{currency}\u00a0{digits}"
-
-
 # --- Figures ------------------------------------------------------------------------------------------------------
 
-@register.filter
-def money(value: Number | None, currency: str = "USD") -> str:
-    """An exact amount: $1,234.50."""
-    return unknown() if value in (None, "") else money_text(value, currency, 0 if currency in WITHOUT_CENTS else 2)
+def _filter(write: Callable[..., str]) -> Callable[..., str]:
+    """A filter that writes a figure, and a dash where there is none."""
+    @register.filter(name=write.__name__)
+    @wraps(write)
+    def shown(value: Any, *given: Any) -> str:
+        return unknown() if value in (None, "") else write(value, *given)
+
+    return shown
 
 
-@register.filter
-def money_round(value: Number | None, currency: str = "USD") -> str:
-    """An amount without cents, for sums and headlines: $1,235."""
-    return unknown() if value in (None, "") else money_text(value, currency, 0)
-
-
-@register.filter
-def money_short(value: Number | None, currency: str = "USD") -> str:
-    """An amount to remember: $1.2k, $3.4M."""
-    if value in (None, ""):
-        return unknown()
-    for limit, suffix in ((1_000_000, pgettext("million", "M")), (10_000, pgettext("thousand", "k"))):
-        if abs(float(value)) >= limit:
-            divisor = 1000 if limit == 10_000 else limit
-            return money_text(float(value) / divisor, currency, 1, suffix)
-    return money_text(value, currency, 0)
-
-
-@register.filter
-def units(value: Number | None) -> str:
-    """A quantity: whole from ten up, one decimal below where it has one."""
-    if value in (None, ""):
-        return unknown()
-    is_whole = abs(float(value)) >= 10 or float(value) == round(float(value))
-    return number(value, 0 if is_whole else 1)
-
-
-@register.filter
-def days(value: Number | None) -> str:
-    """A length of time: 1 day, 12 days, 2.5 days."""
-    if value in (None, ""):
-        return unknown()
-    return ngettext("%(n)s day", "%(n)s days", 1 if value == 1 else 2) % {"n": units(value)}
-
-
-@register.filter
-def share(value: Number | None, decimals: int = 0) -> str:
-    """A part of one as a percentage: 0.453 is 45%."""
-    return unknown() if value in (None, "") else _("%(n)s%%") % {"n": number(float(value) * 100, int(decimals))}
-
-
-@register.filter
-def decimals(value: Number | None, places: int = 2) -> str:
-    """A plain number with a fixed count of decimals."""
-    return unknown() if value in (None, "") else number(value, int(places))
-
-
-@register.filter
-def sign(value: str | Number | None) -> str:
-    """Puts a plus before what is above zero; takes a number or an amount already formatted."""
-    if value in (None, ""):
-        return unknown()
-    if isinstance(value, str):
-        is_above = not value.startswith((MINUS, "–", "<")) and any(digit in value for digit in "123456789")
-        return f"+{value}" if is_above else value
-    return f"+{units(value)}" if value > 0 else str(units(value))
+money, money_round, money_short = _filter(figures.money), _filter(figures.money_round), _filter(figures.money_short)
+units, days, share = _filter(figures.units), _filter(figures.days), _filter(figures.share)
+decimals, sign = _filter(figures.decimals), _filter(figures.sign)
+day, day_short, duration = _filter(figures.day), _filter(figures.day_short), _filter(figures.duration)
 
 
 @register.filter
@@ -149,23 +58,6 @@ def tone(value: Number | None) -> str:
 
 
 @register.filter
-def day(value: dt.date | dt.datetime | str | None, pattern: str = "j M Y") -> str:
-    """A day: 4 Dec 2017. Takes ISO text too, as reports in JSON hold it."""
-    if not value:
-        return unknown()
-    found = dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
-    if isinstance(found, dt.datetime) and timezone.is_aware(found):
-        found = timezone.localtime(found)
-    return formats.date_format(found, pattern)
-
-
-@register.filter
-def day_short(value: dt.date | dt.datetime | str | None) -> str:
-    """A day of this year, with its weekday: Mon 4 Dec."""
-    return day(value, "D j M")
-
-
-@register.filter
 def moment(value: dt.datetime | str | None) -> str:
     """A moment in the shop's own time: 4 Dec 2017, 14:05."""
     if not value:
@@ -174,19 +66,6 @@ def moment(value: dt.datetime | str | None) -> str:
     local = timezone.localtime(found) if timezone.is_aware(found) else found
     return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"),
                        formats.date_format(local, "j M Y, H:i"))
-
-
-@register.filter
-def duration(seconds: float | str | None) -> str:
-    """How long something took: 4 s, 2 min 5 s, 1 h 12 min."""
-    if seconds in (None, ""):
-        return unknown()
-    whole = round(float(seconds))
-    if whole < 60:
-        return _("%(s)d s") % {"s": whole}
-    if whole < 3600:
-        return _("%(m)d min %(s)d s") % {"m": whole // 60, "s": whole % 60}
-    return _("%(h)d h %(m)d min") % {"h": whole // 3600, "m": whole % 3600 // 60}
 
 
 # --- Marks --------------------------------------------------------------------------------------------------------

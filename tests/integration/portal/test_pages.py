@@ -31,9 +31,9 @@ from apps.portal.selectors.items import SORTS
 from apps.portal.selectors.today import today
 from apps.portal.services import refresh_summaries
 from apps.sales.models import DailyDemand, Promotion
+from apps.tenants.figures import day_short
 from apps.tenants.models import AuditEntry, Tenant
 from apps.tenants.scope import tenant_context
-from apps.tenants.templatetags.stockwright import day_short
 from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import MONDAY, Shop, make_shop
 from tests.integration.optimization.planned_shops import forecast_for, run_plan

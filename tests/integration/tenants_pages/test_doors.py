@@ -11,15 +11,8 @@ from django.core.cache import cache
 from django.test import Client, override_settings
 
 from apps.catalog.models import PlanningDefaults
-from apps.tenants.forms import (
-    COUNTRIES,
-    CURRENCIES,
-    CURRENCY_OF,
-    NUMBER_CHOICES,
-    NUMBERS_OF,
-    ZONE_OF,
-    time_zones,
-)
+from apps.tenants.countries import COUNTRIES, CURRENCIES, CURRENCY_OF, NUMBERS_OF, ZONE_OF
+from apps.tenants.forms import NUMBER_CHOICES, time_zones
 from apps.tenants.models import Membership, Role, Tenant, User
 from apps.tenants.scope import tenant_context
 from apps.tenants.services import invite_person

@@ -16,6 +16,8 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.tenants import figures
+from apps.tenants.figures import numbers_as
 from apps.tenants.templatetags import stockwright as sw
 
 CLONE = Path(__file__).resolve().parent.parent.parent.parent
@@ -43,6 +45,11 @@ def test_figures(figure: str, shown: str) -> None:
     assert figure == shown
 
 
+def test_a_report_shows_a_dash_where_a_page_shows_one_that_says_why() -> None:
+    assert figures.share(None) == figures.sign(figures.share(None)) == figures.day("") == "–"
+    assert sw.share(None) == sw.sign(sw.share(None)) == sw.unknown() != "–"
+
+
 @pytest.mark.parametrize(("locale", "euros", "units", "short"), [
     ("en-us", "−€1,234.50", "1,234,567", "€12.3k"), ("de-de", "−1.234,50\u00a0€", "1.234.567", "12,3k\u00a0€"),
     ("de-AT", "−1.234,50\u00a0€", "1.234.567", "12,3k\u00a0€"),
@@ -50,7 +57,7 @@ def test_figures(figure: str, shown: str) -> None:
     ("de-ch", "−€1’234.50", "1’234’567", "€12.3k"), ("sw-ke", "−€1,234.50", "1,234,567", "€12.3k"),
 ])
 def test_numbers_are_written_as_the_shop_writes_them(locale: str, euros: str, units: str, short: str) -> None:
-    with sw.numbers_as(locale):
+    with numbers_as(locale):
         assert (sw.money(-1234.5, "EUR"), sw.units(1234567), sw.money_short(12_345, "EUR")) == (euros, units, short)
     assert sw.units(1234) == "1,234"
 

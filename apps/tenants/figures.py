@@ -1,0 +1,141 @@
+"""Figures in words: amounts, quantities, shares, days and times as a shop writes them, on pages and in reports."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from decimal import Decimal
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+Number = float | Decimal  # whole numbers too
+
+SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "CN¥", "CAD": "CA$", "AUD": "A$", "INR": "₹",
+           "BRL": "R$", "MXN": "MX$", "KRW": "₩", "NZD": "NZ$", "HKD": "HK$"}
+WITHOUT_CENTS = frozenset({"JPY", "KRW", "CLP", "VND", "ISK", "HUF"})
+MINUS, DASH = "−", "–"  # the dash stands where there is no figure
+# How numbers are written: what parts thousands, what comes before decimals, whether the currency follows the amount.
+PLAIN = "en-us"
+NUMBERS = {PLAIN: (",", ".", False), "de-de": (".", ",", True), "fr-fr": ("\u202f", ",", True),
+           "de-ch": ("’", ".", False)}
+_numbers: ContextVar[str] = ContextVar("numbers", default=PLAIN)
+
+
+@contextmanager
+def numbers_as(locale: str) -> Generator[None]:
+    """Write numbers as this shop does, for a block of work; a locale without a way of its own takes its language's."""
+    known = locale.lower() if locale.lower() in NUMBERS else next(
+        (name for name in NUMBERS if name[:2] == locale[:2].lower()), PLAIN)
+    token = _numbers.set(known)
+    try:
+        yield
+    finally:
+        _numbers.reset(token)
+
+
+def numbers_locale() -> str:
+    """The locale in which scripts write numbers as these pages do."""
+    return _numbers.get()
+
+
+def number(value: Number, decimals: int) -> str:
+    """A number as the shop writes them, with a true minus."""
+    rounded = round(Decimal(str(value)), decimals)
+    group, point, _is_after = NUMBERS[_numbers.get()]
+    text = f"{abs(rounded):,.{decimals}f}".translate({ord(","): group, ord("."): point})
+    return f"{MINUS}{text}" if rounded < 0 else text
+
+
+def money_text(value: Number, currency: str, decimals: int, suffix: str = "") -> str:
+    text = number(value, decimals) + suffix
+    sign, digits = (MINUS, text[1:]) if text.startswith(MINUS) else ("", text)
+    if NUMBERS[_numbers.get()][2]:
+        return f"{sign}{digits}\u00a0{SYMBOLS.get(currency, currency)}"
+    return f"{sign}{SYMBOLS[currency]}{digits}" if currency in SYMBOLS else f"{sign}{currency}\u00a0{digits}"
+
+
+def money(value: Number | None, currency: str = "USD") -> str:
+    """An exact amount: $1,234.50."""
+    return DASH if value in (None, "") else money_text(value, currency, 0 if currency in WITHOUT_CENTS else 2)
+
+
+def money_round(value: Number | None, currency: str = "USD") -> str:
+    """An amount without cents, for sums and headlines: $1,235."""
+    return DASH if value in (None, "") else money_text(value, currency, 0)
+
+
+def money_short(value: Number | None, currency: str = "USD") -> str:
+    """An amount to remember: $1.2k, $3.4M."""
+    if value in (None, ""):
+        return DASH
+    for limit, suffix in ((1_000_000, pgettext("million", "M")), (10_000, pgettext("thousand", "k"))):
+        if abs(float(value)) >= limit:
+            divisor = 1000 if limit == 10_000 else limit
+            return money_text(float(value) / divisor, currency, 1, suffix)
+    return money_text(value, currency, 0)
+
+
+def units(value: Number | None) -> str:
+    """A quantity: whole from ten up, one decimal below where it has one."""
+    if value in (None, ""):
+        return DASH
+    is_whole = abs(float(value)) >= 10 or float(value) == round(float(value))
+    return number(value, 0 if is_whole else 1)
+
+
+def days(value: Number | None) -> str:
+    """A length of time: 1 day, 12 days, 2.5 days."""
+    if value in (None, ""):
+        return DASH
+    return ngettext("%(n)s day", "%(n)s days", 1 if value == 1 else 2) % {"n": units(value)}
+
+
+def share(value: Number | None, decimals: int = 0) -> str:
+    """A part of one as a percentage: 0.453 is 45%."""
+    return DASH if value in (None, "") else _("%(n)s%%") % {"n": number(float(value) * 100, int(decimals))}
+
+
+def decimals(value: Number | None, places: int = 2) -> str:
+    """A plain number with a fixed count of decimals."""
+    return DASH if value in (None, "") else number(value, int(places))
+
+
+def sign(value: str | Number | None) -> str:
+    """Puts a plus before what is above zero; takes a number or an amount already formatted."""
+    if value in (None, ""):
+        return DASH
+    if isinstance(value, str):
+        is_above = not value.startswith((MINUS, DASH)) and any(digit in value for digit in "123456789")
+        return f"+{value}" if is_above else value
+    return f"+{units(value)}" if value > 0 else str(units(value))
+
+
+def day(value: dt.date | dt.datetime | str | None, pattern: str = "j M Y") -> str:
+    """A day: 4 Dec 2017. Takes ISO text too, as reports in JSON hold it."""
+    if not value:
+        return DASH
+    found = dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
+    if isinstance(found, dt.datetime) and timezone.is_aware(found):
+        found = timezone.localtime(found)
+    return formats.date_format(found, pattern)
+
+
+def day_short(value: dt.date | dt.datetime | str | None) -> str:
+    """A day of this year, with its weekday: Mon 4 Dec."""
+    return day(value, "D j M")
+
+
+def duration(seconds: float | str | None) -> str:
+    """How long something took: 4 s, 2 min 5 s, 1 h 12 min."""
+    if seconds in (None, ""):
+        return DASH
+    whole = round(float(seconds))
+    if whole < 60:
+        return _("%(s)d s") % {"s": whole}
+    if whole < 3600:
+        return _("%(m)d min %(s)d s") % {"m": whole // 60, "s": whole % 60}
+    return _("%(h)d h %(m)d min") % {"h": whole // 3600, "m": whole % 3600 // 60}
