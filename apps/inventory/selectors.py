@@ -44,6 +44,7 @@ Status = PurchaseOrder.Status
 UNSENT_STATUSES = (Status.DRAFT, Status.APPROVED)
 SENT_STATUSES = (Status.SENT, Status.PARTLY_RECEIVED)
 OPEN_STATUSES = (*UNSENT_STATUSES, *SENT_STATUSES)
+NO_WAIT = dt.timedelta()
 
 
 def _frame(query: str, **parameters: Any) -> pd.DataFrame:
@@ -97,28 +98,28 @@ def arrivals_frame(as_of: dt.date) -> pd.DataFrame:
     return pd.DataFrame(arrivals(as_of), columns=["item_id", "location_id", "date", "quantity"])
 
 
-def wait_to_be_sent(order: PurchaseOrder, as_of: dt.date) -> dt.timedelta:
-    """By how much an order's goods come later than written, because nobody has sent it by `as_of`."""
-    if order.status not in UNSENT_STATUSES or order.ordered_on is None:
-        return dt.timedelta()
-    return max(as_of - order.ordered_on, dt.timedelta())
+def wait_to_be_sent(as_of: dt.date, order: str = "") -> Case:
+    """By how much an order's goods come later than written: it is counted as if it were sent on `as_of`, until it is.
+
+    An expression over orders, or over what leads to them by `order`.
+    """
+    waits = ExpressionWrapper(Value(as_of, DateField()) - F(f"{order}ordered_on"), DurationField())
+    return Case(When(**{f"{order}status__in": UNSENT_STATUSES, f"{order}ordered_on__lt": as_of, "then": waits}),
+                default=Value(NO_WAIT), output_field=DurationField())
 
 
 def _due_on(as_of: dt.date, order: str = "") -> Cast:
-    """On which day goods come: as written once the supplier has the order, until then as if it were sent today."""
-    waits = ExpressionWrapper(Value(as_of, DateField()) - F(f"{order}ordered_on"), DurationField())
-    wait = Case(When(**{f"{order}status__in": UNSENT_STATUSES, f"{order}ordered_on__lt": as_of, "then": waits}),
-                default=Value(dt.timedelta()), output_field=DurationField())
-    return Cast(F("expected_on") + wait, DateField())
+    """On which day goods come, the wait for an order that was not sent counted."""
+    return Cast(F("expected_on") + wait_to_be_sent(as_of, order), DateField())
 
 
 def overdue_for_sending(as_of: dt.date) -> list[PurchaseOrder]:
     """Orders that nobody sent though half of the time until their first goods are expected is over.
 
-    Each has that day as `first_on`.
+    Each has that day as `first_on`, and how long it waits already as `wait`.
     """
     found = PurchaseOrder.objects.filter(status__in=UNSENT_STATUSES, ordered_on__lt=as_of).annotate(
-        first_on=_of_lines(Min("expected_on"))).exclude(first_on=None).order_by("pk")
+        wait=wait_to_be_sent(as_of), first_on=_of_lines(Min("expected_on"))).exclude(first_on=None).order_by("pk")
     return [order for order in found if 2 * (order.first_on - as_of) <= order.first_on - order.ordered_on]
 
 
@@ -162,9 +163,9 @@ def orders(as_of: dt.date, *, status: str = "", supplier_id: int | None = None, 
            sort: str = DEFAULT_SORT) -> QuerySet[PurchaseOrder]:
     """Purchase orders, the newest first unless `sort` (a key of SORTS, `-` before it for the largest first) says else.
 
-    Each has the day on which its last goods come as `due_on`, its `line_count` and `money`, the `units` and
-    `units_received` of it, and `below_minimum`: by how much it falls short of the smallest order that its supplier
-    takes.
+    Each has the day on which its last goods come as `due_on`, the `wait` in it for an order that was not sent, its
+    `line_count` and `money`, the `units` and `units_received` of it, and `below_minimum`: by how much it falls short of
+    the smallest order that its supplier takes.
     """
     found = PurchaseOrder.objects.select_related("supplier", "location")
     if status:
@@ -174,7 +175,7 @@ def orders(as_of: dt.date, *, status: str = "", supplier_id: int | None = None, 
     if search:
         found = found.filter(Q(number__icontains=search) | Q(supplier__name__icontains=search))
     counted: QuerySet[PurchaseOrder] = found.annotate(
-        due_on=_due_on(as_of), line_count=Coalesce(_of_lines(Count("pk")), 0),
+        wait=wait_to_be_sent(as_of), due_on=_due_on(as_of), line_count=Coalesce(_of_lines(Count("pk")), 0),
         money=Coalesce(_of_lines(Sum(_LINE_VALUE)), _ZERO), units=Coalesce(_of_lines(Sum("quantity")), _ZERO),
         units_received=Coalesce(_of_lines(Sum("received_quantity")), _ZERO)).annotate(
             below_minimum=Greatest(Coalesce(F("supplier__minimum_order_value"), _ZERO) - F("money"), _ZERO))

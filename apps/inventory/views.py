@@ -80,8 +80,7 @@ def printable(request: ShopRequest, pk: int) -> HttpResponse:
     """The order alone, as the supplier gets it on paper."""
     found = _found(request, pk)
     return render(request, "inventory/print.html", {
-        "order": found, "lines": selectors.order_lines(pk, request.tenant.today()),
-        "wait": selectors.wait_to_be_sent(found, request.tenant.today())})
+        "order": found, "lines": selectors.order_lines(pk, request.tenant.today())})
 
 
 @require_safe

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from apps.alerts import services as alerts
 from apps.inventory.models import MOST_UNITS, PurchaseOrder, PurchaseOrderLine, Receipt
-from apps.inventory.selectors import SENT_STATUSES, overdue_for_sending, plain, wait_to_be_sent
+from apps.inventory.selectors import NO_WAIT, SENT_STATUSES, overdue_for_sending, plain, wait_to_be_sent
 from apps.inventory.services.changes import tell_items_changed
 from apps.tenants.models import Tenant, User
 from apps.tenants.scope import current_tenant_id
@@ -74,7 +74,8 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
     fresh = sorted((line for line in lines if line.recommendation_id not in placed),
                    key=lambda line: (line.supplier_id, line.location_id, line.item_id))
     groups = {key: list(group) for key, group in groupby(fresh, key=lambda line: (line.supplier_id, line.location_id))}
-    drafts = _drafts({supplier_id for supplier_id, _location in groups})
+    drafts = _drafts({supplier_id for supplier_id, _location in groups}, as_of)
+    waits = {draft.pk: draft.wait for draft, _taken in drafts.values()}  # type: ignore[attr-defined]
     orders: list[PurchaseOrder] = []
     rows: list[tuple[PurchaseOrder, WantedLine]] = []
     for key, group in groups.items():
@@ -95,7 +96,7 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
     PurchaseOrder.objects.bulk_create(orders)
     PurchaseOrderLine.objects.bulk_create([
         PurchaseOrderLine(order=order, item_id=line.item_id, quantity=line.quantity, unit_cost=line.unit_cost,
-                          expected_on=line.expected_on - wait_to_be_sent(order, as_of),
+                          expected_on=line.expected_on - waits.get(order.pk, NO_WAIT),
                           recommendation_id=line.recommendation_id, note=line.note)
         for order, line in rows])  # all lines of an order count their lead times from its one day
     touched = {order.pk: order for order, _line in rows}
@@ -120,11 +121,11 @@ def _next_numbers(year: int, count: int) -> list[str]:
     return [f"{prefix}{last + place:04d}" for place in range(1, count + 1)]
 
 
-def _drafts(supplier_ids: set[int]) -> dict[tuple[int, int], tuple[PurchaseOrder, set[int]]]:
-    """The newest draft of each supplier and location, with the items that are on it."""
+def _drafts(supplier_ids: set[int], as_of: dt.date) -> dict[tuple[int, int], tuple[PurchaseOrder, set[int]]]:
+    """The newest draft of each supplier and location, with its `wait` to be sent, and the items that are on it."""
     drafts = {(order.supplier_id, order.location_id): (order, set[int]()) for order in PurchaseOrder.objects
               .select_for_update().filter(status=Status.DRAFT, supplier_id__in=supplier_ids)
-              .order_by("pk")}
+              .annotate(wait=wait_to_be_sent(as_of)).order_by("pk")}
     items = {order.pk: taken for order, taken in drafts.values()}
     for order_id, item_id in PurchaseOrderLine.objects.filter(order_id__in=items).values_list("order_id", "item_id"):
         items[order_id].add(item_id)
@@ -181,7 +182,7 @@ def tell_unsent(*, as_of: dt.date) -> int:
         first_on = order.first_on  # type: ignore[attr-defined]
         title = (_("Order %(number)s was approved but never sent") if order.status == Status.APPROVED
                  else _("Order %(number)s was drafted but never sent"))
-        now_on = first_on + (as_of - (order.ordered_on or as_of))
+        now_on = first_on + order.wait  # type: ignore[attr-defined]
         alerts.raise_alert(
             code=UNSENT_CODE, subject=order.number, severity="critical" if first_on <= as_of else "warning",
             title=title % _words(order), link=f"/orders/{order.pk}/",

@@ -206,6 +206,25 @@ def test_what_was_never_sent_comes_no_earlier_than_if_it_were_sent_today_and_rai
 
 
 @pytest.mark.django_db
+def test_an_order_waits_to_be_sent_until_it_is_and_every_reader_counts_the_same_wait() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        [order_id] = open_orders(wanted(shop, 0)).values()
+
+        def seen(days: int) -> tuple[int, set[int]]:
+            today = MONDAY + days * DAY
+            [(wait, due_on)] = selectors.orders(today).values_list("wait", "due_on")  # type: ignore[misc]
+            [line_due_on] = selectors.order_lines(order_id, today).values_list("due_on", flat=True)  # type: ignore[misc]
+            [(_item, _place, arrives_on, _units)] = selectors.arrivals(today)
+            return wait.days, {(day - MONDAY).days for day in (due_on, line_due_on, arrives_on)}
+
+        assert [seen(days) for days in (0, 3)] == [(0, {5}), (3, {8})]
+        services.approve_order(order_id=order_id, actor=None)
+        services.mark_sent(order_id=order_id, sent_on=MONDAY + 4 * DAY, actor=None)
+        assert [seen(days) for days in (4, 30)] == [(0, {9})] * 2
+
+
+@pytest.mark.django_db
 def test_a_draft_that_takes_lines_later_counts_their_lead_times_from_one_day_and_its_wait_from_the_first() -> None:
     shop = make_shop()
     with tenant_context(shop.tenant.pk):
