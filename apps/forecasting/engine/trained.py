@@ -1,0 +1,129 @@
+"""What all models that learn from every series together have in common: how they are tried, spread and kept."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.forecasting.engine.base import (
+    Artifact,
+    Forecast,
+    Forecaster,
+    Grid,
+    NotFitted,
+    OnProgress,
+    Panel,
+    read_json,
+    silent,
+    write_json,
+)
+from apps.forecasting.engine.baselines import weekday_profile
+from apps.forecasting.engine.dispersion import SUM_DAYS, Dispersion, day_dispersion, sold
+from apps.forecasting.engine.grid import WEEK
+
+Floats = NDArray[np.float32]
+
+HELD_OUT_WEEKS = (6, 2)
+"""Weeks kept from the trial that the tails are fitted on: where the history is long enough, and else."""
+SHORT_WEEKS = 8
+"""A trial needs more weeks than this for the longer of the two."""
+TRIAL_THIN = 2
+"""The trial that the tails are fitted on sees one row of so many: enough to stray as the whole does."""
+
+
+class Grown(Protocol):
+    """What training leaves: it answers for any panel of the shop."""
+
+    def daily_means(self, panel: Panel, days: int) -> Floats:
+        """Return units on each of the `days` days after the panel's cutoff [n, days]; 0 for what was never on sale."""
+
+    def files(self) -> Artifact:
+        """Return what was grown, as named files."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what else has to be known to read the files, as JSON can hold it."""
+
+
+@dataclass(eq=False)
+class Trained(Forecaster):
+    """A model that is trained twice: without the last weeks, to learn how far it strays, and with everything."""
+
+    minimum_days: ClassVar[int] = 8 * WEEK
+
+    grown_: Grown | None = field(default=None, init=False, repr=False)
+    dispersion_: Dispersion | None = field(default=None, init=False, repr=False)
+    panel_: Panel | None = field(default=None, init=False, repr=False)
+
+    @abstractmethod
+    def grow(self, panel: Panel, thin: int, on_progress: OnProgress) -> Grown:
+        """Train on one of `thin` rows that `panel` can answer; raises NothingToLearn where none has a sale."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> Grown:
+        """Return what `Grown.files` and `Grown.settings` told; raises ArtifactError for anything else."""
+
+    def fit(self, panel: Panel, on_progress: OnProgress = silent) -> Self:
+        """Train once without the last weeks, to learn how far such forecasts stray, and once with everything."""
+        self.require_history(panel)
+        held = HELD_OUT_WEEKS[0] if panel.n_days // WEEK - HELD_OUT_WEEKS[0] > SHORT_WEEKS else HELD_OUT_WEEKS[1]
+        earlier = panel.before(held * WEEK)
+        trial = self.grow(earlier, TRIAL_THIN, lambda done, words: on_progress(done / 2, words))
+        self.dispersion_ = _fit_tails(trial, panel, held)
+        self.grown_ = self.grow(panel, 1, lambda done, words: on_progress(0.5 + done / 2, words))
+        self.panel_ = panel
+        return self
+
+    def predict(self, grid: Grid, panel: Panel | None = None) -> Forecast:
+        """Answer from `panel`, with the tails of the trial."""
+        panel = panel if panel is not None else self.panel_
+        if panel is None or self.grown_ is None or self.dispersion_ is None:
+            raise NotFitted(f"{self.name} has not been fitted, or has no history to forecast from.")
+        self.require_history(panel)
+        daily = self.grown_.daily_means(panel, max(grid.horizon_days, SUM_DAYS))
+        level_variance, own = self.dispersion_.recipe(panel, daily[:, :SUM_DAYS].sum(axis=1, dtype=np.float64))
+        return Forecast(
+            model=self.name,
+            unique_ids=panel.ids,
+            cutoff=panel.cutoff,
+            grid=grid,
+            mean=grid.totals(daily),
+            level_variance=level_variance,
+            day_dispersion=own,
+            weekday_profile=weekday_profile(panel),
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what the constructor stored."""
+        return {stored.name: getattr(self, stored.name) for stored in fields(self) if stored.init}
+
+    def to_artifact(self) -> Artifact:
+        """Return what was grown, and parameters and tails as JSON."""
+        if self.grown_ is None or self.dispersion_ is None:
+            raise NotFitted(f"{self.name} has not been fitted.")
+        told = {"model": self.name, "parameters": self.parameters(), "dispersion": self.dispersion_.settings()}
+        return {**self.grown_.files(), "model.json": write_json({**self.grown_.settings(), **told})}
+
+    @classmethod
+    def from_artifact(cls, files: Mapping[str, bytes]) -> Self:
+        """Return the model that `to_artifact` saved."""
+        settings = read_json(files, "model.json", cls.name)
+        model = cls(**settings["parameters"])
+        model.dispersion_ = Dispersion.from_settings(settings["dispersion"])
+        model.grown_ = cls.read(files, settings)
+        return model
+
+
+def _fit_tails(trial: Grown, panel: Panel, held: int) -> Dispersion:
+    """Fit the tails on forecasts of held-out weeks, two at a time."""
+    forecasts, actuals, owns = [], [], []
+    for back in range(held, 0, -SUM_DAYS // WEEK):
+        then = panel.before(back * WEEK)
+        sums = trial.daily_means(then, SUM_DAYS).sum(axis=1, dtype=np.float64)
+        forecasts.append(np.where(then.available.any(axis=1), sums, np.nan))
+        actuals.append(sold(panel, back * WEEK))
+        owns.append(day_dispersion(then))
+    return Dispersion.fit(np.concatenate(forecasts), np.concatenate(actuals), np.concatenate(owns))
