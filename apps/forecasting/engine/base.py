@@ -44,6 +44,7 @@ def as_day(moment: Any) -> np.datetime64:
 
 BELIEVED = 10.0  # times the largest day before
 SOLD_DAYS = 5
+KIND_SERIES = 20
 ALWAYS_BELIEVED = 20.0  # units of a day, however few were sold before
 
 
@@ -69,10 +70,13 @@ class Panel:
     dates       [T] datetime64[D], without gaps; the last one is the cutoff
     y           [n, T] float32 units sold; NaN where unknown (not yet on sale, or not available)
     available   [n, T] float32, the share of the day the item could be bought; 0 exactly where y is NaN
-    static      one row per series: category, department, brand (text), price (NaN where unknown)
+    static      one row per series: labels (category, department, brand and whatever was given; text), price (NaN where
+                unknown)
     covariates  name -> [n, T + horizon_days] float32; beyond T only those in `known_ahead` hold anything but 0
     known_ahead names of the covariates whose future is known at the cutoff
     country     ISO code whose public holidays count, or None
+    categories  covariate of words -> its words; the covariate holds their places, and place 0 is the empty word
+    told        covariate known ahead -> days from dates[0] on that are told of it; later ones are not known to be 0
 
     Arrays are read-only: no model can leave a trace in the panel of another.
     """
@@ -85,6 +89,8 @@ class Panel:
     covariates: Mapping[str, Floats] = field(default_factory=dict)
     known_ahead: frozenset[str] = frozenset()
     country: str | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    told: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for array in (self.ids, self.dates, self.y, self.available, *self.covariates.values()):
@@ -106,9 +112,11 @@ class Panel:
 
         history     unique_id, ds, y, optional available (0 to 1). A day without a row, from the series' start on, is
                     a day without a sale; a day with available 0 or NaN, or y NaN, is unknown and never a zero.
-        static      unique_id, then any of category, department, brand, price, start. Where given, its rows are the
-                    series; otherwise the ids in `history` are. `start` is the first day on sale (default: first row).
-        covariates  unique_id, ds, numeric columns. Absent rows mean 0, except `price`, whose last value holds.
+        static      unique_id, then any of category, department, brand, price, start, and labels of any other name.
+                    Where given, its rows are the series; otherwise the ids in `history` are. `start` is the first day
+                    on sale (default: first row).
+        covariates  unique_id, ds, columns of numbers or of words. Absent rows mean 0 or no word, except `price`, whose
+                    last value holds.
         known_ahead names of the covariates known beyond the cutoff, for the `horizon_days` of `grid`.
 
         A day of more than BELIEVED times the largest before it, of the series itself or, while that has sold on fewer
@@ -154,15 +162,18 @@ class Panel:
         exposure[np.arange(len(dates))[None, :] < first[:, None]] = 0
         units = np.minimum(units, _believable(units))
         units[exposure == 0] = np.nan
+        dense = _dense_covariates(covariates, index, dates, grid, frozenset(known_ahead))
         return cls(
             ids=ids,
             dates=dates,
             y=units,
             available=exposure,
             static=static_frame.drop(columns=frames.START, errors="ignore").reset_index(),
-            covariates=_dense_covariates(covariates, index, dates, grid, frozenset(known_ahead)),
+            covariates=dense.values,
             known_ahead=frozenset(known_ahead),
             country=country,
+            categories=dense.categories,
+            told=dense.told,
         )
 
     @property
@@ -193,6 +204,16 @@ class Panel:
     def future_days(self, days: int) -> NDArray[np.datetime64]:
         """Return the `days` days after the cutoff."""
         return self.cutoff + np.arange(1, days + 1).astype("timedelta64[D]")
+
+    def told_days(self, name: str) -> int:
+        """Return how many days, counted from the first, are told of a covariate."""
+        held = self.covariates[name].shape[1]
+        return min(self.told.get(name, held), held) if name in self.known_ahead else self.n_days
+
+    def kinds(self) -> list[str]:
+        """Return the static labels that put series into kinds: at least KIND_SERIES of them to a kind, on average."""
+        labels = [column for column in self.static.columns if column not in (frames.UNIQUE_ID, frames.PRICE)]
+        return [column for column in labels if len(set(self.labels(column))) * KIND_SERIES <= max(self.n_series, 1)]
 
     def labels(self, column: str) -> NDArray[np.str_]:
         """Return a static label [n], the empty text where it is unknown or the column was not given."""
@@ -272,7 +293,8 @@ class Panel:
                     [values[:, : self.n_days], np.zeros_like(values[:, self.n_days :])], axis=1, dtype=np.float32
                 )
             covariates[name] = values
-        return replace(self, covariates=covariates, known_ahead=ahead & frozenset(names))
+        words = {name: self.categories[name] for name in names if name in self.categories}
+        return replace(self, covariates=covariates, known_ahead=ahead & frozenset(names), categories=words)
 
 
 def _availability(history: pd.DataFrame) -> Floats:
@@ -292,8 +314,8 @@ def _clean_static(static: pd.DataFrame | None) -> pd.DataFrame:
     if ids.duplicated().any():
         raise FrameError(f"The static frame has {int(ids.duplicated().sum())} rows that repeat a unique_id.")
     known = pd.DataFrame(index=pd.Index(ids, name=frames.UNIQUE_ID))
-    for column in frames.STATIC_LABELS:
-        if column in static.columns:
+    for column in static.columns:
+        if column not in (frames.UNIQUE_ID, frames.PRICE, frames.START):
             known[column] = static[column].astype(object).where(static[column].notna(), "").astype(str).to_numpy()
     if frames.PRICE in static.columns:
         known[frames.PRICE] = frames.clean_numbers(static, frames.PRICE, "static")
@@ -305,33 +327,44 @@ def _clean_static(static: pd.DataFrame | None) -> pd.DataFrame:
     return known
 
 
+@dataclass(frozen=True)
+class _Dense:
+    """Covariates side by side: name -> [n, T + horizon_days] float32, their words, and how far each is told."""
+
+    values: dict[str, Floats] = field(default_factory=dict)
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
+
+
 def _dense_covariates(
     covariates: pd.DataFrame | None,
     index: "pd.Index[str]",
     dates: NDArray[np.datetime64],
     grid: Grid,
     known_ahead: frozenset[str],
-) -> dict[str, Floats]:
-    """Return name -> [n, T + horizon_days] float32."""
+) -> _Dense:
     if covariates is None:
         if known_ahead:
             raise FrameError(f"No covariates were given, so {', '.join(sorted(known_ahead))} cannot be known ahead.")
-        return {}
+        return _Dense()
     frames.require_columns(covariates, sorted(known_ahead), "covariates")
     row_ids = frames.clean_ids(covariates, "covariates")
     days = frames.clean_days(covariates, "covariates")
     names = [column for column in covariates.columns if column not in (frames.UNIQUE_ID, frames.DS)]
     n_days = len(dates) + grid.horizon_days
     if not len(dates):
-        return {name: np.zeros((len(index), n_days), dtype=np.float32) for name in names}
+        return _Dense({name: np.zeros((len(index), n_days), dtype=np.float32) for name in names})
     rows = index.get_indexer(pd.Index(row_ids))
     columns = (days - dates[0]).astype(np.int64)
     kept = np.flatnonzero((rows >= 0) & (columns >= 0) & (columns < n_days))
     rows, columns = rows[kept].astype(np.int64), columns[kept]
     frames.refuse_repeats(rows, columns, n_days, "covariates")
-    dense = {}
+    dense = _Dense()
     for name in names:
-        values = frames.clean_numbers(covariates, name, "covariates")[kept]
+        values, words = frames.clean_covariate(covariates, name)
+        values = values[kept]
+        if words:
+            dense.categories[name] = words
         held = name in frames.HELD
         cells = np.full((len(index), n_days), np.nan if held else 0.0, dtype=np.float32)
         cells[rows, columns] = values if held else np.nan_to_num(values, nan=0.0)
@@ -339,9 +372,12 @@ def _dense_covariates(
             cells[:, len(dates) :] = np.nan if held else 0.0
         if held:
             cells = _hold_last(cells)
-        if name not in known_ahead:
+        if name in known_ahead:
+            said = columns[~np.isnan(values)]
+            dense.told[name] = max(int(said.max(initial=-1)) + 1, len(dates))
+        else:
             cells[:, len(dates) :] = 0.0
-        dense[name] = cells
+        dense.values[name] = cells
     return dense
 
 

@@ -80,10 +80,11 @@ class Weeks:
             rate=rate,
             exposure=exposure,
             covariates={
-                name: _weekly_covariate(values, first, count, horizon_weeks, ahead=name in panel.known_ahead)
-                for name, values in panel.covariates.items()
+                name: _weekly_covariate(panel, name, first, count, horizon_weeks)
+                for name in panel.covariates
+                if name not in panel.categories  # a week has no word
             },
-            known_ahead=panel.known_ahead,
+            known_ahead=panel.known_ahead - panel.categories.keys(),
             since_sale=np.where(last >= 0, ends - last, NO_SALE_YET).astype(np.float32),
             sale_days=had_sale[:, first:].reshape(shape).sum(axis=2).astype(np.float32),
             calendar={
@@ -94,19 +95,19 @@ class Weeks:
         )
 
 
-def _weekly_covariate(values: Floats, first: int, count: int, horizon_weeks: int, *, ahead: bool) -> Floats:
+def _weekly_covariate(panel: Panel, name: str, first: int, count: int, horizon_weeks: int) -> Floats:
     """Return weekly means [n, count + horizon_weeks].
 
     A plan ends with the last day on which it tells of any series; in weeks that it does not wholly reach, each series'
     usual share (the mean of the last half year) stands in.
     """
+    values = panel.covariates[name]
     reach = min(horizon_weeks, (values.shape[1] - first) // WEEK - count)
     weekly = np.zeros((len(values), count + horizon_weeks), dtype=np.float32)
     days = values[:, first : first + (count + reach) * WEEK].reshape(len(values), count + reach, WEEK)
     weekly[:, : count + reach] = days.mean(axis=2)
-    if ahead and horizon_weeks:
-        told = np.flatnonzero((np.nan_to_num(values[:, first + count * WEEK :]) != 0).any(axis=0))
-        planned = min(reach, (int(told[-1]) + 1) // WEEK if len(told) else 0)
+    if name in panel.known_ahead and horizon_weeks:
+        planned = min(reach, (panel.told_days(name) - panel.n_days) // WEEK)
         usual = weekly[:, max(0, count - HALF_YEAR) : count].mean(axis=1, keepdims=True)
         weekly[:, count + planned :] = usual
     return weekly

@@ -94,6 +94,23 @@ def clean_numbers(frame: pd.DataFrame, column: str, name: str) -> NDArray[np.flo
     return values
 
 
+def clean_covariate(frame: pd.DataFrame, column: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Return a covariate [rows] and its words: none for numbers, else the values are places among them, 0 for no word.
+
+    Raises FrameError for a column that is neither numbers nor words.
+    """
+    given = frame[column]
+    if pd.api.types.is_numeric_dtype(given.dtype) or pd.api.types.is_bool_dtype(given.dtype):
+        return clean_numbers(frame, column, "covariates"), ()
+    if not all(value is None or isinstance(value, str | float) for value in given.dropna().unique()):
+        raise FrameError(f"The covariates frame has a {column} that is neither numbers nor text.")
+    text = given.astype(object).where(given.notna(), "").astype(str)
+    places, words = pd.factorize(text, sort=True)
+    if not len(words) or words[0] != "":
+        return (places + 1).astype(np.float32), ("", *words)
+    return places.astype(np.float32), tuple(words)
+
+
 def refuse_repeats(rows: NDArray[np.int64], days: NDArray[np.int64], n_days: int, name: str) -> None:
     """Raise FrameError where a series has two rows for one day; `rows` and `days` are positions in the panel."""
     cells = rows * n_days + days

@@ -84,7 +84,6 @@ class LightGBM(Trained):
     tweedie_power   1 is Poisson's variance, 2 the gamma's
     origins         weeks to stand after when making rows, counted back from the cutoff
     thin            of each `thin` (series, origin, week ahead) one is a row: more origins for the same work
-    threads, seed   the result does not depend on `threads`; more than one waits for busy neighbours at every tree
     """
 
     name: ClassVar[str] = "lightgbm"
@@ -98,8 +97,6 @@ class LightGBM(Trained):
     tweedie_power: float = 1.3
     origins: int = 20
     thin: int = 1
-    threads: int = 1
-    seed: int = 1
 
     def grow(self, panel: Panel, thin: int, on_progress: OnProgress) -> WeeklyTrees:
         """Grow trees on the weeks of the last `origins` origins."""

@@ -13,6 +13,8 @@ MODELS: Final[dict[str, str]] = {
     "eight_week_mean": f"{HOME}.baselines.WindowMean",
     "tsb": f"{HOME}.baselines.Tsb",
     "lightgbm": f"{HOME}.lightgbm_model.LightGBM",
+    "lightgbm_daily": f"{HOME}.lightgbm_daily.LightGBMDaily",
+    "blend": f"{HOME}.blend.Blend",
     "keras_lstm": f"{HOME}.keras_model.KerasLSTM",
 }
 """Name -> dotted path, the simplest first."""

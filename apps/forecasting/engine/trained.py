@@ -49,10 +49,16 @@ class Grown(Protocol):
 
 @dataclass(eq=False)
 class Trained(Forecaster):
-    """A model that is trained twice: without the last weeks, to learn how far it strays, and with everything."""
+    """A model that is trained twice: without the last weeks, to learn how far it strays, and with everything.
+
+    threads  cores to use; the result does not depend on it, and more than one waits for busy neighbours at every step
+    seed     of whatever is drawn
+    """
 
     minimum_days: ClassVar[int] = 8 * WEEK
 
+    threads: int = 1
+    seed: int = 1
     grown_: Grown | None = field(default=None, init=False, repr=False)
     dispersion_: Dispersion | None = field(default=None, init=False, repr=False)
     panel_: Panel | None = field(default=None, init=False, repr=False)

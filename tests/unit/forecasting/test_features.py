@@ -42,7 +42,8 @@ def test_where_no_plan_reaches_the_usual_share_stands_in() -> None:
     panel = shops.panel(n_series=4, n_days=140)
     values = panel.covariates["mailer"].copy()
     values[:, panel.n_days + 14 :] = 0
-    panel = Panel(panel.ids, panel.dates, panel.y, panel.available, panel.static, {"mailer": values}, panel.known_ahead)
+    panel = Panel(panel.ids, panel.dates, panel.y, panel.available, panel.static, {"mailer": values}, panel.known_ahead,
+                  told={"mailer": panel.n_days + 14})
     weeks = Weeks.of(panel, 6)
     usual = weeks.covariates["mailer"][:, :20].mean(axis=1)
     np.testing.assert_array_equal(weeks.covariates["mailer"][:, 20], values[:, 140:147].mean(axis=1))

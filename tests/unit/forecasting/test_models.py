@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,14 @@ from apps.forecasting.engine.models import BASELINES, FALLBACK, MODELS, RIVALS, 
 from tests.unit.forecasting import shops
 from tests.unit.forecasting.conformance import Conformance, MakeModel
 
-QUICK = {"lightgbm": {"rounds": 15, "rows_in_leaf": 20, "origins": 8}}
+QUICK: dict[str, dict[str, Any]] = {
+    "lightgbm": {"rounds": 15, "rows_in_leaf": 20, "origins": 8},
+    "lightgbm_daily": {"rounds": 15, "rows_in_leaf": 20},
+}
+QUICK["blend"] = {"options": dict(QUICK)}
 
 
-@pytest.fixture(scope="class", params=[*BASELINES, "lightgbm"])
+@pytest.fixture(scope="class", params=[*BASELINES, *QUICK])
 def make_model(request: pytest.FixtureRequest) -> MakeModel:
     return partial(make, request.param, **QUICK.get(request.param, {}))
 
@@ -27,7 +32,7 @@ class TestEveryModel(Conformance):
 
 
 def test_names_in_the_registry_are_the_models_own() -> None:
-    for name in (*BASELINES, "lightgbm"):
+    for name in (*BASELINES, *QUICK):
         assert model_class(name).name == name
     assert {FALLBACK, *RIVALS} <= set(BASELINES) <= set(MODELS)
 
@@ -115,7 +120,65 @@ def test_lightgbm_reads_promotions_by_their_names_when_the_shop_comes_to_know_ot
     assert np.isfinite(model.predict(Grid(), unforeseen).mean).all(), "what it knows no more is missing to it"
 
 
-def test_lightgbm_does_not_depend_on_the_number_of_threads() -> None:
+def rhythm(n_days: int, days_ahead: int, words: bool = True) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Return history, covariates and what comes: 40 items that sell twice as much on a day with the word "fair"."""
+    stream = np.random.default_rng(5)
+    days = pd.date_range(shops.FIRST_DAY, periods=n_days + days_ahead, freq="D")
+    fair = stream.random(len(days)) < 0.15
+    ids = [f"item-{number:02d}" for number in range(40)]
+    units = stream.poisson(6.0 * (1 + fair), (40, len(days)))
+    history = pd.DataFrame({"unique_id": np.repeat(ids, n_days), "ds": np.tile(days[:n_days], 40),
+                            "y": units[:, :n_days].reshape(-1).astype(float)})
+    told = pd.DataFrame({"unique_id": np.repeat(ids, len(days)), "ds": np.tile(days, 40)})
+    told["town"] = np.tile(np.where(fair, "fair", "") if words else fair.astype(float), 40)
+    return history, told, fair[n_days:]
+
+
+@pytest.mark.parametrize("words", [True, False], ids=["a word", "a number"])
+def test_daily_trees_see_what_is_known_of_a_single_day(words: bool) -> None:
+    history, told, fair = rhythm(200, 28, words)
+    panel = Panel.from_frames(history, covariates=told, known_ahead=["town"])
+    daily = make("lightgbm_daily", rounds=80, rows_in_leaf=50).fit(panel).predict(Grid(28)).mean.mean(axis=0)
+    assert 1.7 < daily[fair].mean() / daily[~fair].mean() < 2.3
+    assert daily[~fair].mean() == pytest.approx(6.0, rel=0.1)
+
+
+def test_daily_trees_know_a_word_by_its_name_and_not_by_its_number() -> None:
+    history, told, _fair = rhythm(200, 28)
+    model = make("lightgbm_daily", rounds=40, rows_in_leaf=50).fit(
+        Panel.from_frames(history, covariates=told, known_ahead=["town"]))
+    usual = model.predict(Grid(28)).mean
+    more = pd.concat([told, pd.DataFrame({"unique_id": ["item-00"], "ds": [shops.FIRST_DAY - pd.Timedelta(days=1)],
+                                          "town": ["an earlier word"]})])
+    newer = Panel.from_frames(history, covariates=more, known_ahead=["town"])
+    np.testing.assert_array_equal(model.predict(Grid(28), newer).mean, usual)
+
+
+def test_where_no_plan_reaches_an_amount_is_what_it_usually_was_and_a_told_zero_is_a_zero() -> None:
+    history, told, _fair = rhythm(200, 28, words=False)
+    known = told[told["ds"] < shops.FIRST_DAY + pd.Timedelta(days=214)]
+    grid = Grid(28)
+    whole, short = (Panel.from_frames(history, covariates=rows, known_ahead=["town"], grid=grid)
+                    for rows in (told.assign(town=np.where(told["ds"] < known["ds"].max(), told["town"], 0.0)), known))
+    assert whole.told_days("town") == 228
+    assert short.told_days("town") == 214
+    model = make("lightgbm_daily", rounds=80, rows_in_leaf=50).fit(whole)
+    zero, usual = (model.predict(grid, panel).mean[:, 14:].mean() for panel in (whole, short))
+    assert zero == pytest.approx(6.0, rel=0.1)
+    assert usual > zero
+
+
+def test_a_blend_is_the_plain_mean_of_what_its_members_say() -> None:
     panel = shops.panel()
-    one, two = (make("lightgbm", threads=threads, **QUICK["lightgbm"]).fit(panel) for threads in (1, 2))
+    blend = make("blend", **QUICK["blend"]).fit(panel).predict(Grid(28)).mean
+    alone = [make(name, **QUICK[name]).fit(panel).predict(Grid(28)).mean for name in ("lightgbm", "lightgbm_daily")]
+    np.testing.assert_allclose(blend, np.mean(alone, axis=0), rtol=1e-5)
+    with pytest.raises(TypeError, match="tsb is not a model that is trained"):
+        make("blend", members=["tsb"]).fit(panel)
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "lightgbm_daily"])
+def test_boosted_trees_do_not_depend_on_the_number_of_threads(name: str) -> None:
+    panel = shops.panel()
+    one, two = (make(name, threads=threads, **QUICK[name]).fit(panel) for threads in (1, 2))
     assert one.predict(Grid(28)).mean.tobytes() == two.predict(Grid(28)).mean.tobytes()
