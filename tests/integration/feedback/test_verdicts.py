@@ -172,7 +172,7 @@ def planned(shop: Shop) -> list[Recommendation]:
 def ordered(line: Recommendation, quantity: int, sent_after: int | None) -> PurchaseOrder:
     """A line approved into an order of its own, and sent some days later."""
     decision = optimization.decide(recommendation_id=line.pk, quantity=quantity, reason="I know better", as_of=MONDAY,
-                                   actor=None)
+                                   actor=None, may_be_odd=True)
     assert decision.purchase_order_id is not None
     order = orders.approve_order(order_id=decision.purchase_order_id, actor=None)
     if sent_after is not None:
