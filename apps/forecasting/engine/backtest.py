@@ -185,7 +185,8 @@ def _backtest_one(
     known = panel.upto(day)
     stamp = pd.Timestamp(day)
     on_sale = np.asarray(known.available.any(axis=1))
-    on_progress(0.0, f"{name}: {known.n_series} series as known on {stamp:%-d %b %Y}")
+    told = f"{known.n_series} series as known on {stamp:%-d %b %Y}"
+    on_progress(0.0, f"{name}: {told}" if name else told)
     try:
         began = perf_counter()
         model = make_model().fit(known, on_progress)
@@ -389,7 +390,8 @@ def ablation(
 ) -> pd.DataFrame:
     """Return a model's scores with and without groups of covariates: variant, cutoff, metric, value.
 
-    variants     name -> the covariates that the model may see, e.g. {"without": [], "with mailer": ["mailer"]}
+    variants     name -> the covariates that the model may see, e.g. {"without": [], "with mailer": ["mailer"]}; the
+                 name, where it is not empty, begins its sentences
     known_ahead  which of them are known ahead; default as the panel has it. To ask what a plan would be worth if it
                  were known ahead, hand in a panel built with it known ahead.
     """
@@ -404,7 +406,7 @@ def ablation(
                 cutoffs,
                 grid,
                 sum_days=sum_days,
-                on_progress=lambda done, sentence: told(done, f"{variant}: {sentence}"),
+                on_progress=told,
             )
 
         return run

@@ -147,12 +147,16 @@ def test_a_series_scale_is_known_before_the_cutoff_and_at_least_one_unit() -> No
 
 def test_ablation_shows_what_a_plan_is_worth() -> None:
     panel = shops.panel(n_series=40, n_days=182)
+    told: list[str] = []
     scores = ablation(
         panel,
         partial(make, "lightgbm", rounds=40, rows_in_leaf=20),
-        {"without": [], "with": ["mailer"]},
+        {"": [], "mailer": ["mailer"]},
         rolling_cutoffs(panel, 1),
         Grid(14),
+        on_progress=lambda _done, sentence: told.append(sentence),
     )
     wape = scores[scores["metric"] == "sum_wape"].set_index("variant")["value"]
-    assert wape["with"] < wape["without"]
+    assert wape["mailer"] < wape[""]
+    begun = [sentence for sentence in told if "series as known on" in sentence]
+    assert [sentence.partition("40")[0] for sentence in begun] == ["", "mailer: "]
