@@ -10,6 +10,28 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.tenants.figures import exact, plain_number
+
+
+class _AsShopsWrite(forms.Field):
+    """A number shown, and taken, as the shop writes numbers; a browser's own box for numbers follows the browser."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return exact(value) if isinstance(value, int | float | Decimal) else value
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(plain_number(value) if isinstance(value, str) else value)
+
+
+class ShopFloatField(_AsShopsWrite, forms.FloatField):
+    pass
+
+
+class ShopDecimalField(_AsShopsWrite, forms.DecimalField):
+    pass
+
 
 class ShownForm(forms.Form):
     """A form over what holds now: it is refused where somebody has changed that since the page was opened."""
@@ -30,9 +52,9 @@ class ShownForm(forms.Form):
 class TermForm(ShownForm):
     """What a supplier asks for one item; what is left empty falls back to the supplier's own terms and the rules."""
 
-    lead_time_days = forms.FloatField(label=_("Lead time"), min_value=0, max_value=365, required=False)
-    lead_time_spread_days = forms.FloatField(label=_("Its spread"), min_value=0, max_value=120, required=False)
-    unit_cost = forms.DecimalField(label=_("Unit cost"), min_value=0, max_digits=14, decimal_places=4, required=False)
+    lead_time_days = ShopFloatField(label=_("Lead time"), min_value=0, max_value=365, required=False)
+    lead_time_spread_days = ShopFloatField(label=_("Its spread"), min_value=0, max_value=120, required=False)
+    unit_cost = ShopDecimalField(label=_("Unit cost"), min_value=0, max_digits=14, decimal_places=4, required=False)
     moq = forms.IntegerField(label=_("Minimum quantity"), min_value=1, max_value=1_000_000, required=False)
     pack_size = forms.IntegerField(label=_("Pack of"), min_value=1, max_value=1_000_000, required=False)
 
@@ -51,20 +73,20 @@ class TermForm(ShownForm):
 class PlanningForm(ShownForm):
     """The planning rules: what is assumed where nothing is said, and the limits of every plan."""
 
-    lead_time_days = forms.FloatField(label=_("Lead time"), min_value=0, max_value=365,
+    lead_time_days = ShopFloatField(label=_("Lead time"), min_value=0, max_value=365,
                                       help_text=_("From order to shelf, where a supplier has none of its own."))
-    lead_time_spread_days = forms.FloatField(label=_("Lead time spread"), min_value=0, max_value=120,
+    lead_time_spread_days = ShopFloatField(label=_("Lead time spread"), min_value=0, max_value=120,
                                              help_text=_("How far deliveries usually stray from it, one standard "
                                                          "deviation."))
     review_period_days = forms.IntegerField(label=_("Ordered every"), min_value=1, max_value=90,
                                             help_text=_("How often you order from a supplier."))
-    cost_percent = forms.FloatField(label=_("Unit cost"), min_value=1, max_value=99,
+    cost_percent = ShopFloatField(label=_("Unit cost"), min_value=1, max_value=99,
                                     help_text=_("As a share of the price, where an item has no cost."))
-    holding_percent = forms.FloatField(label=_("Cost of holding stock"), min_value=0, max_value=200,
+    holding_percent = ShopFloatField(label=_("Cost of holding stock"), min_value=0, max_value=200,
                                        help_text=_("Of its value in a year: money, room, ageing."))
-    planned_units_per_week = forms.FloatField(label=_("Planned from"), min_value=0, max_value=1000,
+    planned_units_per_week = ShopFloatField(label=_("Planned from"), min_value=0, max_value=1000,
                                               help_text=_("What sells less is ordered on request."))
-    cash_budget = forms.DecimalField(label=_("Cash for one plan"), min_value=0, max_digits=14, decimal_places=2,
+    cash_budget = ShopDecimalField(label=_("Cash for one plan"), min_value=0, max_digits=14, decimal_places=2,
                                      required=False, help_text=_("The most that one plan may spend; empty for no "
                                                                  "limit."))
 

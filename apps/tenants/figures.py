@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -48,6 +49,24 @@ def number(value: Number, decimals: int) -> str:
     group, point, _is_after = NUMBERS[_numbers.get()]
     text = f"{abs(rounded):,.{decimals}f}".translate({ord(","): group, ord("."): point})
     return f"{MINUS}{text}" if rounded < 0 else text
+
+
+def exact(value: Number) -> str:
+    """A number with all the decimals that it has: 14, 0.25, 1,234.5."""
+    places = Decimal(str(value)).normalize().as_tuple().exponent
+    return number(value, max(-int(places), 0))
+
+
+def plain_number(text: str) -> str:
+    """A number that somebody typed as this shop writes them, as machines write it: 1.234,5 becomes 1234.5.
+
+    A point comes before decimals everywhere, unless thousands stand behind it in a shop that parts them so.
+    """
+    group, point, _is_after = NUMBERS[_numbers.get()]
+    bare = "".join(text.split()).replace(MINUS, "-")
+    if point in bare or re.fullmatch(rf"-?[1-9]\d{{0,2}}({re.escape(group)}\d{{3}})+", bare):
+        return bare.replace(group, "").replace(point, ".")
+    return bare
 
 
 def money_text(value: Number, currency: str, decimals: int, suffix: str = "") -> str:

@@ -10,10 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.forms import BoundField
 from django.test import Client
 
 from apps.alerts.models import Alert
-from apps.catalog.models import PlanningDefaults, Supplier
+from apps.catalog.models import Item, PlanningDefaults, Supplier
 from apps.catalog.selectors import planning_defaults, terms_of_items
 from apps.feedback.models import Proof
 from apps.inventory.models import StockLevel
@@ -31,7 +32,7 @@ from apps.portal.selectors.items import SORTS
 from apps.portal.selectors.today import today
 from apps.portal.services import refresh_summaries
 from apps.sales.models import DailyDemand, Promotion
-from apps.tenants.figures import day_short
+from apps.tenants.figures import day_short, numbers_as
 from apps.tenants.models import AuditEntry, Tenant
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.people import page, signed_in
@@ -402,6 +403,30 @@ def test_the_rules_are_changed_by_a_manager_and_the_change_is_written_down(shop:
         assert (found.lead_time_days, found.cost_share, found.cash_budget) == (10, 0.55, 1000)
         assert found.holding_cost_rate == 0.25
     assert AuditEntry.objects.filter(tenant=shop.tenant, action="defaults.changed").count() == 1
+
+
+def test_rules_and_terms_are_shown_and_taken_as_the_shop_writes_numbers(shop: Shop) -> None:
+    Tenant.objects.filter(pk=shop.tenant.pk).update(locale="de-de")
+    with tenant_context(shop.tenant.pk):
+        PlanningDefaults.objects.update(planned_units_per_week=0.25, cash_budget=Decimal("12345.50"))
+        Item.objects.filter(pk=shop.items[0].pk).update(unit_cost=Decimal("2.125"))
+    client, path = signed_in(shop, "manager"), "/settings/planning/"
+    text = page(client, path)
+    assert 'value="0,25"' in text and 'value="12.345,5"' in text
+    assert 'value="2,125"' in page(client, f"/items/{shop.items[0].pk}/")
+
+    def saved(**typed: str) -> tuple[float, Decimal]:
+        shown = {name: BoundField(form, form.fields[name], name).value() for name in form.fields}
+        assert client.post(path, {**shown, **typed}).status_code == 302
+        with tenant_context(shop.tenant.pk):
+            found = PlanningDefaults.objects.get()
+            return found.planned_units_per_week, found.cash_budget
+
+    with tenant_context(shop.tenant.pk), numbers_as("de-de"):
+        form = PlanningForm(initial=PlanningForm.of(planning_defaults()))
+        assert saved() == (0.25, Decimal("12345.50")), "what is only looked at stays as it is"
+        assert saved(planned_units_per_week="0,5", cash_budget="1.200") == (0.5, Decimal(1200))
+        assert saved(planned_units_per_week="0.75", cash_budget="1200,5") == (0.75, Decimal("1200.5"))
 
 
 def test_rules_that_make_no_sense_are_refused_and_stay_in_the_form(shop: Shop) -> None:

@@ -50,6 +50,23 @@ def test_a_report_shows_a_dash_where_a_page_shows_one_that_says_why() -> None:
     assert sw.share(None) == sw.sign(sw.share(None)) == sw.unknown() != "–"
 
 
+@pytest.mark.parametrize(("locale", "typed", "plain"), [
+    ("en-us", "1,234.5", "1234.5"), ("en-us", "0.25", "0.25"), ("en-us", "0,25", "0,25"), ("en-us", "1,234", "1234"),
+    ("de-de", "1.234,5", "1234.5"), ("de-de", "0,25", "0.25"), ("de-de", "0.25", "0.25"), ("de-de", "1.234", "1234"),
+    ("de-de", "0.125", "0.125"), ("de-de", "−3", "-3"), ("fr-fr", "1\u202f234,5", "1234.5"), ("fr-fr", "1 234", "1234"),
+    ("de-ch", "1’234.5", "1234.5"), ("en-us", "many", "many"),
+])
+def test_a_number_is_understood_as_the_shop_writes_it(locale: str, typed: str, plain: str) -> None:
+    with numbers_as(locale):
+        assert figures.plain_number(typed) == plain
+
+
+@given(st.decimals(min_value=-10**9, max_value=10**9, places=4), st.sampled_from(["en-us", "de-de", "fr-fr", "de-ch"]))
+def test_a_number_that_is_shown_with_all_its_decimals_comes_back_as_it_was(value: Decimal, locale: str) -> None:
+    with numbers_as(locale):
+        assert Decimal(figures.plain_number(figures.exact(value))) == value
+
+
 @pytest.mark.parametrize(("locale", "euros", "units", "short"), [
     ("en-us", "−€1,234.50", "1,234,567", "€12.3k"), ("de-de", "−1.234,50\u00a0€", "1.234.567", "12,3k\u00a0€"),
     ("de-AT", "−1.234,50\u00a0€", "1.234.567", "12,3k\u00a0€"),
