@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from html import unescape
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.test import Client
 from django.utils.html import escape
@@ -12,6 +15,7 @@ from django.utils.html import escape
 from apps.tenants.models import ApiKey, AuditEntry, Invitation, Membership, Role, Tenant
 from apps.tenants.selectors import live_key
 from apps.tenants.services import invite_person, issue_key, record_audit
+from apps.tenants.templatetags.tenants_places import audit_actions
 from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import Shop, make_shop
 from tests.rows import make_user
@@ -162,3 +166,33 @@ def test_the_trail_is_searched_and_paged_and_asks_no_more_when_it_is_long(shop: 
     assert page(owner, "/settings/audit/").count("ran a job again") == 50
     assert page(owner, "/settings/audit/?q=%23119").count("ran a job again") == 1
     assert "forecast #0" in page(owner, "/settings/audit/?page=3")
+
+
+def test_the_trail_says_what_was_done_in_words_and_in_the_shops_numbers(shop: Shop, owner: Client) -> None:
+    Tenant.objects.filter(pk=shop.tenant.pk).update(locale="de-de")
+    for action, detail in (
+            ("file.confirmed", {"kind": "orders", "options": {
+                "numbers": "comma", "dates": "dmy", "unknown_items": "make", "fold_locations": ""}}),
+            ("defaults.changed", {"before": {"planned_units_per_week": "0.25", "cash_budget": "None",
+                                             "lead_time_days": "14.0", "cost_share": "0.6"},
+                                  "after": {"planned_units_per_week": "0.5", "cash_budget": "12000.00",
+                                            "lead_time_days": "9.5", "cost_share": "0.555"}}),
+            ("sale.quantity_said", {"before": "1200", "after": "1.5"}),
+            ("model.alias", {"before": "", "after": "demand 3", "reason": "won"}),
+            ("key.issued", {"permissions": ["read", "import"]})):
+        record_audit(tenant=shop.tenant, actor=None, action=action, target="x", detail=detail)
+    text = page(owner, "/settings/audit/")
+    lines = [unescape(line) for line in re.findall(r'<span class="cell-sub">(.*?)</span>', text)]
+    assert set(lines) >= {
+        "what it holds: order lines", "numbers are written: 1.234,56", "dates such as 03/04/2025 mean: 3 April",
+        "items that are not in the catalog: are made", "planned from, units a week: 0,25 → 0,5",
+        "cash for one plan: nothing → 12.000", "lead time: 14 days → 9,5 days",
+        "unit cost, of the price: 60% → 55,5%", "quantity: 1.200 → 1,5", "changed: nothing → demand 3", "reason: won",
+        "may: look, bring in data"}
+    assert not any(sign in line for line in lines for sign in "{}_[]'") and "confirmed a file" in text
+
+
+def test_everything_that_is_written_down_has_words() -> None:
+    written = {found for path in (Path(settings.BASE_DIR) / "apps").rglob("*.py") for found in re.findall(
+        r'(?:action=|_audited\(order, )"([a-z]+\.[a-z_]+)"', path.read_text())}
+    assert len(written) > 20 and written <= audit_actions().keys()
