@@ -8,7 +8,8 @@ import pytest
 
 from tests.servers import CLONE
 
-HEAVY = {"keras", "tensorflow", "lightgbm", "ortools", "sklearn", "torch", "jax"}
+HEAVY = {"keras", "tensorflow", "lightgbm", "ortools", "sklearn", "statsforecast", "statsmodels", "torch",
+         "jax"}
 NUMERIC = {"numpy", "pandas", "scipy", "pyarrow"}
 
 # In a process of its own, as this one has loaded everything by now.
