@@ -16,6 +16,7 @@ from psycopg import sql
 
 from apps.catalog.models import Channel, ExternalId, Item, Location, Origin, PlanningDefaults, Supplier, SupplyTerm
 from apps.catalog.selectors import joined_in_sets
+from apps.tenants.figures import units
 from apps.tenants.models import Tenant, User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -271,9 +272,9 @@ def _make_new(cursor: Any, table: sql.Identifier, make: str, given: dict[str, An
 def _check_room(more: int) -> None:
     room = tenant_by_id(current_tenant_id()).limit("items")
     if Item.objects.count() + more > room:
-        raise TooManyItems(ngettext("Your plan has room for %(room)d item; this would make it more.",
-                                    "Your plan has room for %(room)d items; this would make it more.", room)
-                           % {"room": room})
+        raise TooManyItems(ngettext("Your plan has room for %(room)s item; this would make it more.",
+                                    "Your plan has room for %(room)s items; this would make it more.", room)
+                           % {"room": units(room)})
 
 
 _SUPPLIERS = """

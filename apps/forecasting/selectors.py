@@ -18,7 +18,7 @@ from apps.catalog import selectors as catalog
 from apps.forecasting.models import Backtest, ForecastRun, ItemBacktest, SeriesForecast
 from apps.registry import selectors as registry
 from apps.sales import selectors as sales
-from apps.tenants.figures import share, sign
+from apps.tenants.figures import number, share, sign
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
@@ -42,6 +42,7 @@ MODEL_TITLES = {
     "lightgbm_daily": _("LightGBM by day"), "blend": _("mean of both LightGBMs"), "keras_lstm": _("LSTM"),
 }
 _NAMES = re.compile(rf"\b(?:{'|'.join(MODEL_TITLES)})\b")
+_COUNTS = re.compile(r"(?<![A-Z][a-z]{2} )\b\d{4,}\b")  # not the year behind a month
 LEAD_SPREADS = 2.0  # a delivery may be late by this many standard deviations and still lie within the forecast
 
 
@@ -147,8 +148,9 @@ def trial_words(trial: dict[str, Any]) -> str:
 
 
 def with_titles(sentence: str) -> str:
-    """A sentence of the engine, with models called as people call them."""
-    return _NAMES.sub(lambda found: model_title(found[0]), sentence)
+    """A sentence of the engine, with models called as people call them and counts as the shop writes them."""
+    counted = _COUNTS.sub(lambda found: number(int(found[0]), 0), sentence)
+    return _NAMES.sub(lambda found: model_title(found[0]), counted)
 
 
 def runs(*, is_replay: bool = False) -> QuerySet[ForecastRun]:

@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from apps.jobs import services
 from apps.jobs.kinds import kind
 from apps.jobs.running import Cancelled, GiveUp, LeaseLost, Running
+from apps.tenants.figures import written_for
+from apps.tenants.selectors import tenant_by_id
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +68,16 @@ def work_until_empty(queue: str) -> int:
 
 
 def run(running: Running) -> None:
-    """Run one claimed job and write what came of it."""
+    """Run one claimed job and write what came of it, as its shop writes words and numbers."""
     structlog.contextvars.bind_contextvars(tenant_id=running.tenant_id, job_id=running.job_id, kind=running.kind)
+    try:
+        with written_for(tenant_by_id(running.tenant_id).locale):
+            _run(running)
+    finally:
+        structlog.contextvars.unbind_contextvars("tenant_id", "job_id", "kind")
+
+
+def _run(running: Running) -> None:
     try:
         with Heartbeat(running):
             result = kind(running.kind).load()(running)
@@ -85,5 +95,3 @@ def run(running: Running) -> None:
         reason = _("Stopped by an error: %(error)s") % {"error": f"{type(error).__name__}: {error}"}
         state = services.fail(running=running, reason=reason, trace=traceback.format_exc())
         log.exception("job_failed", state=str(state))
-    finally:
-        structlog.contextvars.unbind_contextvars("tenant_id", "job_id", "kind")

@@ -20,6 +20,7 @@ from apps.optimization.models import Plan
 from apps.optimization.services import Cash, Inputs, Rules
 from apps.optimization.services.planning import minimums_of
 from apps.sales import selectors as sales
+from apps.tenants.figures import units
 from apps.tenants.scope import tenant_context
 from apps.tenants.selectors import tenant_by_id
 
@@ -40,8 +41,8 @@ def plan(running: Running) -> dict[str, Any]:
             return {"plan": standing.pk, "is_new": False, "note": _("A plan for %(day)s stands already.")
                     % {"day": date_format(standing.as_of, "j M Y")}}
         inputs = read_inputs(as_of, standing)
-    running.progress(0.25, ngettext("Weighing %(items)d item", "Weighing %(items)d items", len(inputs.items))
-                     % {"items": len(inputs.items)})
+    running.progress(0.25, ngettext("Weighing %(items)s item", "Weighing %(items)s items", len(inputs.items))
+                     % {"items": units(len(inputs.items))})
     try:
         solved = services.solve(inputs=inputs)
     except InputError as error:

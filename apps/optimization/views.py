@@ -24,6 +24,7 @@ from apps.optimization.selectors import Totals
 from apps.optimization.services import OddLot, ReasonMissing
 from apps.optimization.templatetags.plan_words import binding_words
 from apps.tenants.access import ShopRequest, needs
+from apps.tenants.figures import units
 from apps.tenants.models import Permission
 
 PAGE = 50
@@ -119,23 +120,23 @@ def decide(request: ShopRequest) -> HttpResponse:
     try:
         if request.POST.get("act") == "dismiss":
             decided = services.dismiss_many(recommendation_ids=ids, reason=ticked.reason, **who)  # type: ignore[arg-type]
-            done = ngettext("%(n)d line dismissed.", "%(n)d lines dismissed.", len(decided.decisions))
+            done = ngettext("%(n)s line dismissed.", "%(n)s lines dismissed.", len(decided.decisions))
         else:
             decided = services.decide_many(choices=ticked.choices(ids), may_be_odd=request.POST.get("act") == "keep",
                                            **who)  # type: ignore[arg-type]
-            done = ngettext("%(n)d line stands on a purchase order.", "%(n)d lines stand on purchase orders.",
+            done = ngettext("%(n)s line stands on a purchase order.", "%(n)s lines stand on purchase orders.",
                             len(decided.decisions))
     except (NotAQuantity, ReasonMissing) as error:
         return _page(request, ticked, str(error))
     except OddLot as question:
         return _page(request, ticked, question=str(question))
     if decided.decisions:
-        messages.success(request, done % {"n": len(decided.decisions)})
+        messages.success(request, done % {"n": units(len(decided.decisions))})
     if decided.passed_over:
         messages.warning(request, ngettext(
-            "%(n)d line was passed over: it was decided otherwise, or a newer plan replaced it.",
-            "%(n)d lines were passed over: they were decided otherwise, or a newer plan replaced them.",
-            decided.passed_over) % {"n": decided.passed_over})
+            "%(n)s line was passed over: it was decided otherwise, or a newer plan replaced it.",
+            "%(n)s lines were passed over: they were decided otherwise, or a newer plan replaced them.",
+            decided.passed_over) % {"n": units(decided.passed_over)})
     if len(decided.order_ids) == 1:
         return redirect("inventory:order", decided.order_ids[0])
     return redirect("inventory:orders" if decided.order_ids else back)

@@ -17,6 +17,7 @@ from psycopg import sql
 from apps.catalog.selectors import items_by_id, joined_in_sets
 from apps.inventory import services as inventory
 from apps.sales.models import PERSON, SaleLine
+from apps.tenants.figures import share
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -256,7 +257,7 @@ def _derive_days(*, is_whole: bool, on_progress: OnProgress = silent) -> int:
     given: dict[str, Any] = {"tenant": tenant.pk, "zone": tenant.time_zone}
 
     def writing(part: float) -> None:
-        on_progress(0.4 + 0.5 * part, _("Writing the days: %(share).0f%%") % {"share": 100 * part})
+        on_progress(0.4 + 0.5 * part, _("Writing the days: %(share)s") % {"share": share(part)})
 
     on_progress(0.0, _("Adding up the sales of each day"))
     with joined_in_sets(is_whole), connection.cursor() as cursor:
@@ -309,7 +310,7 @@ def record_lines(*, rows: str, keeps_versions: bool = True, is_distinct: bool = 
     table = sql.Identifier(rows)
 
     def stating(part: float) -> None:
-        on_progress(_LINES_SHARE * part, _("Writing the lines: %(share).0f%%") % {"share": 100 * part})
+        on_progress(_LINES_SHARE * part, _("Writing the lines: %(share)s") % {"share": share(part)})
 
     def deriving(share: float, note: str) -> None:
         on_progress(_LINES_SHARE + (1 - _LINES_SHARE) * share, note)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
 
-from django.utils import formats, timezone
+from django.conf import settings
+from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -36,6 +37,17 @@ def numbers_as(locale: str) -> Generator[None]:
         yield
     finally:
         _numbers.reset(token)
+
+
+@contextmanager
+def written_for(locale: str) -> Generator[None]:
+    """Write words and numbers as a shop does, where no browser says how: all that a job writes."""
+    try:
+        language = translation.get_supported_language_variant(locale)
+    except LookupError:
+        language = settings.LANGUAGE_CODE
+    with translation.override(language), numbers_as(locale):
+        yield
 
 
 def numbers_locale() -> str:

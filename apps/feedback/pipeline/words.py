@@ -12,10 +12,12 @@ from django.utils.translation import ngettext
 from apps.feedback import selectors
 from apps.feedback.selectors.verdicts import OVERSTOCKED
 from apps.forecasting.selectors import model_title
+from apps.tenants import figures
+from apps.tenants.figures import number, units
 
 
 def percent(share: float | None) -> str:
-    return "–" if share is None else _("%(n).0f%%") % {"n": 100 * share}
+    return figures.share(share)
 
 
 def of_report(report: dict[str, Any]) -> list[str]:
@@ -49,28 +51,29 @@ def of_accuracy(weeks: list[dict[str, Any]]) -> list[str]:
 
 def of_outcomes(groups: list[dict[str, Any]]) -> list[str]:
     return [sentence for group in groups if group["lines"] for sentence in (
-        (_("Replayed advice: %(served)s of %(demand)d units asked for were served, on %(out)s of the days the shelf "
+        (_("Replayed advice: %(served)s of %(demand)s units asked for were served, on %(out)s of the days the shelf "
            "was empty.") if group["is_replay"] else
-         _("Decisions: %(served)s of %(demand)d units asked for were served, on %(out)s of the days the shelf was "
-           "empty.")) % {"served": percent(group["fill_rate"]), "demand": round(group["demand_units"]),
+         _("Decisions: %(served)s of %(demand)s units asked for were served, on %(out)s of the days the shelf was "
+           "empty.")) % {"served": percent(group["fill_rate"]), "demand": number(group["demand_units"], 0),
                          "out": percent(group["days_out_share"])},
-        ngettext("Of %(n)d line judged, %(over)d left more than %(times)d times what was expected to be asked for.",
-                 "Of %(n)d lines judged, %(over)d left more than %(times)d times what was expected to be asked for.",
-                 group["lines"]) % {"n": group["lines"], "over": group["over_lines"], "times": OVERSTOCKED})]
+        ngettext("Of %(n)s line judged, %(over)s left more than %(times)s times what was expected to be asked for.",
+                 "Of %(n)s lines judged, %(over)s left more than %(times)s times what was expected to be asked for.",
+                 group["lines"]) % {"n": units(group["lines"]), "over": units(group["over_lines"]),
+                                    "times": units(OVERSTOCKED)})]
 
 
 def of_overrides(found: dict[str, Any]) -> list[str]:
     if not found["is_told"]:
         return []
+    shown = {"n": units(found["n"]), "money": number(abs(found["gain"]), 0)}
     if found["low"] > 0:
-        return [ngettext("Changing the advice helped: %(n)d change made %(gain).0f.",
-                         "Changing the advice helped: %(n)d changes made %(gain).0f.", found["n"]) % found]
+        return [ngettext("Changing the advice helped: %(n)s change made %(money)s.",
+                         "Changing the advice helped: %(n)s changes made %(money)s.", found["n"]) % shown]
     if found["high"] < 0:
-        return [ngettext("Changing the advice cost money: %(n)d change lost %(loss).0f.",
-                         "Changing the advice cost money: %(n)d changes lost %(loss).0f.", found["n"])
-                % {**found, "loss": -found["gain"]}]
-    return [ngettext("%(n)d change of the advice: whether it helped cannot be told yet.",
-                     "%(n)d changes of the advice: whether they helped cannot be told yet.", found["n"]) % found]
+        return [ngettext("Changing the advice cost money: %(n)s change lost %(money)s.",
+                         "Changing the advice cost money: %(n)s changes lost %(money)s.", found["n"]) % shown]
+    return [ngettext("%(n)s change of the advice: whether it helped cannot be told yet.",
+                     "%(n)s changes of the advice: whether they helped cannot be told yet.", found["n"]) % shown]
 
 
 def of_drift(found: dict[str, Any]) -> str:

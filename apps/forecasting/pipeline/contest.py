@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -53,9 +54,12 @@ class Stopwatch:
 
 
 def telling(running: Running, start: float, end: float) -> OnProgress:
-    """A stretch of the job's progress that calls models as people do."""
-    part = running.part(start, end)
-    return lambda done, sentence: part(done, selectors.with_titles(sentence))
+    """A stretch of the job's progress that calls models as people do, and writes as the shop does.
+
+    Stages speak from threads of their own, one at a time: there the job's own context has to be entered.
+    """
+    part, context = running.part(start, end), copy_context()
+    return lambda done, sentence: part(done, context.run(selectors.with_titles, sentence))
 
 
 def backtest_tenant(running: Running) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from apps.forecasting.selectors import History
 from apps.jobs.running import GiveUp, Running
 from apps.registry import selectors as registry
 from apps.registry.selectors import ArtifactTampered, ModelVersion
+from apps.tenants.figures import units
 from apps.tenants.scope import tenant_context
 
 TRIALS = 2
@@ -46,7 +47,7 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     else:
         forecast, note, used = nothing(known, grid), _("No item sells often enough to be forecast: all are ordered on "
                                                        "request."), False
-    running.progress(0.8, _("Saving %(series)d series") % {"series": forecast.n_series})
+    running.progress(0.8, _("Saving %(series)s series") % {"series": units(forecast.n_series)})
     with tenant_context(running.tenant_id):
         running.hold()
         run = services.save_forecast(forecast=forecast, made=services.Made(

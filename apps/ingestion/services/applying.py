@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from psycopg import sql
 
@@ -24,6 +23,7 @@ from apps.ingestion.adapters.dialects import Dialect, FileRefused
 from apps.ingestion.adapters.rules import FLAGGED, REJECTED, SET_ASIDE, rule
 from apps.ingestion.models import ImportFile, RowIssue
 from apps.ingestion.services.settling import AGAIN, row_key, settle_refused, staged_key, staged_table
+from apps.tenants.figures import number, units
 from apps.tenants.models import Tenant
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -178,7 +178,7 @@ def _note_again(reading: Reading, row_numbers: Any, cells: Sequence[pa.StringArr
 
 
 def _reading_note(read: int, total: int) -> str:
-    return _("Reading: %(read).0f of %(total).0f MB") % {"read": read / 1e6, "total": total / 1e6}
+    return _("Reading: %(read)s of %(total)s MB") % {"read": number(read / 1e6, 0), "total": number(total / 1e6, 0)}
 
 
 def refuse(reading: Reading, batch: Batch, issues: dict[str, pa.Array]) -> None:
@@ -368,6 +368,6 @@ class Places:
             raise FileRefused(_("The column “%(column)s” has more than %(most)s different values, too many to be "
                                 "“%(what)s”: choose another column for that, or none, and read the file again.") % {
                 "column": self.reading.file.mapping.get(column, column), "what": what,
-                "most": number_format(most, force_grouping=True)})
+                "most": units(most)})
         known.update(make(fresh))
         return pc.take(pa.array([known[name] for name in keys], pa.int64()), encoded.indices)

@@ -36,6 +36,7 @@ from apps.ingestion.services.staging import (
 )
 from apps.jobs.services import enqueue
 from apps.sales.services import record_lines
+from apps.tenants.figures import units
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -192,9 +193,9 @@ def apply_delivery(*, delivery_pk: int) -> Delivery:
     delivery.state = (Delivery.State.APPLIED if changed or was_applied or order.is_test else
                       Delivery.State.REJECTED if refused else Delivery.State.DUPLICATE)
     delivery.error = ngettext(
-        "%(n)d line has no SKU, and several items have its title: give it its SKU in the shop.",
-        "%(n)d lines have no SKU, and several items have their titles: give them their SKUs in the shop.", refused) % {
-        "n": refused} if refused else ""
+        "%(n)s line has no SKU, and several items have its title: give it its SKU in the shop.",
+        "%(n)s lines have no SKU, and several items have their titles: give them their SKUs in the shop.", refused) % {
+        "n": units(refused)} if refused else ""
     delivery.applied_at = timezone.now()
     delivery.save(update_fields=["state", "outcome", "error", "applied_at"])
     return delivery

@@ -91,8 +91,8 @@ def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None
         if quantity <= 0:
             raise ReasonMissing(_("Dismiss %(item)s, with a reason, to order none of it.") % {"item": line.item})
         if quantity != line.quantity and not choice.reason.strip():
-            raise ReasonMissing(_("Say why %(item)s should be %(quantity)d instead of %(advised)d.")
-                                % {"item": line.item, "quantity": quantity, "advised": line.quantity})
+            raise ReasonMissing(_("Say why %(item)s should be %(quantity)s instead of %(advised)s.")
+                                % {"item": line.item, "quantity": units(quantity), "advised": units(line.quantity)})
         fresh.append((line, quantity, choice.reason.strip()[:300]))
     for plan_id in sorted({line.plan_id for line, _quantity, _reason in fresh}):
         _place([each for each in fresh if each[0].plan_id == plan_id], plan_id, as_of, actor, label)
@@ -144,7 +144,8 @@ def _note(line: Recommendation, quantity: int, reason: str, who: str) -> str:
     """What an order says of a line that is not as it was advised."""
     if quantity == line.quantity:
         return ""
-    return _("%(n)d were advised; changed by %(who)s: %(reason)s") % {"n": line.quantity, "who": who, "reason": reason}
+    return _("%(n)s were advised; changed by %(who)s: %(reason)s") % {
+        "n": units(line.quantity), "who": who, "reason": reason}
 
 
 @transaction.atomic

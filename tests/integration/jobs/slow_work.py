@@ -17,6 +17,7 @@ ECHO = declare(Kind("test.echo", title="Echo", handler=f"{HERE}:echo"))
 OTHER = declare(Kind("test.other", title="Other", handler=f"{HERE}:echo"))
 BROKEN = declare(Kind("test.broken", title="Broken", handler=f"{HERE}:break_down", max_attempts=2))
 CONTEST = declare(Kind("test.contest", title="Contest", handler=f"{HERE}:echo", precedence=Precedence.CONTEST))
+WRITES = declare(Kind("test.writes", title="Writes", handler=f"{HERE}:write_figures"))
 HOPELESS = declare(Kind("test.hopeless", title="Hopeless", handler=f"{HERE}:give_up"))
 
 
@@ -39,6 +40,15 @@ def write_at_the_gate(running: Running) -> dict[str, Any]:
 
 def echo(running: Running) -> dict[str, Any]:
     return {"echo": running.input}
+
+
+def write_figures(running: Running) -> None:
+    """End with figures and the language that words are in."""
+    from django.utils.translation import get_language
+
+    from apps.tenants.figures import money, units
+
+    raise GiveUp(f"{units(12345)} items, {money(1234.5, 'EUR')}, {get_language()}")
 
 
 def break_down(running: Running) -> None:

@@ -25,10 +25,11 @@ from apps.jobs import selectors, services
 from apps.jobs.models import Job, JobRecord
 from apps.jobs.running import Cancelled, LeaseLost, Running
 from apps.jobs.worker import Heartbeat, run, work_until_empty
+from apps.tenants.figures import units
 from apps.tenants.models import Tenant, Tier
 from apps.tenants.scope import current_tenant_id, tenant_context
 from config.schedule import AFTER_IMPORT, NIGHT
-from tests.integration.jobs.slow_work import BROKEN, CONTEST, ECHO, GATED, HOPELESS, OTHER
+from tests.integration.jobs.slow_work import BROKEN, CONTEST, ECHO, GATED, HOPELESS, OTHER, WRITES
 from tests.rows import make_tenant_row, make_user
 from tests.servers import TestServers
 
@@ -72,6 +73,22 @@ def record(tenant: Tenant, job: Job) -> JobRecord:
 def written(tenant: Tenant) -> int:
     with tenant_context(tenant.pk):
         return int(Alert.objects.filter(code="written").count())
+
+
+class TestWords:
+    def test_what_a_job_writes_is_written_as_its_shop_writes_whoever_the_worker_served_before(self) -> None:
+        shops = [make_tenant_row(locale=locale) for locale in ("de-de", "en-us", "fr-fr")]
+        jobs = [ask(shop, WRITES.name) for shop in shops]
+        assert work_until_empty("light") == 3
+        said = []
+        for shop, job in zip(shops, jobs, strict=True):
+            with tenant_context(shop.pk):
+                alert = Alert.objects.get()
+            assert alert.reason == record(shop, job).note == record(shop, job).story[-1]["text"]
+            said.append(alert.reason)
+        assert said == ["12.345 items, 1.234,50\u00a0€, en", "12,345 items, €1,234.50, en",
+                        "12\u202f345 items, 1\u202f234,50\u00a0€, en"]
+        assert units(12345) == "12,345", "nothing of a shop is left behind"
 
 
 class TestAsking:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from apps.feedback.pipeline import words
+from apps.tenants.figures import numbers_as
 
 
 def week(units: float, bias: float) -> dict[str, Any]:
@@ -20,6 +21,16 @@ def week(units: float, bias: float) -> dict[str, Any]:
 def test_too_high_or_too_low_is_told_over_all_weeks_by_what_each_sold(weeks: list[dict[str, Any]],
                                                                       sentence: str) -> None:
     assert words.of_accuracy(weeks)[-1] == sentence
+
+
+def test_figures_are_written_as_the_shop_writes_them() -> None:
+    group = {"is_replay": False, "lines": 4000, "fill_rate": 0.9, "demand_units": 12345.0, "days_out_share": 0.1,
+             "over_lines": 1234}
+    changes = {"is_told": True, "n": 2345, "gain": -4321.0, "low": -9000.0, "high": -1.0}
+    with numbers_as("de-de"):
+        served, over = words.of_outcomes([group])
+        assert "of 12.345 units" in served and over.startswith("Of 4.000 lines judged, 1.234 left")
+        assert words.of_overrides(changes) == ["Changing the advice cost money: 2.345 changes lost 4.321."]
 
 
 def test_what_was_left_over_is_told_beside_what_was_served() -> None:

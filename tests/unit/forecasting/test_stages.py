@@ -9,6 +9,9 @@ from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
 from apps.forecasting.engine.base import OnProgress
 from apps.forecasting.engine.models import make
 from apps.forecasting.engine.stages import Abandoned, Stage, run_stages
+from apps.forecasting.pipeline.contest import telling
+from apps.jobs.running import Running
+from apps.tenants.figures import numbers_as
 from tests.unit.forecasting import shops
 
 
@@ -74,3 +77,16 @@ def test_a_backtest_with_many_workers_finds_what_one_finds_to_the_last_bit() -> 
     one, many = backtest(panel, models, cutoffs), backtest(panel, models, cutoffs, workers=3)
     assert one.scores.equals(many.scores)
     assert one.series.equals(many.series)
+
+
+def test_what_stages_say_on_threads_of_their_own_is_written_as_the_shop_writes() -> None:
+    heard: list[str] = []
+    running = Running(job_id=1, tenant_id=1, kind="forecasting.backtest", attempt=1, input={})
+
+    def stage(told: OnProgress) -> None:
+        told(0.5, "lightgbm: 7477 series as known on 1 Dec 2017")
+        heard.append(running.note)
+
+    with numbers_as("de-de"):
+        run_stages([stage, stage], 2, telling(running, 0, 1))
+    assert heard == ["LightGBM: 7.477 series as known on 1 Dec 2017"] * 2
