@@ -38,7 +38,8 @@ DEMAND = "demand"  # what the registry's versions predict
 CATEGORY_LEVELS = 2  # of the path: finer kinds have too few items to learn from, or to compare models on
 MODEL_TITLES = {
     "seasonal_naive": _("last week again"), "weekday_mean": _("four-week weekday mean"),
-    "eight_week_mean": _("eight-week mean"), "tsb": _("TSB"), "lightgbm": _("LightGBM"),
+    "eight_week_mean": _("eight-week mean"), "tsb": _("TSB"),
+    "croston_sba": _("Croston's method"), "theta": _("Theta"), "lightgbm": _("LightGBM"),
     "lightgbm_daily": _("LightGBM by day"), "blend": _("mean of both LightGBMs"), "keras_lstm": _("LSTM"),
 }
 _NAMES = re.compile(rf"\b(?:{'|'.join(MODEL_TITLES)})\b")

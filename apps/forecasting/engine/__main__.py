@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--days", type=int, default=28, help="single days ahead")
     one.add_argument("--weeks", type=int, default=0, help="whole weeks after them")
     many = asked.add_parser("backtest", parents=[shared], help="score models at rolling cutoffs and name the champion")
-    many.add_argument("--model", choices=list(MODELS), action="append", help="default all but the networks")
+    many.add_argument("--model", choices=list(MODELS), action="append", help="default the baselines and lightgbm")
     many.add_argument("--cutoffs", type=int, default=5, help="how many, two weeks apart")
     return reader
 

@@ -394,7 +394,7 @@ class Forecaster(ABC):
     """A model: constructors only store, `fit` learns attributes that end in `_`, `predict` answers on a grid.
 
     name          how it is called in scores, registries and `models.MODELS`
-    family        "baseline", "trees" or "network"
+    family        "baseline", "statistical", "trees" or "network"
     complexity    ties go to the smaller
     minimum_days  history below which `fit` raises NotEnoughHistory
     runs_alone    its library keeps seeds or sessions that threads would share: never fit two at once

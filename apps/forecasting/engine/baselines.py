@@ -74,6 +74,13 @@ def _relative(rates: Doubles) -> Doubles:
     return relative
 
 
+def daily_rates(panel: Panel) -> Floats:
+    """Return units per wholly available day [n, T]; 0 where the day is unknown."""
+    known = panel.available > 0
+    rates: Floats = np.divide(panel.sales, panel.available, out=np.zeros_like(panel.sales), where=known)
+    return rates
+
+
 def mean_rate(panel: Panel, days: int) -> Doubles:
     """Return units per wholly available day over the last `days` days [n]; the whole past where those are unknown."""
     recent = slice(max(0, panel.n_days - days), panel.n_days)
@@ -192,7 +199,7 @@ class WindowMean(Baseline):
 
     def daily_mean(self, panel: Panel, days: int) -> Floats:
         """Spread one rate per series over the weekdays."""
-        return _spread(panel, mean_rate(panel, self.weeks * WEEK), days)
+        return spread_over_weekdays(panel, mean_rate(panel, self.weeks * WEEK), days)
 
 
 @dataclass(eq=False)
@@ -212,7 +219,7 @@ class Tsb(Baseline):
     def daily_mean(self, panel: Panel, days: int) -> Floats:
         """Smooth day by day over all series at once, then spread over the weekdays."""
         known = panel.available > 0
-        rate = np.divide(panel.sales, panel.available, out=np.zeros_like(panel.sales), where=known)
+        rate = daily_rates(panel)
         sold = rate > 0
         early = known & (np.cumsum(known, axis=1) <= PROFILE_WEEKS * WEEK)
         n_known, n_sold = early.sum(axis=1), (early & sold).sum(axis=1)
@@ -222,10 +229,10 @@ class Tsb(Baseline):
             has_sale, units = sold[:, day], rate[:, day]
             chance += known[:, day] * np.float32(self.beta) * (has_sale - chance)
             size += has_sale * np.float32(self.alpha) * (units - size)
-        return _spread(panel, chance.astype(np.float64) * size, days)
+        return spread_over_weekdays(panel, chance.astype(np.float64) * size, days)
 
 
-def _spread(panel: Panel, rate: Doubles, days: int) -> Floats:
+def spread_over_weekdays(panel: Panel, rate: Doubles, days: int) -> Floats:
     """Return [n, days]: each series' rate times the weekday profile of all."""
     profile = weekday_profile(panel)[weekdays(panel.future_days(days))]
     return (rate[:, None] * profile[None, :]).astype(np.float32)

@@ -12,6 +12,8 @@ MODELS: Final[dict[str, str]] = {
     "weekday_mean": f"{HOME}.baselines.WeekdayMean",
     "eight_week_mean": f"{HOME}.baselines.WindowMean",
     "tsb": f"{HOME}.baselines.Tsb",
+    "croston_sba": f"{HOME}.smoothing.CrostonSBA",
+    "theta": f"{HOME}.smoothing.Theta",
     "lightgbm": f"{HOME}.lightgbm_model.LightGBM",
     "lightgbm_daily": f"{HOME}.lightgbm_daily.LightGBMDaily",
     "blend": f"{HOME}.blend.Blend",
