@@ -18,6 +18,7 @@ from apps.ingestion import selectors as ingestion_selectors
 from apps.ingestion import services as ingestion
 from apps.inventory.services import receive_due, tell_unsent
 from apps.jobs.running import GiveUp, Part, Running
+from apps.sales.services import tell_unusual
 from apps.tenants.models import Tenant
 from apps.tenants.scope import tenant_context
 from apps.tenants.selectors import tenant_by_id
@@ -121,6 +122,7 @@ def advance_tenant(running: Running) -> dict[str, Any]:
         running.hold()
         today = services.close_day(day=day, until=until)
         tell_unsent(as_of=today)
+        tell_unusual(as_of=today)
     return {"day": day.isoformat(), "today": today.isoformat(), "deliveries": delivered, "orders": counts,
             "displays": displays, "seconds": round(perf_counter() - began, 1)}
 

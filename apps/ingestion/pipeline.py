@@ -13,7 +13,7 @@ from apps.ingestion.models import ImportFile
 from apps.jobs.running import GiveUp, Running
 from apps.jobs.services import start_chain
 from apps.sales import selectors as sales
-from apps.sales.services import TooMuchADay
+from apps.sales.services import TooMuchADay, tell_unusual
 from apps.tenants.scope import tenant_context
 from apps.tenants.selectors import tenant_by_id
 
@@ -63,6 +63,7 @@ def apply_delivery(running: Running) -> dict[str, Any]:
         with tenant_context(running.tenant_id):
             running.progress(0.1, _("Reading the delivery"))
             delivery = services.apply_delivery(delivery_pk=int(running.input["delivery_id"]))
+            tell_unusual(as_of=tenant_by_id(running.tenant_id).today())
             running.hold()
     except (services.NotUnderstood, TooMuchADay) as refused:
         with tenant_context(running.tenant_id):

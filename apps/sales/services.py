@@ -12,12 +12,16 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from psycopg import sql
 
+from apps.alerts import services as alerts
+from apps.alerts.selectors import open_alerts
 from apps.catalog.selectors import items_by_id, joined_in_sets
 from apps.inventory import services as inventory
 from apps.sales.models import PERSON, SaleLine
-from apps.tenants.figures import share
+from apps.sales.selectors import unusual_sales
+from apps.tenants.figures import share, units
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -27,6 +31,9 @@ from apps.tenants.services import record_audit
 REBUILD_SHARE = 0.2
 MANY_ROWS = 5_000  # from here on, whole sets are joined
 BLOCKS_AT_ONCE = 2_000  # of 8 kB, of a temp table that is written into the ledger
+
+UNUSUAL_CODE = "sales.unusual"
+UNUSUAL_NAMED = 3
 
 OnProgress = Callable[[float, str], None]
 
@@ -406,6 +413,31 @@ def correct_quantity(*, line_id: int, quantity: Decimal, actor: User) -> None:
                  detail={"before": f"{line.quantity.normalize():f}", "after": f"{quantity.normalize():f}"})
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE sales_said")
+
+
+@transaction.atomic
+def tell_unusual(*, as_of: dt.date) -> int:
+    """Raise an alert while sales far out of the ordinary wait for a person's word; how many do.
+
+    It is about the newest of them, so that another one, once somebody has seen it, is another alert.
+    """
+    found = unusual_sales(as_of)
+    if not found:
+        alerts.resolve_others(code=UNUSUAL_CODE, subjects=[])
+        return 0
+    told = [int(alert.subject) for alert in open_alerts().filter(code=UNUSUAL_CODE)]
+    subject = str(max([sale.line_id for sale in found] + told))
+    alerts.raise_alert(
+        code=UNUSUAL_CODE, subject=subject, severity="warning", link="/data/unusual/",
+        title=ngettext("%(n)s sale is far above all others of its item",
+                       "%(n)s sales are far above all others of their items", len(found)) % {"n": units(len(found))},
+        reason=_("%(sales)s. Say whether that is right: until then it counts as demand, and moves what you buy.") % {
+            "sales": "; ".join(
+                _("%(quantity)s of %(item)s in order %(order)s, usually %(usual)s") % {
+                    "quantity": units(sale.quantity), "item": sale.title or sale.sku, "order": sale.order_id,
+                    "usual": units(sale.usual)} for sale in found[:UNUSUAL_NAMED])})
+    alerts.resolve_others(code=UNUSUAL_CODE, subjects=[subject])
+    return len(found)
 
 
 @dataclass(frozen=True)

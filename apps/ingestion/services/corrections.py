@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 
 from apps.jobs.services import start_chain
-from apps.sales.services import NotCorrected, correct_quantity
+from apps.sales.services import NotCorrected, correct_quantity, tell_unusual
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -20,5 +20,7 @@ def correct_sale(*, line_id: int, quantity: Decimal, actor: User) -> None:
 
     The days are in step already: to add them all up again would keep the next correction waiting.
     """
+    today = tenant_by_id(current_tenant_id()).today()
     correct_quantity(line_id=line_id, quantity=quantity, actor=actor)
-    start_chain(chain=settings.JOBS_AFTER_CORRECTION, as_of=tenant_by_id(current_tenant_id()).today())
+    tell_unusual(as_of=today)
+    start_chain(chain=settings.JOBS_AFTER_CORRECTION, as_of=today)

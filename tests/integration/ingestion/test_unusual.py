@@ -10,11 +10,15 @@ import psycopg
 import pytest
 from django.test import Client
 
+from apps.alerts.selectors import open_alerts, resolved_alerts
+from apps.alerts.services import mark_seen
 from apps.ingestion import services
 from apps.ingestion.services import NotCorrected
 from apps.jobs.models import Job
+from apps.jobs.running import Running
 from apps.sales import selectors as sales
 from apps.sales.models import SaleLine
+from apps.sales.pipeline import refresh
 from apps.sales.selectors import UnusualSale
 from apps.tenants.models import AuditEntry, Membership, Tenant
 from apps.tenants.scope import outside_scope, tenant_context
@@ -101,6 +105,33 @@ def test_a_correction_for_which_the_day_has_no_room_is_refused_with_a_sentence(s
     with pytest.raises(NotCorrected, match="“A” on 2 Mar 2025 add up to more than can be true"):
         services.correct_sale(line_id=looked_at.line_id, quantity=Decimal(100_000), actor=make_user())
     assert of_a() == full == sum(others) + 1
+
+
+def alerts_open() -> list[tuple[str, str]]:
+    return [(alert.title, alert.state) for alert in open_alerts().filter(code="sales.unusual")]
+
+
+def test_they_raise_an_alert_when_they_appear_which_ends_when_a_person_has_spoken_of_all(shop: Tenant) -> None:
+    def refreshed() -> list[tuple[str, str]]:
+        job = Job.objects.create(tenant=shop, kind="sales.refresh", queue="light", state="running", attempts=1)
+        with outside_scope():
+            refresh(Running(job_id=job.pk, tenant_id=shop.pk, kind=job.kind, attempt=1,
+                            input={"as_of": MONDAY.isoformat()}))
+        return alerts_open()
+
+    one = "1 sale is far above all others of its item"
+    assert refreshed() == refreshed() == [(one, "open")]
+    alert = open_alerts().get()
+    assert alert.link == "/data/unusual/" and alert.reason.startswith("100,000 of A in order typed, usually 2. ")
+    mark_seen(alert_id=alert.pk)
+    assert refreshed() == [(one, "seen")], "nothing new has come"
+    take(ORDERS + f"again,1,{LAST} 10:00,B,70000,5,5\n", name="again.csv")
+    assert refreshed() == [("2 sales are far above all others of their items", "open")]
+    first, second = sales.unusual_sales(MONDAY)
+    services.correct_sale(line_id=second.line_id, quantity=Decimal(2), actor=make_user())
+    assert alerts_open() == [(one, "open")]
+    services.correct_sale(line_id=first.line_id, quantity=Decimal(first.quantity), actor=make_user())
+    assert alerts_open() == [] and resolved_alerts().filter(code="sales.unusual").count() == 2
 
 
 def test_what_else_a_source_says_of_a_sale_does_not_undo_the_correction(shop: Tenant) -> None:
