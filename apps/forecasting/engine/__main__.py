@@ -1,101 +1,179 @@
 """The engine alone, from the shell: parquet in, parquet out.
 
-    python -m apps.forecasting.engine forecast --history sales.parquet --static items.parquet --out forecast.parquet
-    python -m apps.forecasting.engine backtest --history sales.parquet --model tsb --model lightgbm --out scores.parquet
+    python -m apps.forecasting.engine forecast --history H.parquet --horizon 28 --freq D --out F.parquet
+    python -m apps.forecasting.engine backtest --history H.parquet --horizon 28 --freq D --json scores.json
+
+History: unique_id, ds, y, optional available (0 to 1), and any covariates: numbers or words. Future: unique_id, ds, and
+the covariates that are known ahead. Static: unique_id and labels.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from apps.forecasting.engine import frames
+from apps.forecasting.engine.automatic import AUTO, fit_within
 from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
-from apps.forecasting.engine.base import Grid, Panel
+from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.calendar import UnknownCountry
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
-from apps.forecasting.engine.models import BASELINES, MODELS, RIVALS, fit_or_fall_back, make
+from apps.forecasting.engine.models import BASELINES, MODELS, RIVALS, make
+from apps.forecasting.engine.periods import FREQS, NAMES, Periods
 from apps.forecasting.engine.selection import choose_champion
 
-LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+COMPARED = (*BASELINES, "lightgbm", "lightgbm_daily", "blend")
 
 
 def parser() -> argparse.ArgumentParser:
     """Return what the command line may say."""
-    reader = argparse.ArgumentParser(prog="python -m apps.forecasting.engine", description=__doc__.splitlines()[0])
+    about, _, columns = (__doc__ or "").partition("\n\n")
+    reader = argparse.ArgumentParser(
+        prog="python -m apps.forecasting.engine", description=about, epilog=columns.rpartition("\n\n")[2]
+    )
     asked = reader.add_subparsers(dest="asked", required=True)
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--history", type=Path, required=True, help="unique_id, ds, y, optional available")
-    shared.add_argument("--static", type=Path, help="unique_id, category, department, brand, price, start")
-    shared.add_argument("--covariates", type=Path, help="unique_id, ds, numeric columns; absent rows mean 0")
-    shared.add_argument("--known-ahead", action="append", default=[], metavar="NAME", help="a covariate known ahead")
-    shared.add_argument("--country", help="whose public holidays count, for example US")
-    shared.add_argument("--out", type=Path, required=True, help="the parquet file to write")
+    shared.add_argument("--history", type=Path, required=True, metavar="H.parquet", help="unique_id, ds, y, covariates")
+    shared.add_argument("--future", type=Path, metavar="X.parquet", help="unique_id, ds, covariates known ahead")
+    shared.add_argument("--static", type=Path, metavar="S.parquet", help="unique_id and labels")
+    shared.add_argument("--horizon", type=_count, required=True, metavar="N", help="periods ahead")
+    shared.add_argument("--freq", choices=FREQS, default="D", help="days (default), weeks or months")
+    shared.add_argument("--country", metavar="CC", help="whose public holidays count, for example US")
+    shared.add_argument("--seed", type=int, default=1, help="the same seed gives the same forecast (default 1)")
     one = asked.add_parser("forecast", parents=[shared], help="fit one model and forecast")
-    one.add_argument("--model", choices=list(MODELS), default="lightgbm")
-    one.add_argument("--cutoff", help="last known day; default the last in the history")
-    one.add_argument("--days", type=int, default=28, help="single days ahead")
-    one.add_argument("--weeks", type=int, default=0, help="whole weeks after them")
-    many = asked.add_parser("backtest", parents=[shared], help="score models at rolling cutoffs and name the champion")
-    many.add_argument("--model", choices=list(MODELS), action="append", help="default the baselines and lightgbm")
-    many.add_argument("--cutoffs", type=int, default=5, help="how many, two weeks apart")
+    one.add_argument("--out", type=Path, required=True, metavar="F.parquet", help="the file to write")
+    one.add_argument("--model", choices=[AUTO, *MODELS], default=AUTO, help="default: the best that there is time for")
+    one.add_argument("--budget-seconds", type=float, metavar="N", help="a cheaper model answers where time runs out")
+    many = asked.add_parser("backtest", parents=[shared], help="score models at rolling cutoffs and name the best")
+    many.add_argument("--model", choices=list(MODELS), action="append", help="may be repeated; default the usual ones")
+    many.add_argument("--cutoffs", type=_count, default=4, metavar="N", help="how many, a horizon apart (default 4)")
+    many.add_argument("--json", type=Path, metavar="FILE", help="write scores and verdict there; - for stdout")
     return reader
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 2 after one sentence on what is wrong with the input."""
     told = parser().parse_args(arguments)
     try:
-        if told.asked == "forecast":
-            _forecast(told)
-        else:
-            _backtest(told)
+        (_forecast if told.asked == "forecast" else _backtest)(told)
     except (FrameError, NotEnoughHistory, UnknownCountry, OSError) as reason:
         sys.stderr.write(f"{reason}\n")
         return 2
     return 0
 
 
-def _panel(told: argparse.Namespace, grid: Grid, cutoff: str | None) -> Panel:
-    return Panel.from_frames(
-        pd.read_parquet(told.history),
-        pd.read_parquet(told.static) if told.static else None,
-        pd.read_parquet(told.covariates) if told.covariates else None,
-        known_ahead=told.known_ahead,
-        cutoff=cutoff,
-        grid=grid,
+def _read(path: Path, name: str) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise FrameError(f"There is no file {path} to read the {name} from.") from error
+    except OSError:
+        raise
+    except Exception as error:  # the library raises what its columns, codecs and versions bring
+        raise FrameError(f"The {name} file {path} is not a parquet file that can be read.") from error
+
+
+def read_panel(told: argparse.Namespace) -> tuple[Panel, Periods]:
+    """Return the panel that the files tell, and what its periods are called."""
+    history = _read(told.history, "history")
+    frames.require_columns(history, [frames.UNIQUE_ID, frames.DS, frames.Y], "history")
+    periods = Periods.of(history, told.freq)
+    static = _read(told.static, "static") if told.static else None
+    own = [frames.UNIQUE_ID, frames.DS, frames.Y, frames.AVAILABLE]
+    covariates = [column for column in history.columns if column not in own]
+    ahead: list[str] = []
+    told_of = history[[frames.UNIQUE_ID, frames.DS, *covariates]]
+    if told.future:
+        future = _read(told.future, "future")
+        frames.require_columns(future, [frames.UNIQUE_ID, frames.DS], "future")
+        ahead = [column for column in future.columns if column not in own]
+        frames.require_columns(history, ahead, "history")
+        later = future.loc[frames.clean_days(future, "future") > periods.last, [frames.UNIQUE_ID, frames.DS, *ahead]]
+        told_of = pd.concat([told_of, later], ignore_index=True)
+    sales = history[[column for column in own if column in history.columns]]
+    panel = Panel.from_frames(
+        periods.by_day(sales, "history"),
+        static,
+        periods.by_day(told_of, "covariates") if covariates else None,
+        known_ahead=ahead,
+        cutoff=periods.cutoff,
+        grid=periods.grid(told.horizon),
         country=told.country,
     )
+    return panel, periods
 
 
 def _forecast(told: argparse.Namespace) -> None:
-    grid = Grid(days=told.days, weeks=told.weeks)
-    panel = _panel(told, grid, told.cutoff)
-    model, reason = fit_or_fall_back(make(told.model), panel, _say)
-    if reason:
-        sys.stderr.write(f"{reason}\n")
-    forecast = model.predict(grid)
-    frame = forecast.to_frame(LEVELS).merge(forecast.recipe_frame(), on="unique_id")
-    frame.insert(1, "model", forecast.model)
-    frame.to_parquet(told.out, index=False)
+    panel, periods = read_panel(told)
+    model, passed = fit_within(
+        panel, told.model, seed=told.seed, budget_seconds=told.budget_seconds, on_progress=Teller()
+    )
+    for sentence in passed:
+        sys.stderr.write(f"{sentence}\n")
+    forecast = model.predict(periods.grid(told.horizon))
+    periods.table(forecast, told.horizon).to_parquet(told.out, index=False)
+    sys.stderr.write(f"{forecast.n_series:,} series by {model.name}, {told.horizon} {NAMES[told.freq]}s each.\n")
 
 
 def _backtest(told: argparse.Namespace) -> None:
-    names = told.model or [*BASELINES, "lightgbm"]
-    panel = _panel(told, Grid(), None)
+    panel, periods = read_panel(told)
+    names = list(dict.fromkeys(told.model or COMPARED))
+    days = int(periods.lengths(periods.ahead(told.horizon)).sum())
+    cutoffs = rolling_cutoffs(panel, told.cutoffs, step_days=days, ahead_days=days)
+    if not cutoffs:
+        raise NotEnoughHistory("A backtest", panel.n_days, days + 28)
     result = backtest(
-        panel, {name: partial(make, name) for name in names}, rolling_cutoffs(panel, told.cutoffs), on_progress=_say
+        panel, {name: partial(make, name) for name in names}, cutoffs, periods.grid(told.horizon), on_progress=Teller()
     )
-    result.scores.to_parquet(told.out, index=False)
-    baselines = [name for name in RIVALS if name in names]
-    verdict = choose_champion(result, None, [name for name in names if name not in BASELINES], baselines)
-    sys.stdout.write(f"{result.table('sum_wape').round(4).to_string()}\n{verdict.reason}\n")
+    rivals = [name for name in RIVALS if name in names]
+    verdict = choose_champion(result, None, [name for name in names if name not in BASELINES], rivals)
+    if told.json and str(told.json) != "-":
+        told.json.write_text(json.dumps(report(result, verdict), indent=1), encoding="utf-8")
+    elif told.json:
+        sys.stdout.write(json.dumps(report(result, verdict), indent=1) + "\n")
+        return
+    means = pd.DataFrame({metric: result.table(metric).mean(axis=1) for metric in SHOWN})
+    sys.stdout.write(f"{means.sort_values('scaled_pinball').round(4).to_string()}\n{verdict.reason}\n")
 
 
-def _say(fraction: float, sentence: str) -> None:
-    sys.stderr.write(f"\r{fraction:4.0%} {sentence[:100]:100}" + ("\n" if fraction >= 1 else ""))
+SHOWN = ("scaled_pinball", "sum_wape", "sum_bias", "wape", "rmse", "mase", "coverage_80")
+
+
+def report(result: Any, verdict: Any) -> dict[str, Any]:
+    """Return every score and the verdict as JSON can hold them."""
+    scores = result.scores.assign(cutoff=result.scores[frames.CUTOFF].astype(str))
+    rows = scores.replace({np.nan: None}).to_dict("records")
+    notes = result.notes.assign(cutoff=result.notes[frames.CUTOFF].astype(str)).to_dict("records")
+    seconds = result.seconds.assign(cutoff=result.seconds[frames.CUTOFF].astype(str)).to_dict("records")
+    return {"champion": verdict.champion, "outcome": verdict.outcome, "reason": verdict.reason, "scores": rows,
+            "notes": notes, "seconds": seconds}  # fmt: skip
+
+
+class Teller:
+    """Progress on stderr: one line that changes on a terminal, elsewhere a line for every tenth."""
+
+    def __init__(self) -> None:
+        self.told = -1
+
+    def __call__(self, fraction: float, sentence: str) -> None:
+        """Say how far the work is, where that is news."""
+        step = int(100 * fraction) if sys.stderr.isatty() else int(10 * fraction)
+        if step > self.told:
+            self.told = step
+            line = f"{fraction:4.0%} {sentence[:100]}"
+            sys.stderr.write(f"\r{line:106}" if sys.stderr.isatty() and fraction < 1 else f"{line}\n")
 
 
 if __name__ == "__main__":

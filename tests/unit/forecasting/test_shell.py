@@ -1,46 +1,161 @@
 """The engine works from the shell: parquet in, parquet out, one sentence for what is wrong."""
 
+import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from apps.forecasting.engine import automatic
 from apps.forecasting.engine.__main__ import main
+from apps.forecasting.engine.periods import LEVELS
 from tests.unit.forecasting import shops
+
+N_SERIES = 60
+COLUMNS = ["unique_id", "ds", "mean", "q0.01", "q0.025", "q0.05", "q0.10", "q0.25", "q0.50", "q0.75", "q0.90", "q0.95",
+           "q0.975", "q0.99"]
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> list[str]:
-    history, static, covariates = shops.frames(n_series=6, n_days=120)
-    for name, frame in {"history": history, "static": static, "covariates": covariates}.items():
-        frame.to_parquet(tmp_path / f"{name}.parquet")
-    return [
-        *("--history", str(tmp_path / "history.parquet")),
-        *("--static", str(tmp_path / "static.parquet")),
-        *("--covariates", str(tmp_path / "covariates.parquet")),
-        *("--known-ahead", "mailer", "--country", "US"),
-        *("--out", str(tmp_path / "out.parquet")),
-    ]
+    """A shop of some items and 120 days, whose mailer is known for the four weeks to come."""
+    sales, static, covariates = shops.frames(n_series=N_SERIES, n_days=120)
+    days = pd.date_range(shops.FIRST_DAY, periods=120)
+    every = pd.MultiIndex.from_product([static["unique_id"], days], names=["unique_id", "ds"]).to_frame(index=False)
+    history = every.merge(sales, how="left").merge(covariates, how="left").fillna({"y": 0, "mailer": 0, "display": 0})
+    write(tmp_path, history=history, static=static.drop(columns="start"),
+          future=covariates.loc[covariates["ds"] > days[-1], ["unique_id", "ds", "mailer"]])
+    return ["--history", str(tmp_path / "history.parquet"), "--static", str(tmp_path / "static.parquet"),
+            "--future", str(tmp_path / "future.parquet"), "--country", "US", "--horizon", "28"]
 
 
-def test_forecast_writes_steps_with_quantiles_and_recipes(shop: list[str], tmp_path: Path) -> None:
-    assert main(["forecast", *shop, "--model", "tsb", "--weeks", "2"]) == 0
-    written = pd.read_parquet(tmp_path / "out.parquet")
-    assert len(written) == 6 * 30
-    assert {"unique_id", "model", "ds", "mean", "q0.50", "q0.975", "level_variance", "day_dispersion"} <= set(written)
+def write(folder: Path, **frames: pd.DataFrame) -> None:
+    for name, frame in frames.items():
+        frame.to_parquet(folder / f"{name}.parquet")
 
 
-def test_backtest_writes_scores_and_names_the_champion(
+def forecast(folder: Path, *arguments: str) -> pd.DataFrame:
+    assert main(["forecast", *arguments, "--out", str(folder / "out.parquet")]) == 0
+    return pd.read_parquet(folder / "out.parquet")
+
+
+def test_a_forecast_has_a_row_for_each_series_and_day_with_quantiles_that_never_fall(
+    shop: list[str], tmp_path: Path
+) -> None:
+    written = forecast(tmp_path, *shop, "--model", "tsb")
+    assert list(written) == COLUMNS
+    assert len(LEVELS) == len(COLUMNS) - 3
+    assert written.groupby("unique_id")["ds"].apply(list).tolist() == [
+        list(pd.date_range("2024-04-30", periods=28))] * N_SERIES
+    assert (np.diff(written[COLUMNS[3:]].to_numpy(), axis=1) >= 0).all()
+    assert (written["mean"] >= 0).all()
+    assert written["mean"].sum() > 0
+
+
+def test_the_same_seed_gives_the_same_file_and_the_mailer_to_come_is_seen(shop: list[str], tmp_path: Path) -> None:
+    first = forecast(tmp_path, *shop, "--model", "lightgbm", "--seed", "3")
+    pd.testing.assert_frame_equal(first, forecast(tmp_path, *shop, "--model", "lightgbm", "--seed", "3"))
+    blind = [argument for argument in shop if argument != "--future" and not argument.endswith("future.parquet")]
+    assert not first["mean"].equals(forecast(tmp_path, *blind, "--model", "lightgbm", "--seed", "3")["mean"])
+
+
+def series(freq: str, count: int, units: float) -> pd.DataFrame:
+    days = pd.date_range("2021-01-01", periods=count, freq=freq)
+    return pd.DataFrame({"unique_id": "a", "ds": days, "y": units * days.days_in_month if freq[0] == "M" else units})
+
+
+@pytest.mark.parametrize(("freq", "count", "first", "second"), [
+    ("W-MON", 60, "2022-02-28", "2022-03-07"), ("W-SUN", 60, "2022-02-27", "2022-03-06"),
+    ("MS", 30, "2023-07-01", "2023-08-01"), ("ME", 30, "2023-07-31", "2023-08-31")])
+def test_weeks_and_months_are_called_and_added_up_as_they_came(
+    tmp_path: Path, freq: str, count: int, first: str, second: str
+) -> None:
+    write(tmp_path, history=series(freq, count, 7.0))
+    written = forecast(tmp_path, "--history", str(tmp_path / "history.parquet"), "--freq", freq[0], "--horizon", "2",
+                       "--model", "eight_week_mean")
+    assert written["ds"].tolist() == [pd.Timestamp(first), pd.Timestamp(second)]
+    expected = [7.0, 7.0] if freq[0] == "W" else [7.0 * 31, 7.0 * 31]
+    assert written["mean"].to_numpy() == pytest.approx(expected, rel=1e-4)
+
+
+def test_where_time_runs_out_a_cheaper_model_answers_and_it_is_said(
     shop: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["backtest", *shop, "--model", "tsb", "--model", "weekday_mean"]) == 0
-    assert set(pd.read_parquet(tmp_path / "out.parquet")["model"]) == {"tsb", "weekday_mean"}
-    assert "stays" in capsys.readouterr().out
+    written = forecast(tmp_path, *shop, "--budget-seconds", "0.001")
+    assert len(written) == N_SERIES * 28
+    told = capsys.readouterr().err
+    assert "blend was not done after 0 seconds." in told
+    assert "The eight_week_mean stands in." in told
+    assert f"{N_SERIES} series by eight_week_mean, 28 days each." in told
 
 
-def test_a_bad_frame_is_one_sentence_and_no_traceback(
+def test_with_time_and_history_enough_the_first_of_the_ladder_answers(
     shop: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pd.DataFrame({"unique_id": ["a"], "ds": [pd.Timestamp("2024-01-01")]}).to_parquet(tmp_path / "history.parquet")
-    assert main(["forecast", *shop]) == 2
-    assert capsys.readouterr().err.strip() == "The history frame lacks the column y."
+    forecast(tmp_path, *shop)
+    assert f"{N_SERIES} series by {automatic.LADDER[0][0]}, 28 days each." in capsys.readouterr().err
+
+
+def test_a_backtest_prints_the_leaderboard_and_names_the_best(
+    shop: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    models = ["--model", "tsb", "--model", "weekday_mean", "--cutoffs", "2"]
+    assert main(["backtest", *shop, *models]) == 0
+    printed = capsys.readouterr().out
+    assert "scaled_pinball" in printed
+    assert "stays" in printed
+    assert main(["backtest", *shop, *models, "--json", str(tmp_path / "scores.json")]) == 0
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert {row["model"] for row in written["scores"]} == {"tsb", "weekday_mean"}
+    assert {row["cutoff"] for row in written["scores"]} == {"2024-03-04", "2024-04-01"}
+    assert written["champion"] in {"tsb", "weekday_mean"}
+    capsys.readouterr()
+    assert main(["backtest", *shop, *models, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out) | {"seconds": 0} == written | {"seconds": 0}
+
+
+def bad(**changes: Any) -> pd.DataFrame:
+    return series("D", 60, 2.0).assign(**changes)
+
+
+@pytest.mark.parametrize(("history", "arguments", "sentence"), [
+    (bad().drop(columns="y"), [], "The history frame lacks the column y."),
+    (bad(ds="soon"), [], "The history frame has a ds that is not a date."),
+    (bad(y="many"), [], "The history frame has a y that is not a number."),
+    (bad(y=np.inf), [], "The history frame has an infinite y."),
+    (bad(y=-1.0), [], "The history frame has 60 rows with a y below zero."),
+    (bad(unique_id=None), [], "The history frame has 60 rows without a unique_id."),
+    (bad().iloc[:0], [], "The history frame has no rows."),
+    (bad(), ["--freq", "W"], "The history frame has weeks that begin on 7 different weekdays."),
+    (bad(), ["--freq", "M"], "The history frame has months that are neither all first nor all last days."),
+    (bad(weather=[b"x"] * 60), [], "The covariates frame has a weather that is neither numbers nor text."),
+    (bad(), ["--country", "XX"], "No public holidays are known for the country code 'XX'."),
+])
+def test_what_is_wrong_with_a_file_is_one_sentence_and_code_2(
+    tmp_path: Path, history: pd.DataFrame, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, history=history)
+    asked = ["forecast", "--history", str(tmp_path / "history.parquet"), "--horizon", "7", "--model", "lightgbm",
+             "--out", str(tmp_path / "out.parquet"), *arguments]
+    assert main(asked) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == sentence
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_files_that_are_not_there_or_not_parquet_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["forecast", "--horizon", "7", "--out", str(tmp_path / "out.parquet"), "--history"]
+    assert main([*asked, str(tmp_path / "none.parquet")]) == 2
+    assert "There is no file" in capsys.readouterr().err
+    (tmp_path / "text.parquet").write_text("unique_id,ds,y")
+    assert main([*asked, str(tmp_path / "text.parquet")]) == 2
+    assert "is not a parquet file that can be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("horizon", ["0", "-3", "many", "1.5"])
+def test_a_horizon_is_a_whole_number_above_0(horizon: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["forecast", "--history", "x", "--out", "y", f"--horizon={horizon}"])
+    assert ended.value.code == 2
+    assert "is not a whole number above 0" in capsys.readouterr().err
