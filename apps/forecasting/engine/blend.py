@@ -1,4 +1,4 @@
-"""The plain mean of several trained models: their errors differ, and what differs cancels.
+"""The plain mean of several trained models, its totals drawn to Theta's: errors differ, and what differs cancels.
 
 Day-by-day trees know the rhythm of days and events, week-by-week trees the slow sellers; neither is best at every
 origin. Equal weights, since weights fitted on a few past weeks were seen to follow their luck.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from apps.forecasting.engine.base import Artifact, ArtifactError, OnProgress, Panel
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.models import model_class
+from apps.forecasting.engine.totals import drawn_to_totals
 from apps.forecasting.engine.trained import Grown, Trained
 
 Floats = NDArray[np.float32]
@@ -25,12 +26,13 @@ class Blended:
 
     members: Mapping[str, Trained]
     grown: Mapping[str, Grown]
+    to_totals: float
 
     def daily_means(self, panel: Panel, days: int) -> Floats:
-        """Return the mean of what the members answer."""
+        """Return the mean of what the members answer, drawn to the totals of groups of series."""
         answers = [grown.daily_means(panel, days) for grown in self.grown.values()]
         mean: Floats = np.mean(answers, axis=0, dtype=np.float32)
-        return mean
+        return drawn_to_totals(panel, mean, self.to_totals)
 
     def files(self) -> Artifact:
         """Return every member's files, each named after its member."""
@@ -45,7 +47,12 @@ class Blended:
 
 @dataclass(eq=False)
 class Blend(Trained):
-    """The mean of `members`, tried and spread as one model; `options` go to each member that knows them."""
+    """The mean of `members`, tried and spread as one model.
+
+    members    names of models that are trained
+    to_totals  how far the totals of groups of series are drawn to Theta's, 0 to 1
+    options    name -> what that member is made with, beside the defaults
+    """
 
     name: ClassVar[str] = "blend"
     family: ClassVar[str] = "ensemble"
@@ -53,6 +60,7 @@ class Blend(Trained):
     minimum_days: ClassVar[int] = 14 * WEEK
 
     members: Sequence[str] = ("lightgbm", "lightgbm_daily")
+    to_totals: float = 1 / 3
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def grow(self, panel: Panel, thin: int, on_progress: OnProgress) -> Blended:
@@ -64,7 +72,7 @@ class Blend(Trained):
                 on_progress((place + done) / len(members), words)
 
             grown[name] = member.grow(panel, thin, told)
-        return Blended(members, grown)
+        return Blended(members, grown, self.to_totals)
 
     def _members(self) -> dict[str, Trained]:
         made = {}
@@ -86,4 +94,4 @@ class Blend(Trained):
             own = {file.removeprefix(f"{name}."): content for file, content in files.items()
                    if file.startswith(f"{name}.")}  # fmt: skip
             members[name], grown[name] = kind(**told["parameters"]), kind.read(own, told)
-        return Blended(members, grown)
+        return Blended(members, grown, settings["parameters"]["to_totals"])

@@ -12,7 +12,9 @@ from apps.forecasting.engine.base import Artifact, ArtifactError, OnProgress
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-TREES = "trees.txt"
+def file_of(place: int) -> str:
+    """Return the name of the file that the trees of one of several bags are written to."""
+    return f"trees_{place}.txt" if place else "trees.txt"
 
 
 class Trees:
@@ -37,19 +39,20 @@ class Trees:
         order = np.argsort(-gain, kind="stable")
         return {self.names[place]: float(gain[place] / max(gain.sum(), 1e-12)) for place in order}
 
-    def files(self) -> Artifact:
+    def files(self, place: int = 0) -> Artifact:
         """Return the trees as LightGBM's own text."""
-        return {TREES: self._booster.model_to_string().encode()}
+        return {file_of(place): self._booster.model_to_string().encode()}
 
 
-def read_trees(files: Mapping[str, bytes], model: str) -> Trees:
+def read_trees(files: Mapping[str, bytes], model: str, place: int = 0) -> Trees:
     """Return the trees that `Trees.files` told; raises ArtifactError where they cannot be read."""
-    if TREES not in files:
-        raise ArtifactError(f"The artifact of {model} lacks {TREES}.")
+    file = file_of(place)
+    if file not in files:
+        raise ArtifactError(f"The artifact of {model} lacks {file}.")
     try:
-        return Trees(lgb.Booster(model_str=files[TREES].decode()))
+        return Trees(lgb.Booster(model_str=files[file].decode()))
     except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"The artifact of {model} has {TREES} that LightGBM cannot read.") from error
+        raise ArtifactError(f"The artifact of {model} has {file} that LightGBM cannot read.") from error
 
 
 def grow_trees(

@@ -168,7 +168,7 @@ def _reaching(panel: Panel, name: str, days: int) -> Floats:
 class DailyTrees:
     """Grown trees with the numbers they know kinds of item and of event by."""
 
-    trees: Trees
+    bags: list[Trees]
     codes: dict[str, Codes]
     threads: int
 
@@ -181,18 +181,19 @@ class DailyTrees:
         for place in range(days):
             end = panel.n_days - max(0, LAG - place - 1)
             told = known.features(panel.n_days + place, max(end, 1), kinds, self.codes)
-            columns = [told.get(name, np.nan) for name in self.trees.names]
-            answer = np.exp(self.trees.logs(_stacked(columns, panel.n_series), self.threads))
-            means[:, place] = np.where(on_sale, answer, 0.0)
+            values = _stacked([told.get(name, np.nan) for name in self.bags[0].names], panel.n_series)
+            answers = [np.exp(trees.logs(values, self.threads)) for trees in self.bags]
+            means[:, place] = np.where(on_sale, np.mean(answers, axis=0), 0.0)
         return means
 
     def files(self) -> Artifact:
-        """Return the trees."""
-        return self.trees.files()
+        """Return the trees of each bag."""
+        return {file: content for place, trees in enumerate(self.bags) for file, content in trees.files(place).items()}
 
     def settings(self) -> dict[str, Any]:
         """Return the labels in the order of their numbers."""
-        return {"labels": {name: list(codes.names) for name, codes in self.codes.items()}}
+        labels = {name: list(codes.names) for name, codes in self.codes.items()}
+        return {"labels": labels, "bags": len(self.bags)}
 
 
 def numbered(panel: Panel, codes: Mapping[str, Codes]) -> dict[str, Floats]:
@@ -214,7 +215,8 @@ class LightGBMDaily(Trained):
     rounds, learning_rate, leaves, rows_in_leaf   as LightGBM means them
     tweedie_power   1 is Poisson's variance, 2 the gamma's
     days            days before the cutoff that are learned from
-    rows            of which so many rows are made at most, evenly over days and series
+    bags            trained apart, on rows of their own, and averaged: each makes something else of a few loud days
+    rows            made for each bag at most, evenly over days and series
     """
 
     name: ClassVar[str] = "lightgbm_daily"
@@ -222,22 +224,36 @@ class LightGBMDaily(Trained):
     complexity: ClassVar[int] = 11
     minimum_days: ClassVar[int] = FIRST_DAY + 6 * WEEK
 
-    rounds: int = 300
+    rounds: int = 200
     learning_rate: float = 0.07
     leaves: int = 63
     rows_in_leaf: int = 60
     tweedie_power: float = 1.1
     days: int = 336
-    rows: int = 500_000
+    bags: int = 4
+    rows: int = 250_000
 
     def grow(self, panel: Panel, thin: int, on_progress: OnProgress) -> DailyTrees:
         """Grow trees on the last `days` days."""
         codes = {name: Codes.learn(panel.labels(name)) for name in panel.kinds()}
         codes |= {name: Codes(labels) for name, labels in panel.categories.items()}
-        known, kinds = Days(panel, 0), numbered(panel, codes)
+        known = Days(panel, 0)
+        bags = []
+        for bag in range(self.bags):
+
+            def told(done: float, words: str, bag: int = bag) -> None:
+                on_progress((bag + done) / self.bags, words)
+
+            bags.append(self._grow_bag(panel, known, codes, thin, bag, told))
+        return DailyTrees(bags, codes, self.threads)
+
+    def _grow_bag(
+        self, panel: Panel, known: Days, codes: dict[str, Codes], thin: int, bag: int, on_progress: OnProgress
+    ) -> Trees:
+        kinds = numbered(panel, codes)
         learned = range(panel.n_days - 1, max(panel.n_days - 1 - self.days, FIRST_DAY - 1), -1)
         thin = max(thin, -(-len(learned) * panel.n_series * thin // self.rows))
-        stream = np.random.default_rng(self.seed)
+        stream = np.random.default_rng([self.seed, bag])
         turns = stream.integers(0, thin, panel.n_series)
         blocks, targets, names = [], [], []
         for place, day in enumerate(learned):
@@ -250,7 +266,7 @@ class LightGBMDaily(Trained):
             targets.append(panel.sales[rows, day] / panel.available[rows, day])
         if not blocks or not any(target.any() for target in targets):
             raise NothingToLearn(self.name, panel.n_days)
-        trees = grow_trees(
+        return grow_trees(
             np.concatenate(blocks),
             np.concatenate(targets),
             names,
@@ -264,16 +280,16 @@ class LightGBMDaily(Trained):
                 "feature_fraction": 0.6,
                 "lambda_l2": 0.1,
                 "num_threads": self.threads,
-                "seed": self.seed,
+                "seed": self.seed + 1000 * bag,
             },
             rounds=self.rounds,
             told=f"LightGBM by day: {sum(map(len, targets)):,} rows up to {panel.cutoff.astype(object):%-d %b %Y}",
             on_progress=on_progress,
         )
-        return DailyTrees(trees, codes, self.threads)
 
     @classmethod
     def read(cls, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> DailyTrees:
         """Return the trees and labels that `DailyTrees` told."""
         codes = {name: Codes(tuple(labels)) for name, labels in settings["labels"].items()}
-        return DailyTrees(read_trees(files, cls.name), codes, settings["parameters"]["threads"])
+        bags = [read_trees(files, cls.name, place) for place in range(settings["bags"])]
+        return DailyTrees(bags, codes, settings["parameters"]["threads"])

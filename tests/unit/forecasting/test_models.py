@@ -18,7 +18,7 @@ from tests.unit.forecasting.conformance import Conformance, MakeModel
 
 QUICK: dict[str, dict[str, Any]] = {
     "lightgbm": {"rounds": 15, "rows_in_leaf": 20, "origins": 8},
-    "lightgbm_daily": {"rounds": 15, "rows_in_leaf": 20},
+    "lightgbm_daily": {"rounds": 15, "rows_in_leaf": 20, "bags": 2},
 }
 QUICK["blend"] = {"options": dict(QUICK)}
 HERE = [name for name in MODELS if name != "keras_lstm"]
@@ -145,14 +145,14 @@ def rhythm(n_days: int, days_ahead: int, words: bool = True) -> tuple[pd.DataFra
 def test_daily_trees_see_what_is_known_of_a_single_day(words: bool) -> None:
     history, told, fair = rhythm(200, 28, words)
     panel = Panel.from_frames(history, covariates=told, known_ahead=["town"])
-    daily = make("lightgbm_daily", rounds=80, rows_in_leaf=50).fit(panel).predict(Grid(28)).mean.mean(axis=0)
+    daily = make("lightgbm_daily", rounds=80, rows_in_leaf=50, bags=1).fit(panel).predict(Grid(28)).mean.mean(axis=0)
     assert 1.7 < daily[fair].mean() / daily[~fair].mean() < 2.3
     assert daily[~fair].mean() == pytest.approx(6.0, rel=0.1)
 
 
 def test_daily_trees_know_a_word_by_its_name_and_not_by_its_number() -> None:
     history, told, _fair = rhythm(200, 28)
-    model = make("lightgbm_daily", rounds=40, rows_in_leaf=50).fit(
+    model = make("lightgbm_daily", rounds=40, rows_in_leaf=50, bags=2).fit(
         Panel.from_frames(history, covariates=told, known_ahead=["town"]))
     usual = model.predict(Grid(28)).mean
     more = pd.concat([told, pd.DataFrame({"unique_id": ["item-00"], "ds": [shops.FIRST_DAY - pd.Timedelta(days=1)],
@@ -169,7 +169,7 @@ def test_where_no_plan_reaches_an_amount_is_what_it_usually_was_and_a_told_zero_
                     for rows in (told.assign(town=np.where(told["ds"] < known["ds"].max(), told["town"], 0.0)), known))
     assert whole.told_days("town") == 228
     assert short.told_days("town") == 214
-    model = make("lightgbm_daily", rounds=80, rows_in_leaf=50).fit(whole)
+    model = make("lightgbm_daily", rounds=80, rows_in_leaf=50, bags=1).fit(whole)
     zero, usual = (model.predict(grid, panel).mean[:, 14:].mean() for panel in (whole, short))
     assert zero == pytest.approx(6.0, rel=0.1)
     assert usual > zero
@@ -177,7 +177,7 @@ def test_where_no_plan_reaches_an_amount_is_what_it_usually_was_and_a_told_zero_
 
 def test_a_blend_is_the_plain_mean_of_what_its_members_say() -> None:
     panel = shops.panel()
-    blend = make("blend", **QUICK["blend"]).fit(panel).predict(Grid(28)).mean
+    blend = make("blend", to_totals=0.0, **QUICK["blend"]).fit(panel).predict(Grid(28)).mean
     alone = [make(name, **QUICK[name]).fit(panel).predict(Grid(28)).mean for name in ("lightgbm", "lightgbm_daily")]
     np.testing.assert_allclose(blend, np.mean(alone, axis=0), rtol=1e-5)
     with pytest.raises(TypeError, match="tsb is not a model that is trained"):
