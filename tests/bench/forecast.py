@@ -1,6 +1,6 @@
 """The engine from the shell on the M5 competition's sales, scored as the competition was, with its defaults.
 
-DATA is a folder with `m5`: sales_d1495_d1913.parquet, calendar.parquet, series.parquet and scales.parquet. Each origin's
+DATA is a folder with `m5`: sales_d1495_d1913, calendar, series and scales, all .parquet. Each origin's
 history is written to files, `python -m apps.forecasting.engine forecast` run on them as a process of its own, and its
 answer scored on the 28 days that follow:
 
