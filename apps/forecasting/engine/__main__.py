@@ -120,9 +120,9 @@ def _forecast(told: argparse.Namespace) -> None:
     model, passed = fit_within(
         panel, told.model, seed=told.seed, budget_seconds=told.budget_seconds, on_progress=Teller()
     )
-    for sentence in passed:
-        sys.stderr.write(f"{sentence}\n")
     forecast = model.predict(periods.grid(told.horizon))
+    for sentence in (*passed, *forecast.notes):
+        sys.stderr.write(f"{sentence}\n")
     periods.table(forecast, told.horizon).to_parquet(told.out, index=False)
     sys.stderr.write(f"{forecast.n_series:,} series by {model.name}, {told.horizon} {NAMES[told.freq]}s each.\n")
 

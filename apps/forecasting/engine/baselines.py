@@ -110,15 +110,19 @@ class Baseline(Forecaster):
     def fit(self, panel: Panel, on_progress: OnProgress = silent) -> Self:
         """Fit the tails on forecasts made at up to six earlier cutoffs, two weeks apart."""
         self.require_history(panel)
+        self.dispersion_ = self.tails(panel, on_progress)
+        self.panel_ = panel
+        on_progress(1.0, f"{self.name}: fitted on {panel.n_series} series")
+        return self
+
+    def tails(self, panel: Panel, on_progress: OnProgress) -> Dispersion:
+        """Return the tails that past forecasts of all series had."""
 
         def foretell(then: Panel) -> Doubles:
             sums: Doubles = self.daily_mean(then, SUM_DAYS).sum(axis=1, dtype=np.float64)
             return sums
 
-        self.dispersion_ = fit_on_past_cutoffs(panel, foretell, past_cutoffs(panel, self.minimum_days))
-        self.panel_ = panel
-        on_progress(1.0, f"{self.name}: fitted on {panel.n_series} series")
-        return self
+        return fit_on_past_cutoffs(panel, foretell, past_cutoffs(panel, self.minimum_days))
 
     def predict(self, grid: Grid, panel: Panel | None = None) -> Forecast:
         """Forecast by the rule from `panel`, with the fitted tails."""

@@ -52,6 +52,7 @@ class Forecast:
     level_variance   [n] float32, variance of the level that all days of a path share
     day_dispersion   [n] float32, variance of a day beyond the Poisson's, per unit of its mean
     weekday_profile  [7] float32, Monday first, mean 1: how the weekly steps spread over their days
+    notes            in sentences, what was done otherwise than the model's name says
     """
 
     model: str
@@ -62,6 +63,7 @@ class Forecast:
     level_variance: Floats
     day_dispersion: Floats
     weekday_profile: Floats
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for array in (self.unique_ids, self.mean, self.level_variance, self.day_dispersion, self.weekday_profile):

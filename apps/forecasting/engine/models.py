@@ -1,4 +1,4 @@
-"""Every model by name, none of them imported until it is asked for: LightGBM and Keras stay out of the web process."""
+"""Every model by name, none of them imported until it is asked for: heavy libraries stay out of the web process."""
 
 from importlib import import_module
 from typing import Any, Final
@@ -14,6 +14,8 @@ MODELS: Final[dict[str, str]] = {
     "tsb": f"{HOME}.baselines.Tsb",
     "croston_sba": f"{HOME}.smoothing.CrostonSBA",
     "theta": f"{HOME}.smoothing.Theta",
+    "ets": f"{HOME}.statsforecast_models.ETS",
+    "arima": f"{HOME}.statsforecast_models.ARIMA",
     "lightgbm": f"{HOME}.lightgbm_model.LightGBM",
     "lightgbm_daily": f"{HOME}.lightgbm_daily.LightGBMDaily",
     "blend": f"{HOME}.blend.Blend",

@@ -17,10 +17,12 @@ from tests.unit.forecasting import shops
 from tests.unit.forecasting.conformance import Conformance, MakeModel
 
 QUICK: dict[str, dict[str, Any]] = {
+    "ets": {"most_series": 5, "most_days": 70},
+    "arima": {"most_series": 1, "most_days": 42, "most_terms": 1},
     "lightgbm": {"rounds": 15, "rows_in_leaf": 20, "origins": 8},
     "lightgbm_daily": {"rounds": 15, "rows_in_leaf": 20, "bags": 2},
 }
-QUICK["blend"] = {"options": dict(QUICK)}
+QUICK["blend"] = {"options": {name: QUICK[name] for name in ("lightgbm", "lightgbm_daily")}}
 HERE = [name for name in MODELS if name != "keras_lstm"]
 """The network is held to the contract in a module of its own."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from apps.forecasting.engine import automatic
 from apps.forecasting.engine.__main__ import main
+from apps.forecasting.engine.models import make
 from apps.forecasting.engine.periods import LEVELS
 from tests.unit.forecasting import shops
 
@@ -59,6 +60,15 @@ def test_the_same_seed_gives_the_same_file_and_the_mailer_to_come_is_seen(shop: 
     pd.testing.assert_frame_equal(first, forecast(tmp_path, *shop, "--model", "lightgbm", "--seed", "3"))
     blind = [argument for argument in shop if argument != "--future" and not argument.endswith("future.parquet")]
     assert not first["mean"].equals(forecast(tmp_path, *blind, "--model", "lightgbm", "--seed", "3")["mean"])
+
+
+def test_what_a_model_did_otherwise_than_its_name_says_is_told(
+    shop: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(automatic, "make", lambda name: make(name, most_series=2))
+    forecast(tmp_path, *shop, "--model", "ets")
+    said = "ets answers for the 2 series with the most money of 60, theta for the others."
+    assert said in capsys.readouterr().err.splitlines()
 
 
 def series(freq: str, count: int, units: float) -> pd.DataFrame:
