@@ -40,15 +40,13 @@ from apps.forecasting.engine.distribution import negative_binomial_log_likelihoo
 from apps.forecasting.engine.features import Codes, Weeks, level, pooled_groups, rows_at
 from apps.forecasting.engine.frames import NothingToLearn
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.weekly import AHEAD, FIRST_ORIGIN, KIND_LABELS
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Tensor = Any
 
-AHEAD = (1, 2, 3, 4)
-FIRST_ORIGIN = 4
 HELD_OUT_WEEKS = 4
-KIND_LABELS = (frames.CATEGORY, frames.DEPARTMENT, frames.BRAND)
 EMBEDDING_WIDTH = 8
 PREDICT_BATCH = 4096
 LARGEST_LOG_RATIO = 4.0
