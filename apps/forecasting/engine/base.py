@@ -1,11 +1,13 @@
 """The words every model shares: the panel it learns from, the grid it answers on, and the contract it keeps."""
 
+import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -394,7 +396,7 @@ class Forecaster(ABC):
     """A model: constructors only store, `fit` learns attributes that end in `_`, `predict` answers on a grid.
 
     name          how it is called in scores, registries and `models.MODELS`
-    family        "baseline", "statistical", "trees" or "network"
+    family        "baseline", "statistical", "linear", "trees", "ensemble" or "network"
     complexity    ties go to the smaller
     minimum_days  history below which `fit` raises NotEnoughHistory
     runs_alone    its library keeps seeds or sessions that threads would share: never fit two at once
@@ -440,6 +442,24 @@ class Forecaster(ABC):
 def write_json(settings: Mapping[str, Any]) -> bytes:
     """Return settings as the bytes of a JSON file, keys sorted, so that the same settings give the same bytes."""
     return json.dumps(settings, sort_keys=True, allow_nan=False).encode()
+
+
+def write_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return arrays as the bytes of a NumPy archive of plain numbers."""
+    archive = io.BytesIO()
+    np.savez(archive, allow_pickle=False, **arrays)
+    return archive.getvalue()
+
+
+def read_arrays(files: Mapping[str, bytes], file_name: str, model: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays in a file of an artifact; raise ArtifactError where it is no archive of plain numbers."""
+    if file_name not in files:
+        raise ArtifactError(f"The artifact of {model} lacks {file_name}.")
+    try:
+        with np.load(io.BytesIO(files[file_name]), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        raise ArtifactError(f"The artifact of {model} has a {file_name} that is no archive of numbers.") from error
 
 
 def read_json(files: Mapping[str, bytes], file_name: str, model: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ Runs on any Keras 3 backend (`KERAS_BACKEND`; TensorFlow unless told otherwise).
 the same weights.
 """
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -29,8 +28,10 @@ from apps.forecasting.engine.base import (
     NotFitted,
     OnProgress,
     Panel,
+    read_arrays,
     read_json,
     silent,
+    write_arrays,
     write_json,
 )
 from apps.forecasting.engine.baselines import weekday_profile, weekday_shares
@@ -222,12 +223,11 @@ class KerasLSTM(Forecaster):
         """Return the weights as a NumPy archive of plain arrays, and everything else as JSON."""
         if self.network_ is None or self.tails_ is None:
             raise NotFitted(f"{self.name} has not been fitted.")
-        weights, centres = io.BytesIO(), io.BytesIO()
-        np.savez(weights, *self.network_.get_weights())
-        np.savez(centres, **self.centres_)  # type: ignore[arg-type]
         return {
-            "weights.npz": weights.getvalue(),
-            "centres.npz": centres.getvalue(),
+            "weights.npz": write_arrays(
+                {f"arr_{place}": weights for place, weights in enumerate(self.network_.get_weights())}
+            ),
+            "centres.npz": write_arrays(self.centres_),
             "model.json": write_json(
                 {
                     "model": self.name,
@@ -245,14 +245,12 @@ class KerasLSTM(Forecaster):
         model = cls(**settings["parameters"])
         model.codes_ = {name: Codes(tuple(labels)) for name, labels in settings["labels"].items()}
         model.tails_ = (float(settings["tails"][0]), float(settings["tails"][1]))
+        model.centres_ = read_arrays(files, "centres.npz", cls.name)
+        weights = read_arrays(files, "weights.npz", cls.name)
         try:
-            with np.load(io.BytesIO(files["centres.npz"]), allow_pickle=False) as archive:
-                model.centres_ = {name: archive[name] for name in archive.files}
-            with np.load(io.BytesIO(files["weights.npz"]), allow_pickle=False) as archive:
-                weights = [archive[f"arr_{place}"] for place in range(len(archive.files))]
             model.network_ = model._build()
-            model.network_.set_weights(weights)
-        except (KeyError, ValueError, OSError) as error:
+            model.network_.set_weights([weights[f"arr_{place}"] for place in range(len(weights))])
+        except (KeyError, ValueError) as error:
             raise ArtifactError(f"The artifact of {cls.name} has weights that do not fit its description.") from error
         return model
 
@@ -372,9 +370,7 @@ class KerasLSTM(Forecaster):
             raise ArtifactError(f"{self.name} was trained on other kinds of promotions than there are now.")
         past = (windows.past - centres["past_mean"]) / centres["past_spread"]
         rows = np.nan_to_num((windows.rows - centres["rows_mean"]) / centres["rows_spread"], posinf=0.0, neginf=0.0)
-        return Windows(
-            past.astype(np.float32), np.clip(rows, -6, 6).astype(np.float32), windows.kinds, windows.asked
-        )
+        return Windows(past.astype(np.float32), np.clip(rows, -6, 6).astype(np.float32), windows.kinds, windows.asked)
 
     def _answers(self, panel: Panel, n_weeks: int) -> tuple[Floats, Floats]:
         """Return units per week after the cutoff [n, n_weeks], and the head's dispersion of the first two [n]."""

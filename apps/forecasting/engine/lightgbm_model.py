@@ -27,11 +27,6 @@ class WeeklyTrees(WeekByWeek):
     trees: Trees
     threads: int
 
-    @property
-    def names(self) -> list[str]:
-        """The columns the trees grew on."""
-        return self.trees.names
-
     def answers(self, values: Floats, levels: Floats) -> Doubles:
         """Return the trees' multiples of the levels."""
         answers: Doubles = np.exp(self.trees.logs(values, self.threads) + np.log(levels))
@@ -91,12 +86,13 @@ class LightGBM(Trained):
             told=f"LightGBM: {lessons.told}",
             on_progress=on_progress,
         )
-        return WeeklyTrees(codes, trees, self.threads)
+        return WeeklyTrees(codes, trees.names, trees, self.threads)
 
     @classmethod
     def read(cls, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> WeeklyTrees:
         """Return the trees and labels that `WeeklyTrees` told."""
-        return WeeklyTrees(told_codes(settings), read_trees(files, cls.name), settings["parameters"]["threads"])
+        trees = read_trees(files, cls.name)
+        return WeeklyTrees(told_codes(settings), trees.names, trees, settings["parameters"]["threads"])
 
     def importance(self) -> dict[str, float]:
         """Return each feature's share of the loss that splits on it took away, largest first."""

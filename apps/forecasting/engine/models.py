@@ -16,6 +16,7 @@ MODELS: Final[dict[str, str]] = {
     "theta": f"{HOME}.smoothing.Theta",
     "ets": f"{HOME}.statsforecast_models.ETS",
     "arima": f"{HOME}.statsforecast_models.ARIMA",
+    "ridge": f"{HOME}.linear_model.Ridge",
     "lightgbm": f"{HOME}.lightgbm_model.LightGBM",
     "lightgbm_daily": f"{HOME}.lightgbm_daily.LightGBMDaily",
     "blend": f"{HOME}.blend.Blend",

@@ -91,14 +91,14 @@ class Lessons:
 
 @dataclass(eq=False)
 class WeekByWeek(ABC):
-    """What was learned from lessons, with the numbers it knows the kinds of item by."""
+    """What was learned from lessons.
+
+    codes  the numbers it knows the kinds of item by
+    names  the columns that rows have to have, in order
+    """
 
     codes: dict[str, Codes]
-
-    @property
-    @abstractmethod
-    def names(self) -> list[str]:
-        """The columns that rows have to have, in order."""
+    names: list[str]
 
     @abstractmethod
     def answers(self, values: Floats, levels: Floats) -> Doubles:
@@ -122,11 +122,10 @@ class WeekByWeek(ABC):
         levels = level(weeks, origin)
         ever_on_sale = weeks.exposure.any(axis=1)
         means = np.empty((panel.n_series, n_weeks), dtype=np.float32)
-        names = self.names  # of promotions, the shop may know others by now than when it was trained
         blocks = week_rows(panel, weeks, self.codes, origin, list(range(1, n_weeks + 1)))
         for place, rows in enumerate(blocks):
-            values = rows.under(names)
-            values[:, names.index("ahead")] = min(place + 1, AHEAD[-1])
+            values = rows.under(self.names)  # of promotions, the shop may know others by now than when it was trained
+            values[:, self.names.index("ahead")] = min(place + 1, AHEAD[-1])
             means[:, place] = np.where(ever_on_sale, self.answers(values, levels), 0.0)
         return means
 
