@@ -40,8 +40,9 @@ MODEL_TITLES = {
     "seasonal_naive": _("last week again"), "weekday_mean": _("four-week weekday mean"),
     "eight_week_mean": _("eight-week mean"), "tsb": _("TSB"),
     "croston_sba": _("Croston's method"), "theta": _("Theta"), "ets": _("ETS"), "arima": _("ARIMA"),
-    "ridge": _("ridge regression"), "lightgbm": _("LightGBM"), "lightgbm_daily": _("LightGBM by day"),
-    "blend": _("mean of both LightGBMs"), "keras_lstm": _("LSTM"),
+    "ridge": _("ridge regression"), "decision_tree": _("decision tree"), "random_forest": _("random forest"),
+    "lightgbm": _("LightGBM"), "lightgbm_daily": _("LightGBM by day"), "blend": _("mean of both LightGBMs"),
+    "keras_lstm": _("LSTM"),
 }
 _NAMES = re.compile(rf"\b(?:{'|'.join(MODEL_TITLES)})\b")
 _COUNTS = re.compile(r"(?<![A-Z][a-z]{2} )\b\d{4,}\b")  # not the year behind a month

@@ -17,6 +17,8 @@ MODELS: Final[dict[str, str]] = {
     "ets": f"{HOME}.statsforecast_models.ETS",
     "arima": f"{HOME}.statsforecast_models.ARIMA",
     "ridge": f"{HOME}.linear_model.Ridge",
+    "decision_tree": f"{HOME}.sklearn_trees.DecisionTree",
+    "random_forest": f"{HOME}.sklearn_trees.RandomForest",
     "lightgbm": f"{HOME}.lightgbm_model.LightGBM",
     "lightgbm_daily": f"{HOME}.lightgbm_daily.LightGBMDaily",
     "blend": f"{HOME}.blend.Blend",

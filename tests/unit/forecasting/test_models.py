@@ -19,6 +19,8 @@ from tests.unit.forecasting.conformance import Conformance, MakeModel
 QUICK: dict[str, dict[str, Any]] = {
     "ets": {"most_series": 5, "most_days": 70},
     "arima": {"most_series": 1, "most_days": 42, "most_terms": 1},
+    "decision_tree": {"rows_in_leaf": 20},
+    "random_forest": {"trees": 7, "rows_in_tree": 500, "origins": 8},
     "lightgbm": {"rounds": 15, "rows_in_leaf": 20, "origins": 8},
     "lightgbm_daily": {"rounds": 15, "rows_in_leaf": 20, "bags": 2},
 }
