@@ -124,6 +124,16 @@ def test_a_lines_cost_follows_the_quantity_that_is_typed(page: Page, live_server
     expect(page.locator("[data-sums]")).to_contain_text(advised)
 
 
+def test_enter_in_a_box_of_the_plan_decides_nothing(page: Page, live_server: LiveServer, shop: Shop) -> None:
+    sign_in(page, live_server.url)
+    page.goto(f"{live_server.url}/replenish/")
+    page.evaluate("document.addEventListener('submit', () => { document.title = 'sent'; })")
+    for box in (page.locator(".quantity-box").first, page.get_by_placeholder("Reason for a change")):
+        box.press("Enter")
+        expect(page).not_to_have_title("sent")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+
+
 def test_on_a_phone_nothing_of_an_order_or_of_a_running_plan_touches_what_is_beside_it(
         page: Page, live_server: LiveServer, shop: Shop) -> None:
     with tenant_context(shop.tenant.pk):

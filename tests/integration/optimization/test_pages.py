@@ -135,6 +135,14 @@ def test_a_quantity_that_breaks_a_pack_or_the_minimum_is_asked_about_and_may_be_
         assert PurchaseOrderLine.objects.get().quantity == odd
 
 
+def test_what_enter_would_press_is_a_button_that_decides_nothing(shop: Shop) -> None:
+    client, line = signed_in(shop), lines(shop)[0]
+    _status, question = decide(client, line=[line.pk], **{f"quantity-{line.pk}": str(line.quantity + 1)})
+    for text in (page(client, "/replenish/"), question):
+        of_the_plan = text[text.index('<button type="submit" form="plan-lines" disabled'):]
+        assert text.count('name="act"') == of_the_plan.count('name="act"') >= 2
+
+
 def test_many_odd_quantities_are_asked_about_in_one_question() -> None:
     shop = make_planned_shop(8, demo_date=MONDAY)
     run_plan(shop)
