@@ -28,6 +28,7 @@ class Alert(TenantModel):
     title = models.CharField(_("title"), max_length=200)
     reason = models.TextField(_("reason"), blank=True)
     link = models.CharField(_("link"), max_length=300, blank=True)
+    told_of = models.JSONField(default=list, help_text=_("What it told of, by id: only another one is news"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.OPEN)
     raised_at = models.DateTimeField(_("raised"), default=timezone.now)
     last_seen_at = models.DateTimeField(_("last time"), default=timezone.now)

@@ -21,5 +21,11 @@ def open_alerts() -> QuerySet[Alert]:
     return Alert.objects.filter(state__in=UNRESOLVED).order_by(_by_severity(), "-last_seen_at", "-pk")
 
 
+def last_alert(code: str) -> Alert | None:
+    """The newest alert of a code, whatever became of it."""
+    found: Alert | None = Alert.objects.filter(code=code).order_by("-pk").first()
+    return found
+
+
 def resolved_alerts() -> QuerySet[Alert]:
     return Alert.objects.filter(state=State.RESOLVED).order_by("-resolved_at", "-pk")

@@ -21,7 +21,8 @@ _RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 
 @transaction.atomic
-def raise_alert(*, code: str, title: str, severity: str, subject: str = "", reason: str = "", link: str = "") -> Alert:
+def raise_alert(*, code: str, title: str, severity: str, subject: str = "", reason: str = "", link: str = "",
+                told_of: Sequence[int] = ()) -> Alert:
     """Say that something needs a person; the same code and subject again, while it is not resolved, is one alert.
 
     A repeated one tells the newest reason; one that was seen and has become worse counts as not seen again.
@@ -29,13 +30,14 @@ def raise_alert(*, code: str, title: str, severity: str, subject: str = "", reas
     alert: Alert
     alert, made = Alert.objects.select_for_update().exclude(state=State.RESOLVED).get_or_create(
         tenant_id=current_tenant_id(), code=code, subject=subject[:120],
-        defaults={"severity": severity, "title": title[:200], "reason": reason, "link": link[:300]})
+        defaults={"severity": severity, "title": title[:200], "reason": reason, "link": link[:300],
+                  "told_of": list(told_of)})
     if not made:
         if _RANK[Severity(severity)] > _RANK[Severity(alert.severity)]:
             alert.state = State.OPEN
         alert.severity, alert.title, alert.reason, alert.link = severity, title[:200], reason, link[:300]
-        alert.last_seen_at = timezone.now()
-        alert.save(update_fields=["state", "severity", "title", "reason", "link", "last_seen_at"])
+        alert.told_of, alert.last_seen_at = list(told_of), timezone.now()
+        alert.save(update_fields=["state", "severity", "title", "reason", "link", "told_of", "last_seen_at"])
     return alert
 
 

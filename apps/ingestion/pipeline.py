@@ -63,7 +63,6 @@ def apply_delivery(running: Running) -> dict[str, Any]:
         with tenant_context(running.tenant_id):
             running.progress(0.1, _("Reading the delivery"))
             delivery = services.apply_delivery(delivery_pk=int(running.input["delivery_id"]))
-            tell_unusual(as_of=tenant_by_id(running.tenant_id).today())
             running.hold()
     except (services.NotUnderstood, TooMuchADay) as refused:
         with tenant_context(running.tenant_id):
@@ -71,4 +70,8 @@ def apply_delivery(running: Running) -> dict[str, Any]:
         return {"delivery_id": running.input["delivery_id"], "rejected": str(refused)}
     except TooManyItems as refused:
         raise GiveUp(str(refused)) from refused
+    if delivery.outcome.get("items"):  # of their own: meanwhile others may write into the ledger
+        with tenant_context(running.tenant_id):
+            running.hold()
+            tell_unusual(as_of=tenant_by_id(running.tenant_id).today(), item_ids=delivery.outcome["items"])
     return {"delivery_id": delivery.pk, "outcome": delivery.outcome}

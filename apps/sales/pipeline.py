@@ -28,6 +28,8 @@ def refresh(running: Running) -> dict[str, Any]:
             raise GiveUp(str(refused)) from refused
         span = selectors.history_span()
         running.hold()
+    with tenant_context(running.tenant_id):  # of its own: meanwhile others may write into the ledger
+        running.hold()
         services.tell_unusual(as_of=as_of)
     if span.first_date is None:
         return {"ends_chain": True, "note": _("There are no sales yet: nothing to forecast or to plan from.")}

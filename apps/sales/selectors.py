@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -385,10 +385,16 @@ class UnusualSale:
 UNUSUAL_TIMES = 10  # the usual line of the item
 UNUSUAL_SHARE = 0.5  # of all its other lines of the last 26 weeks: as much as it else sells in 13
 
+# Of `wanted`, a line as it was last stated. Asked line by line, however the rest is joined: few are left by then.
+_WAITS = f"""wanted.source NOT LIKE '{PERSON}%%'
+  AND (SELECT count(*) FROM sales_saleline later WHERE later.tenant_id = %(tenant)s
+       AND later.channel_id = wanted.channel_id AND later.external_line_id = wanted.external_line_id
+       AND later.revision > wanted.revision AND (later.entry = -1 OR later.source LIKE '{PERSON}%%')) = 0"""
+
 _UNUSUAL = f"""
 WITH large AS MATERIALIZED (
     SELECT * FROM sales_saleline WHERE tenant_id = %(tenant)s AND occurred_at >= %(since)s
-    AND quantity >= {LARGE_QUANTITY} AND entry = 1
+    AND quantity >= {LARGE_QUANTITY} AND entry = 1 AND (%(items)s::bigint[] IS NULL OR item_id = ANY(%(items)s))
 ), sold AS MATERIALIZED (
     SELECT item_id, sum(units) AS units FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND date >= %(since)s
     AND item_id IN (SELECT item_id FROM large) GROUP BY item_id
@@ -403,19 +409,35 @@ FROM wanted CROSS JOIN LATERAL (
     FROM ({RECENT_LINES}) recent) usual
 JOIN catalog_item item ON item.tenant_id = %(tenant)s AND item.id = wanted.item_id
 WHERE usual.lines >= 5 AND wanted.quantity > {UNUSUAL_TIMES} * usual.quantity
-  AND wanted.source NOT LIKE '{PERSON}%%'
-  AND NOT EXISTS (SELECT FROM sales_saleline later WHERE later.tenant_id = %(tenant)s
-      AND later.channel_id = wanted.channel_id AND later.external_line_id = wanted.external_line_id
-      AND later.revision > wanted.revision AND (later.entry = -1 OR later.source LIKE '{PERSON}%%'))
+  AND {_WAITS}
 ORDER BY wanted.quantity * coalesce(wanted.shelf_price, item.price, 1) DESC, wanted.id
 """
 
 
-def unusual_sales(as_of: dt.date) -> list[UnusualSale]:
-    """The sales of the last 26 weeks that are far out of the ordinary, and that nobody has looked at: dearest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(_UNUSUAL, {"tenant": current_tenant_id(), "since": as_of - dt.timedelta(weeks=PLANNED_WEEKS)})
+def unusual_sales(as_of: dt.date, item_ids: Collection[int] | None = None) -> list[UnusualSale]:
+    """The sales of the last 26 weeks that are far out of the ordinary, and that nobody has looked at: dearest first.
+
+    Of some items, or of all: then every large line of these weeks is looked at.
+    """
+    with joined_in_sets(item_ids is None), connection.cursor() as cursor:
+        cursor.execute(_UNUSUAL, {"tenant": current_tenant_id(), "since": as_of - dt.timedelta(weeks=PLANNED_WEEKS),
+                                  "items": None if item_ids is None else sorted(item_ids)})
         return [UnusualSale(*row) for row in cursor.fetchall()]
+
+
+_WAITING = f"""
+SELECT wanted.id, wanted.item_id FROM sales_saleline wanted
+WHERE wanted.tenant_id = %(tenant)s AND wanted.id = ANY(%(lines)s) AND wanted.occurred_at >= %(since)s AND {_WAITS}
+ORDER BY array_position(%(lines)s::bigint[], wanted.id)
+"""
+
+
+def waiting_sales(as_of: dt.date, line_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Those of some lines that still wait for a person's word, each with its item, in the order given."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, {"tenant": current_tenant_id(), "lines": list(line_ids),
+                                  "since": as_of - dt.timedelta(weeks=PLANNED_WEEKS)})
+        return [(int(line_id), int(item_id)) for line_id, item_id in cursor.fetchall()]
 
 
 @dataclass(frozen=True)

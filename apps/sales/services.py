@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -16,11 +16,11 @@ from django.utils.translation import ngettext
 from psycopg import sql
 
 from apps.alerts import services as alerts
-from apps.alerts.selectors import open_alerts
+from apps.alerts.selectors import last_alert
 from apps.catalog.selectors import items_by_id, joined_in_sets
 from apps.inventory import services as inventory
 from apps.sales.models import PERSON, SaleLine
-from apps.sales.selectors import unusual_sales
+from apps.sales.selectors import unusual_sales, waiting_sales
 from apps.tenants.figures import share, units
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
@@ -381,12 +381,11 @@ SELECT max(stated.quantity) FROM sales_said said JOIN sales_saleline stated ON s
 
 
 @transaction.atomic
-def correct_quantity(*, line_id: int, quantity: Decimal, actor: User) -> None:
+def correct_quantity(*, line_id: int, quantity: Decimal, actor: User) -> int:
     """A person says how much a line sold: less than its source said, none at all, or the same, which confirms it.
-
     It stands against all that was said before, however often that is repeated; another quantity, item, place or moment
     that its source states later holds again. NotCorrected where the line was corrected meanwhile, where more is said
-    than any source ever did, and while sales are being written.
+    than any source ever did, and while sales are being written. Returned is the id of its item.
     """
     given: dict[str, Any] = {
         "tenant": current_tenant_id(), "line": line_id, "quantity": quantity, "now": timezone.now(),
@@ -413,31 +412,44 @@ def correct_quantity(*, line_id: int, quantity: Decimal, actor: User) -> None:
                  detail={"before": f"{line.quantity.normalize():f}", "after": f"{quantity.normalize():f}"})
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE sales_said")
+    return int(line.item_id)
 
 
 @transaction.atomic
-def tell_unusual(*, as_of: dt.date) -> int:
+def tell_unusual(*, as_of: dt.date, item_ids: Collection[int] | None = None) -> int:
     """Raise an alert while sales far out of the ordinary wait for a person's word; how many do.
 
-    It is about the newest of them, so that another one, once somebody has seen it, is another alert.
+    With `item_ids` only these items are looked at; of all others counts what was told of before and still waits. What
+    the last alert did not tell of is news, and makes another alert, though a person has seen or resolved the last one.
     """
-    found = unusual_sales(as_of)
-    if not found:
+    last = last_alert(UNUSUAL_CODE)
+    told, others = list(last.told_of) if last else [], []
+    if item_ids is not None:
+        waiting = waiting_sales(as_of, told)
+        item_ids = {*item_ids, *(item_id for _line_id, item_id in waiting[:UNUSUAL_NAMED])}
+        others = [line_id for line_id, item_id in waiting if item_id not in item_ids]
+    found = unusual_sales(as_of, item_ids)
+    if others and not found:
+        return tell_unusual(as_of=as_of)
+    lines = [sale.line_id for sale in found] + others
+    if not lines:
         alerts.resolve_others(code=UNUSUAL_CODE, subjects=[])
         return 0
-    told = [int(alert.subject) for alert in open_alerts().filter(code=UNUSUAL_CODE)]
-    subject = str(max([sale.line_id for sale in found] + told))
+    news = set(lines) - set(told)
+    if last and last.resolved_at and not news:
+        return len(lines)
+    subject = last.subject if last and not news else str(max(news))
     alerts.raise_alert(
         code=UNUSUAL_CODE, subject=subject, severity="warning", link="/data/unusual/",
         title=ngettext("%(n)s sale is far above all others of its item",
-                       "%(n)s sales are far above all others of their items", len(found)) % {"n": units(len(found))},
+                       "%(n)s sales are far above all others of their items", len(lines)) % {"n": units(len(lines))},
         reason=_("%(sales)s. Say whether that is right: until then it counts as demand, and moves what you buy.") % {
             "sales": "; ".join(
                 _("%(quantity)s of %(item)s in order %(order)s, usually %(usual)s") % {
                     "quantity": units(sale.quantity), "item": sale.title or sale.sku, "order": sale.order_id,
-                    "usual": units(sale.usual)} for sale in found[:UNUSUAL_NAMED])})
+                    "usual": units(sale.usual)} for sale in found[:UNUSUAL_NAMED])}, told_of=lines)
     alerts.resolve_others(code=UNUSUAL_CODE, subjects=[subject])
-    return len(found)
+    return len(lines)
 
 
 @dataclass(frozen=True)

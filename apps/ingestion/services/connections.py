@@ -241,8 +241,11 @@ def _apply_order(order: shopify.Order, channel: Channel, delivery_pk: int) -> di
         cursor.execute("DROP TABLE ingestion_titles")
     make_items(channel=channel, table="ingestion_lines")
     fill_gaps()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT item_id FROM ingestion_lines ORDER BY item_id")
+        items = [int(item_id) for (item_id,) in cursor.fetchall()]
     recorded = record_lines(rows="ingestion_lines")
     run("DROP TABLE ingestion_lines")
     return {"lines": len(order.lines), "applied": recorded.made + recorded.corrected,
             "unchanged": recorded.unchanged, "set_aside": aside,
-            "rejected": {"two_titles": refused} if refused else {}}
+            "rejected": {"two_titles": refused} if refused else {}, "items": items}

@@ -21,6 +21,6 @@ def correct_sale(*, line_id: int, quantity: Decimal, actor: User) -> None:
     The days are in step already: to add them all up again would keep the next correction waiting.
     """
     today = tenant_by_id(current_tenant_id()).today()
-    correct_quantity(line_id=line_id, quantity=quantity, actor=actor)
-    tell_unusual(as_of=today)
+    item_id = correct_quantity(line_id=line_id, quantity=quantity, actor=actor)
+    tell_unusual(as_of=today, item_ids=[item_id])
     start_chain(chain=settings.JOBS_AFTER_CORRECTION, as_of=today)

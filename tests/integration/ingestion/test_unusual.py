@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from django.test import Client
 
 from apps.alerts.selectors import open_alerts, resolved_alerts
-from apps.alerts.services import mark_seen
-from apps.ingestion import services
+from apps.alerts.services import mark_seen, resolve
+from apps.ingestion import pipeline, services
 from apps.ingestion.services import NotCorrected
 from apps.jobs.models import Job
 from apps.jobs.running import Running
@@ -111,25 +112,105 @@ def alerts_open() -> list[tuple[str, str]]:
     return [(alert.title, alert.state) for alert in open_alerts().filter(code="sales.unusual")]
 
 
-def test_they_raise_an_alert_when_they_appear_which_ends_when_a_person_has_spoken_of_all(shop: Tenant) -> None:
-    def refreshed() -> list[tuple[str, str]]:
-        job = Job.objects.create(tenant=shop, kind="sales.refresh", queue="light", state="running", attempts=1)
-        with outside_scope():
-            refresh(Running(job_id=job.pk, tenant_id=shop.pk, kind=job.kind, attempt=1,
-                            input={"as_of": MONDAY.isoformat()}))
-        return alerts_open()
+ONE, TWO, THREE = ("1 sale is far above all others of its item", "2 sales are far above all others of their items",
+                   "3 sales are far above all others of their items")
 
-    one = "1 sale is far above all others of its item"
-    assert refreshed() == refreshed() == [(one, "open")]
+
+def ran(tenant: Tenant, kind: str, handler: Any, **given: Any) -> None:
+    job = Job.objects.create(tenant=tenant, kind=kind, queue="light", state="running", attempts=1)
+    with outside_scope():
+        handler(Running(job_id=job.pk, tenant_id=tenant.pk, kind=kind, attempt=1, input=given))
+
+
+def refreshed(tenant: Tenant) -> list[tuple[str, str]]:
+    ran(tenant, "sales.refresh", refresh, as_of=MONDAY.isoformat())
+    return alerts_open()
+
+
+def sent(sku: str, quantity: int, order: int) -> int:
+    """An order of one line, sent by a connected shop and not applied yet."""
+    source, _secret = services.connect_shopify(name="S", shop_domain="s.example.test", secret="one", actor=None)
+    at = f"{LAST}T11:00:00-05:00"
+    body = {"id": order, "name": f"#{order}", "created_at": at, "updated_at": at, "currency": "USD", "line_items": [
+        {"id": order, "sku": sku, "title": sku, "quantity": quantity, "price": "5.00"}]}
+    kept, _is_new = services.record_delivery(source=source, topic="orders/create", delivery_id=f"d-{order}",
+                                             body=json.dumps(body).encode())
+    return int(kept.pk)
+
+
+def delivered(tenant: Tenant, sku: str, quantity: int, order: int) -> list[tuple[str, str]]:
+    ran(tenant, "ingestion.apply_delivery", pipeline.apply_delivery, delivery_id=sent(sku, quantity, order))
+    return alerts_open()
+
+
+def test_a_delivery_tells_of_what_it_brings_and_looks_at_no_other_item(shop: Tenant) -> None:
+    assert delivered(shop, "B", 2, 1) == [], "the one of A was not told of, and is the night's to find"
+    assert delivered(shop, "B", 50_000, 2) == [(ONE, "open")]
+    assert open_alerts().get().reason.startswith("50,000 of B in order #2, usually 2. ")
+    assert refreshed(shop) == [(TWO, "open")]
+    assert open_alerts().get().reason.startswith("100,000 of A in order typed, usually 2; 50,000 of B in order #2, ")
+    mark_seen(alert_id=open_alerts().get().pk)
+    assert delivered(shop, "C", 2, 3) == [(TWO, "seen")], "others still count, and nothing is news"
+    assert delivered(shop, "C", 30_000, 4) == [(THREE, "open")]
+    assert open_alerts().get().reason.startswith("100,000 of A in order typed, usually 2; 50,000 of B in order #2, ")
+
+
+def test_what_a_person_has_resolved_comes_back_with_the_next_such_sale_and_not_before(shop: Tenant) -> None:
+    assert refreshed(shop) == [(ONE, "open")]
+    resolve(alert_id=open_alerts().get().pk)
+    assert refreshed(shop) == delivered(shop, "A", 2, 1) == delivered(shop, "B", 2, 2) == refreshed(shop) == []
+    assert delivered(shop, "B", 50_000, 3) == [(TWO, "open")]
+    resolve(alert_id=open_alerts().get().pk)
+    assert refreshed(shop) == []
+    services.correct_sale(line_id=sales.unusual_sales(MONDAY)[0].line_id, quantity=Decimal(2), actor=make_user())
+    assert alerts_open() == [], "one less is nothing new"
+
+
+def test_an_older_sale_that_its_item_comes_to_dwarf_is_news(shop: Tenant) -> None:
+    first = f"n,1,{LAST - dt.timedelta(days=9)} 09:00,N,900,5,5\n"
+    take(ORDERS + first, name="first.csv")
+    assert delivered(shop, "B", 50_000, 1) == [(ONE, "open")]
+    resolve(alert_id=open_alerts().get().pk)
+    for order in range(2, 10):
+        delivered(shop, "N", 1, order)
+    assert alerts_open() == [(TWO, "open")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_looks_for_unusual_sales_holds_up_no_other_delivery(
+        servers: TestServers, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant = make_shop(demo_date=MONDAY)
+    free: list[bool] = []
+
+    def looking(**_given: Any) -> None:
+        with psycopg.connect(servers.url("app")) as other:
+            row = other.execute("SELECT pg_try_advisory_xact_lock(hashtext('sales.ledger'), %s::int)",
+                                [tenant.pk]).fetchone()
+            free.append(bool(row and row[0]))
+
+    monkeypatch.setattr("apps.ingestion.pipeline.tell_unusual", looking)
+    monkeypatch.setattr("apps.sales.services.tell_unusual", looking)
+    with tenant_context(tenant.pk):
+        kept = sent("A", 2, 1)
+        jobs = [Job.objects.create(tenant=tenant, kind=kind, queue="light", state="running", attempts=1)
+                for kind in ("ingestion.apply_delivery", "sales.refresh")]
+    for job, handler in zip(jobs, (pipeline.apply_delivery, refresh), strict=True):
+        handler(Running(job_id=job.pk, tenant_id=tenant.pk, kind=job.kind, attempt=1,
+                        input={"delivery_id": kept, "as_of": MONDAY.isoformat()}))
+    assert free == [True, True]
+
+
+def test_they_raise_an_alert_when_they_appear_which_ends_when_a_person_has_spoken_of_all(shop: Tenant) -> None:
+    assert refreshed(shop) == refreshed(shop) == [(ONE, "open")]
     alert = open_alerts().get()
     assert alert.link == "/data/unusual/" and alert.reason.startswith("100,000 of A in order typed, usually 2. ")
     mark_seen(alert_id=alert.pk)
-    assert refreshed() == [(one, "seen")], "nothing new has come"
+    assert refreshed(shop) == [(ONE, "seen")], "nothing new has come"
     take(ORDERS + f"again,1,{LAST} 10:00,B,70000,5,5\n", name="again.csv")
-    assert refreshed() == [("2 sales are far above all others of their items", "open")]
+    assert refreshed(shop) == [(TWO, "open")]
     first, second = sales.unusual_sales(MONDAY)
     services.correct_sale(line_id=second.line_id, quantity=Decimal(2), actor=make_user())
-    assert alerts_open() == [(one, "open")]
+    assert alerts_open() == [(ONE, "open")]
     services.correct_sale(line_id=first.line_id, quantity=Decimal(first.quantity), actor=make_user())
     assert alerts_open() == [] and resolved_alerts().filter(code="sales.unusual").count() == 2
 
