@@ -21,19 +21,26 @@ class Ticked:
 
     line_ids: tuple[int, ...]
     typed: dict[int, str]
+    kept: dict[int, str]
+    """Quantities that were asked about, and are wanted all the same."""
     reason: str
     is_everything: bool
 
     @classmethod
     def from_post(cls, data: QueryDict) -> Ticked:
         ids = tuple(int(value) for value in data.getlist("line") if is_id(value))
-        typed = {int(name.removeprefix("quantity-")): str(value).strip() for name, value in data.items()
-                 if name.startswith("quantity-") and is_id(name.removeprefix("quantity-"))}
-        return cls(ids, typed, data.get("reason", "").strip(), data.get("everything") == "1")
+        typed = _by_line(data, "quantity-")
+        kept = typed if data.get("act") == "keep" else _by_line(data, "kept-")
+        return cls(ids, typed, kept, data.get("reason", "").strip(), data.get("everything") == "1")
 
     def choices(self, line_ids: tuple[int, ...]) -> list[Choice]:
         """The lines as they are wanted; one whose quantity was not typed is wanted as advised."""
-        return [Choice(recommendation_id=pk, quantity=self._quantity(pk), reason=self.reason) for pk in line_ids]
+        return [Choice(recommendation_id=pk, quantity=self._quantity(pk), reason=self.reason, may_be_odd=self.keeps(pk))
+                for pk in line_ids]
+
+    def keeps(self, pk: int) -> bool:
+        """Whether what is typed of a line is what somebody kept when asked."""
+        return bool(self.typed.get(pk)) and self.kept.get(pk) == self.typed[pk]
 
     def _quantity(self, pk: int) -> int | None:
         text = self.typed.get(pk, "")
@@ -42,3 +49,9 @@ class Ticked:
         if not text.isdecimal() or len(text) > 9:
             raise NotAQuantity(_("%(text)s is no quantity: give a whole number.") % {"text": text[:20]})
         return int(text)
+
+
+def _by_line(data: QueryDict, prefix: str) -> dict[int, str]:
+    """What was given for lines in fields of one kind, each named by its line's id."""
+    return {int(name.removeprefix(prefix)): str(value).strip() for name, value in data.items()
+            if name.startswith(prefix) and is_id(name.removeprefix(prefix))}

@@ -122,8 +122,7 @@ def decide(request: ShopRequest) -> HttpResponse:
             decided = services.dismiss_many(recommendation_ids=ids, reason=ticked.reason, **who)  # type: ignore[arg-type]
             done = ngettext("%(n)s line dismissed.", "%(n)s lines dismissed.", len(decided.decisions))
         else:
-            decided = services.decide_many(choices=ticked.choices(ids), may_be_odd=request.POST.get("act") == "keep",
-                                           **who)  # type: ignore[arg-type]
+            decided = services.decide_many(choices=ticked.choices(ids), **who)  # type: ignore[arg-type]
             done = ngettext("%(n)s line stands on a purchase order.", "%(n)s lines stand on purchase orders.",
                             len(decided.decisions))
     except (NotAQuantity, ReasonMissing) as error:

@@ -39,11 +39,15 @@ class OddLot(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A recommendation as somebody wants it: `quantity` None takes the one advised."""
+    """A recommendation as somebody wants it: `quantity` None takes the one advised.
+
+    A quantity that is no whole packs or below the minimum is an OddLot, unless it `may_be_odd`.
+    """
 
     recommendation_id: int
     quantity: int | None = None
     reason: str = ""
+    may_be_odd: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,26 +68,24 @@ def decide(*, recommendation_id: int, quantity: int | None = None, reason: str =
            actor: User | None, label: str = "", may_be_odd: bool = False) -> Decision:
     """Approve a recommendation, as advised or with another quantity and a reason, into a purchase order line.
 
-    Approving what is approved returns the decision that is there. NotOpen where a newer plan replaced it, OddLot where
-    the quantity is no whole packs or below the minimum, unless it `may_be_odd`.
+    Approving what is approved returns the decision that is there. NotOpen where a newer plan replaced it.
     """
-    choice = Choice(recommendation_id=recommendation_id, quantity=quantity, reason=reason)
-    decided = decide_many(choices=[choice], as_of=as_of, actor=actor, label=label, may_be_odd=may_be_odd)
+    choice = Choice(recommendation_id=recommendation_id, quantity=quantity, reason=reason, may_be_odd=may_be_odd)
+    decided = decide_many(choices=[choice], as_of=as_of, actor=actor, label=label)
     if not decided.decisions:
         raise NotOpen(_("This line is no longer open: a newer plan replaced it, or it was dismissed."))
     return decided.decisions[0]
 
 
 @transaction.atomic
-def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None, label: str = "",
-                may_be_odd: bool = False) -> Decided:
+def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None, label: str = "") -> Decided:
     """Approve several recommendations; those no longer open are passed over, approved ones stay as they are."""
     found = _locked([choice.recommendation_id for choice in choices])
     approved = {pk for pk, line in found.items() if line.state == State.APPROVED}
     wanted = {choice.recommendation_id: choice for choice in choices
               if choice.recommendation_id in found and found[choice.recommendation_id].state == State.OPEN}
-    if not may_be_odd:
-        _ask_about_odd_lots([(found[pk], choice.quantity) for pk, choice in sorted(wanted.items()) if choice.quantity])
+    _ask_about_odd_lots([(found[pk], choice.quantity) for pk, choice in sorted(wanted.items())
+                         if choice.quantity and not choice.may_be_odd])
     fresh: list[tuple[Recommendation, int, str]] = []
     for pk, choice in sorted(wanted.items()):
         line = found[pk]

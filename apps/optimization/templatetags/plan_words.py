@@ -219,6 +219,12 @@ def typed_quantity(ticked: Any, line: Any) -> str:
 
 
 @register.simple_tag
+def keeps_quantity(ticked: Any, line: Any) -> bool:
+    """Whether somebody was asked about what stands in a line's box, and wants it all the same."""
+    return bool(ticked) and ticked.keeps(line.pk)
+
+
+@register.simple_tag
 def typed_cost(ticked: Any, line: Any, currency: str) -> str:
     """What a line costs in the quantity that stands in its box."""
     typed = typed_quantity(ticked, line)

@@ -135,6 +135,32 @@ def test_a_quantity_that_breaks_a_pack_or_the_minimum_is_asked_about_and_may_be_
         assert PurchaseOrderLine.objects.get().quantity == odd
 
 
+def test_what_is_kept_when_asked_is_not_asked_about_again(shop: Shop) -> None:
+    client, line = signed_in(shop), lines(shop)[0]
+    name, kept, odd = f"quantity-{line.pk}", f"kept-{line.pk}", str(line.quantity + 1)
+    status, text = decide(client, **{"line": [line.pk], name: odd})
+    assert status == 422 and f'name="{kept}"' not in text
+    status, text = decide(client, **{"line": [line.pk], name: odd, "act": "keep"})
+    assert status == 422 and "Say why" in text and f'name="{kept}" value="{odd}"' in text
+    assert text.count('name="kept-') == 1
+    status, text = decide(client, **{"line": [line.pk], name: str(line.quantity + 2), kept: odd, "reason": "a party"})
+    assert status == 422 and "is no whole number of packs" in text, "another quantity was not asked about yet"
+    assert decide(client, **{"line": [line.pk], name: odd, kept: odd, "reason": "a party"})[0] == 302
+
+
+def test_an_odd_quantity_among_all_lines_is_kept_with_all_of_them() -> None:
+    shop = make_planned_shop(60, demo_date=MONDAY)
+    run_plan(shop)
+    client, line = signed_in(shop), lines(shop)[0]
+    typed: dict[str, object] = {f"quantity-{line.pk}": str(line.quantity + 1), "reason": "a party"}
+    status, text = decide(client, everything="1", **typed)
+    box = text[text.index('name="everything"'):]
+    assert status == 422 and " checked" in box[:box.index(">")]
+    assert decide(client, everything="1", **{**typed, "act": "keep"})[0] == 302
+    with tenant_context(shop.tenant.pk):
+        assert PurchaseOrderLine.objects.count() == 60
+
+
 def test_what_enter_would_press_is_a_button_that_decides_nothing(shop: Shop) -> None:
     client, line = signed_in(shop), lines(shop)[0]
     _status, question = decide(client, line=[line.pk], **{f"quantity-{line.pk}": str(line.quantity + 1)})
