@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from apps.optimization.services import Choice
 from apps.tenants.tables import is_id
 
+MOST_DIGITS = 9
+
 
 class NotAQuantity(ValueError):
     """A quantity that somebody typed is no whole number; the message says which."""
@@ -42,13 +44,17 @@ class Ticked:
         """Whether what is typed of a line is what somebody kept when asked."""
         return bool(self.typed.get(pk)) and self.kept.get(pk) == self.typed[pk]
 
+    def typed_units(self, pk: int) -> int | None:
+        """What is typed of a line, where it is a quantity."""
+        text = self.typed.get(pk, "")
+        return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
+
     def _quantity(self, pk: int) -> int | None:
         text = self.typed.get(pk, "")
-        if not text:
-            return None
-        if not text.isdecimal() or len(text) > 9:
+        found = self.typed_units(pk)
+        if text and found is None:
             raise NotAQuantity(_("%(text)s is no quantity: give a whole number.") % {"text": text[:20]})
-        return int(text)
+        return found
 
 
 def _by_line(data: QueryDict, prefix: str) -> dict[int, str]:

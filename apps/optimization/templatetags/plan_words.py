@@ -226,9 +226,9 @@ def keeps_quantity(ticked: Any, line: Any) -> bool:
 
 @register.simple_tag
 def typed_cost(ticked: Any, line: Any, currency: str) -> str:
-    """What a line costs in the quantity that stands in its box."""
-    typed = typed_quantity(ticked, line)
-    return money_round((int(typed) if typed.isdecimal() else line.quantity) * line.unit_cost, currency)
+    """What a line costs in the quantity that stands in its box, or as advised where that is none."""
+    typed = ticked.typed_units(line.pk) if ticked else None
+    return money_round((line.quantity if typed is None else typed) * line.unit_cost, currency)
 
 
 @register.simple_tag

@@ -104,9 +104,10 @@ def test_a_changed_quantity_needs_a_reason_and_keeps_what_was_typed_until_there_
     typed: dict[str, object] = {f"quantity-{line.pk}": str(line.quantity + 6), "line": [line.pk]}
     status, text = decide(client, **typed)
     assert status == 422 and "Say why" in text and f'value="{line.quantity + 6}"' in text and " checked" in text
-    for wrong in ("-3", "2.5", "many", "9" * 12):
+    for wrong in ("-3", "2.5", "many", "9" * 12, "9" * 40, "9" * 5000):
         status, text = decide(client, **{**typed, f"quantity-{line.pk}": wrong})
         assert status == 422 and "is no quantity" in text
+        assert f"data-cost>${round(line.quantity * line.unit_cost)}<" in text, "what is no quantity costs nothing else"
     status, order = decide(client, **typed, reason="a party")
     assert status == 302
     assert f"{line.quantity} were advised; changed by" in page(client, order) and "a party" in page(client, order)
