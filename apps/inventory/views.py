@@ -21,6 +21,7 @@ from apps.inventory.services import MoreThanOrdered, NotPossible
 from apps.tenants.access import ShopRequest, needs
 from apps.tenants.figures import money as money_words
 from apps.tenants.models import Permission
+from apps.tenants.tables import is_id
 
 PAGE = 50
 
@@ -35,7 +36,7 @@ def orders(request: ShopRequest) -> HttpResponse:
     supplier = asked.get("supplier", "")
     today = request.tenant.today()
     found = selectors.orders(today, status=asked.get("status", ""), search=asked.get("q", "").strip(),
-                             supplier_id=int(supplier) if supplier.isdecimal() else None,
+                             supplier_id=int(supplier) if is_id(supplier) else None,
                              sort=asked.get("sort", selectors.DEFAULT_SORT))
     counts = selectors.order_counts()
     statuses = [(str(value), f"{label} ({counts[value]})") for value, label in Status.choices if value in counts]

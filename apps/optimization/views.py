@@ -26,6 +26,7 @@ from apps.optimization.templatetags.plan_words import binding_words
 from apps.tenants.access import ShopRequest, needs
 from apps.tenants.figures import units
 from apps.tenants.models import Permission
+from apps.tenants.tables import is_id
 
 PAGE = 50
 EVERYTHING_AT_MOST = 20_000
@@ -48,7 +49,7 @@ def _lines(request: ShopRequest, plan: Plan | None) -> QuerySet[Recommendation]:
     given = request.GET
     supplier = given.get("supplier", "")
     return selectors.open_recommendations(
-        plan=plan, supplier_id=int(supplier) if supplier.isdecimal() else None, search=given.get("q", "").strip(),
+        plan=plan, supplier_id=int(supplier) if is_id(supplier) else None, search=given.get("q", "").strip(),
         binding=given.get("binds", ""), only=given.get("only", ""), sort=given.get("sort", selectors.DEFAULT_SORT))
 
 
