@@ -42,8 +42,9 @@ class DecideSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="",
                                    help_text="Needed where the quantity is another than advised.")
     allow_odd = serializers.BooleanField(
-        source="may_be_odd", default=False, help_text="Order a quantity that is no whole packs, or below the minimum "
-                                                      "quantity. Without it, such a quantity is answered by 409.")
+        source="may_be_odd", default=False,
+        help_text="Order a quantity that is no whole packs, below the minimum quantity, or ten times the advised one "
+                  "or more. Without it, such a quantity is answered by 409.")
 
 
 class DismissSerializer(serializers.Serializer[Any]):

@@ -23,6 +23,7 @@ from apps.tenants.services import record_audit
 State, Kind = Recommendation.State, Decision.Kind
 
 ODD_LOTS_NAMED = 5
+FAR_MORE_TIMES = 10  # as much as is advised: what one zero too many comes to
 
 
 class NotOpen(ValueError):
@@ -34,14 +35,14 @@ class ReasonMissing(ValueError):
 
 
 class OddLot(ValueError):
-    """Another quantity than advised breaks the supplier's packs or minimum, which somebody has to want; says which."""
+    """Another quantity than advised breaks packs or minimum, or is far more, which somebody has to want; says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
     """A recommendation as somebody wants it: `quantity` None takes the one advised.
 
-    A quantity that is no whole packs or below the minimum is an OddLot, unless it `may_be_odd`.
+    A quantity that is no whole packs, below the minimum or far more than advised is an OddLot, unless it `may_be_odd`.
     """
 
     recommendation_id: int
@@ -105,18 +106,25 @@ def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None
 
 
 def _ask_about_odd_lots(edited: Sequence[tuple[Recommendation, int]]) -> None:
-    """Refuse quantities that no whole packs make, or below the supplier's minimum: slips, or something to know of."""
+    """Refuse quantities that no whole packs make, below the minimum, or far above what is advised: slips, or wanted."""
     sentences = []
     for line, quantity in edited:
-        good = line.good_quantities(quantity)
-        if quantity == line.quantity or quantity in good:
+        if quantity == line.quantity:
             continue
+        good = line.good_quantities(quantity)
         words = {"item": line.item, "quantity": units(quantity), "pack": units(line.pack_size), "moq": units(line.moq),
-                 "down": units(good[0]), "up": units(good[-1])}
-        sentences.append(
-            (_("%(item)s: %(quantity)s is below the smallest order, %(moq)s.") if quantity < line.moq else
-             _("%(item)s: %(quantity)s is no whole number of packs of %(pack)s; the nearest are %(down)s and %(up)s."))
-            % words)
+                 "down": units(good[0]), "up": units(good[-1]), "advised": units(line.quantity)}
+        if line.quantity and quantity >= FAR_MORE_TIMES * line.quantity:
+            words["times"] = units(quantity // line.quantity)
+            sentence = _("%(item)s: %(quantity)s is %(times)s times the %(advised)s that are advised.")
+        elif quantity in good:
+            continue
+        elif quantity < line.moq:
+            sentence = _("%(item)s: %(quantity)s is below the smallest order, %(moq)s.")
+        else:
+            sentence = _("%(item)s: %(quantity)s is no whole number of packs of %(pack)s; the nearest are %(down)s and "
+                         "%(up)s.")
+        sentences.append(sentence % words)
     if sentences:
         more = len(sentences) - ODD_LOTS_NAMED
         if more > 0:

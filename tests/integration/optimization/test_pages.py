@@ -170,6 +170,24 @@ def test_what_enter_would_press_is_a_button_that_decides_nothing(shop: Shop) -> 
         assert text.count('name="act"') == of_the_plan.count('name="act"') >= 2
 
 
+@pytest.mark.parametrize("times", [10, 100])
+def test_a_quantity_far_above_the_advised_is_asked_about_though_it_is_whole_packs(shop: Shop, times: int) -> None:
+    client, line = signed_in(shop), lines(shop)[0]
+    typed: dict[str, object] = {"line": [line.pk], "reason": "a fair", f"quantity-{line.pk}": line.quantity * times}
+    status, text = decide(client, **typed)
+    assert status == 422 and 'value="keep"' in text
+    assert f"{line.quantity * times:,} is {times} times the {line.quantity} that are advised. Order what" in text
+    assert decide(client, **{**typed, "act": "keep"})[0] == 302
+    with tenant_context(shop.tenant.pk):
+        assert PurchaseOrderLine.objects.get().quantity == line.quantity * times
+
+
+def test_some_packs_more_than_advised_are_not_asked_about(shop: Shop) -> None:
+    line = lines(shop)[0]
+    typed: dict[str, object] = {f"quantity-{line.pk}": str(line.quantity * 9), "line": [line.pk], "reason": "a fair"}
+    assert decide(signed_in(shop), **typed)[0] == 302
+
+
 def test_many_odd_quantities_are_asked_about_in_one_question() -> None:
     shop = make_planned_shop(8, demo_date=MONDAY)
     run_plan(shop)
