@@ -378,15 +378,20 @@ def only_one(local: Path) -> Iterator[bool]:
 
 
 def settle(local: Path) -> None:
-    """Writes down where this folder lies. What was copied together with a clone is dropped: its notes name the servers
-    and processes of the original, which would be ended, or written to, in its stead."""
+    """Writes down where this folder lies.
+
+    What was copied together with a clone is set aside: its notes name the servers and processes of the original, which
+    would be ended, or written to, in its stead.
+    """
     local.mkdir(mode=0o700, parents=True, exist_ok=True)
     note, here = local / "place", str(local.resolve())
     known = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {"token": secrets.token_hex(8)}
     there = Path(known.get("path", here))
     if there.exists() and not there.samefile(local) and _token_of(there) == known["token"]:
-        say(f"This is a copy of {there}, whose servers and data stay its own: this one starts anew.")
-        shutil.rmtree(local)
+        aside = local.with_name(f"{local.name}-copied-{secrets.token_hex(4)}")
+        local.rename(aside)
+        say(f"This is a copy of {there}, whose servers and data stay its own: this one starts anew. "
+            f"What was copied lies in {aside}, as it was.")
         local.mkdir(mode=0o700)
         known = {"token": secrets.token_hex(8)}
     if known.get("path") != here:

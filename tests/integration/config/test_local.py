@@ -192,6 +192,8 @@ def test_a_copied_folder_leaves_the_original_alone_and_a_moved_one_is_still_itse
         told_of_copy = command(copied, "stop").stdout
         assert f"This is a copy of {local}" in told_of_copy
         assert process.poll() is None
+        [aside] = copied.parent.glob("copied-copied-*")
+        assert (aside / "state.json").read_bytes() == (local / "state.json").read_bytes(), "nothing is thrown away"
         assert "This is a copy" not in command(copied, "stop").stdout, "it is on its own from now on"
         local.rename(moved)
         assert "This is a copy" not in command(moved, "stop").stdout
