@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.forecasting.engine.base import Panel
-from apps.forecasting.engine.baselines import PROFILE_WEEKS, mean_rate
+from apps.forecasting.engine.baselines import mean_rate
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.rhythm import PROFILE_WEEKS
 from apps.optimization.engine.frames import Limits
 
 LOW_SHARE, HIGH_SHARE = 0.1, 0.1  # items that open short of stock, and with too much of it

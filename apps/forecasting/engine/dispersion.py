@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.distribution import negative_binomial_log_likelihood
-from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.forecast import Forecast
+from apps.forecasting.engine.grid import WEEK, Grid
+from apps.forecasting.engine.rhythm import weekday_profile
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -126,6 +128,20 @@ class Dispersion:
         """Return level_variance [n] and day_dispersion [n] for forecasts made from `panel` with these sums."""
         own = self.scale * day_dispersion(panel)
         return self.level_variance(sums).astype(np.float32), own.astype(np.float32)
+
+    def forecast(self, model: str, panel: Panel, grid: Grid, daily: Floats) -> Forecast:
+        """Return the forecast of daily means [n, at least horizon_days and SUM_DAYS], as wide as this rule says."""
+        level_variance, own = self.recipe(panel, daily[:, :SUM_DAYS].sum(axis=1, dtype=np.float64))
+        return Forecast(
+            model=model,
+            unique_ids=panel.ids,
+            cutoff=panel.cutoff,
+            grid=grid,
+            mean=grid.totals(daily),
+            level_variance=level_variance,
+            day_dispersion=own,
+            weekday_profile=weekday_profile(panel),
+        )
 
     def settings(self) -> dict[str, Any]:
         """Return the rule as JSON can hold it."""

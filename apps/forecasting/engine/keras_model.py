@@ -34,13 +34,13 @@ from apps.forecasting.engine.base import (
     write_arrays,
     write_json,
 )
-from apps.forecasting.engine.baselines import weekday_profile, weekday_shares
 from apps.forecasting.engine.calendar import weekdays
 from apps.forecasting.engine.dispersion import SCALES, SUM_DAYS, day_dispersion, sold
 from apps.forecasting.engine.distribution import negative_binomial_log_likelihood
 from apps.forecasting.engine.features import Codes, Weeks, level, pooled_groups, rows_at
 from apps.forecasting.engine.frames import NothingToLearn
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.rhythm import weekday_profile, weekday_shares
 from apps.forecasting.engine.weekly import AHEAD, FIRST_ORIGIN, KIND_LABELS
 
 Floats = NDArray[np.float32]

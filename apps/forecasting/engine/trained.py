@@ -20,7 +20,6 @@ from apps.forecasting.engine.base import (
     silent,
     write_json,
 )
-from apps.forecasting.engine.baselines import weekday_profile
 from apps.forecasting.engine.dispersion import SUM_DAYS, Dispersion, day_dispersion, sold
 from apps.forecasting.engine.grid import WEEK
 
@@ -90,17 +89,7 @@ class Trained(Forecaster):
             raise NotFitted(f"{self.name} has not been fitted, or has no history to forecast from.")
         self.require_history(panel)
         daily = self.grown_.daily_means(panel, max(grid.horizon_days, SUM_DAYS))
-        level_variance, own = self.dispersion_.recipe(panel, daily[:, :SUM_DAYS].sum(axis=1, dtype=np.float64))
-        return Forecast(
-            model=self.name,
-            unique_ids=panel.ids,
-            cutoff=panel.cutoff,
-            grid=grid,
-            mean=grid.totals(daily),
-            level_variance=level_variance,
-            day_dispersion=own,
-            weekday_profile=weekday_profile(panel),
-        )
+        return self.dispersion_.forecast(self.name, panel, grid, daily)
 
     def parameters(self) -> dict[str, Any]:
         """Return what the constructor stored."""

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from apps.forecasting.engine import frames
 from apps.forecasting.engine.base import Artifact, Panel
-from apps.forecasting.engine.baselines import weekday_shares
 from apps.forecasting.engine.calendar import weekdays
 from apps.forecasting.engine.features import Codes, Rows, Weeks, level, pooled_groups, rows_at
 from apps.forecasting.engine.frames import NothingToLearn
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.rhythm import weekday_shares
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from apps.forecasting.engine.base import ArtifactError, Grid, Panel
-from apps.forecasting.engine.baselines import SeasonalNaive, Tsb, WeekdayMean, WindowMean, weekday_profile
+from apps.forecasting.engine.baselines import SeasonalNaive, Tsb, WeekdayMean, WindowMean
 from apps.forecasting.engine.lightgbm_model import LightGBM
 from apps.forecasting.engine.models import BASELINES, FALLBACK, MODELS, RIVALS, UnknownModel, make, model_class
+from apps.forecasting.engine.rhythm import weekday_profile
 from apps.forecasting.selectors import MODEL_TITLES
 from tests.unit.forecasting import shops
 from tests.unit.forecasting.conformance import Conformance, MakeModel
