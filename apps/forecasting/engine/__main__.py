@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from apps.forecasting.engine import frames
-from apps.forecasting.engine.automatic import AUTO, fit_within
+from apps.forecasting.engine.automatic import AUTO, Clock, fit_within
 from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
 from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.calendar import UnknownCountry
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     one = asked.add_parser("forecast", parents=[shared], help="fit one model and forecast")
     one.add_argument("--out", type=Path, required=True, metavar="F.parquet", help="the file to write")
     one.add_argument("--model", choices=[AUTO, *MODELS], default=AUTO, help="default: the best that there is time for")
-    one.add_argument("--budget-seconds", type=float, metavar="N", help="a cheaper model answers where time runs out")
+    one.add_argument("--budget-seconds", type=float, metavar="N", help="what takes longer gives way to a cheaper model")
     many = asked.add_parser("backtest", parents=[shared], help="score models at rolling cutoffs and name the best")
     many.add_argument("--model", choices=list(MODELS), action="append", help="may be repeated; default the usual ones")
     many.add_argument("--cutoffs", type=_count, default=4, metavar="N", help="how many, a horizon apart (default 4)")
@@ -116,9 +116,11 @@ def read_panel(told: argparse.Namespace) -> tuple[Panel, Periods]:
 
 
 def _forecast(told: argparse.Namespace) -> None:
+    clock = Clock(told.budget_seconds)
     panel, periods = read_panel(told)
+    days = periods.grid(told.horizon).horizon_days
     model, passed = fit_within(
-        panel, told.model, seed=told.seed, budget_seconds=told.budget_seconds, on_progress=Teller()
+        panel, told.model, horizon_days=days, seed=told.seed, clock=clock, on_progress=Teller()
     )
     forecast = model.predict(periods.grid(told.horizon))
     for sentence in (*passed, *forecast.notes):

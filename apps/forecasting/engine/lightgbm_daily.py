@@ -260,6 +260,7 @@ class LightGBMDaily(Trained):
             end = day - LAG + 1
             chosen = (turns + place) % thin == 0
             rows = np.flatnonzero(chosen & (known.start < end) & (panel.available[:, day] > 0))
+            on_progress(0.0, f"LightGBM by day: reading day {place + 1} of {len(learned)}")
             told = known.features(day, end, kinds, codes)
             names = list(told)
             blocks.append(_stacked(list(told.values()), panel.n_series)[rows])

@@ -96,16 +96,18 @@ def test_where_time_runs_out_a_cheaper_model_answers_and_it_is_said(
     written = forecast(tmp_path, *shop, "--budget-seconds", "0.001")
     assert len(written) == N_SERIES * 28
     told = capsys.readouterr().err
-    assert "blend was not done after 0 seconds." in told
+    assert "blend is tried: there was no past, or no time, to judge by." in told
+    assert "blend was not done in its part of the 0.001 seconds." in told
+    assert "lightgbm was not done in its part of the 0.001 seconds." in told
     assert "The eight_week_mean stands in." in told
     assert f"{N_SERIES} series by eight_week_mean, 28 days each." in told
 
 
-def test_with_time_and_history_enough_the_first_of_the_ladder_answers(
+def test_with_time_and_history_enough_the_blend_answers(
     shop: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     forecast(tmp_path, *shop)
-    assert f"{N_SERIES} series by {automatic.LADDER[0][0]}, 28 days each." in capsys.readouterr().err
+    assert f"{N_SERIES} series by blend, 28 days each." in capsys.readouterr().err
 
 
 def test_a_backtest_prints_the_leaderboard_and_names_the_best(
