@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.tenants.figures import exact, plain_number
+from apps.tenants.figures import NotANumber, exact, plain_number
 
 
 class _AsShopsWrite(forms.Field):
@@ -22,7 +22,10 @@ class _AsShopsWrite(forms.Field):
         return exact(value) if isinstance(value, int | float | Decimal) else value
 
     def to_python(self, value: Any) -> Any:
-        return super().to_python(plain_number(value) if isinstance(value, str) else value)
+        try:
+            return super().to_python(plain_number(value) if isinstance(value, str) and value.strip() else value)
+        except NotANumber as refused:
+            raise forms.ValidationError(str(refused), code="invalid") from refused
 
 
 class ShopFloatField(_AsShopsWrite, forms.FloatField):

@@ -69,16 +69,33 @@ def exact(value: Number) -> str:
     return number(value, max(-int(places), 0))
 
 
+class NotANumber(ValueError):
+    """What was typed is no number as the shop writes them; the message shows how one looks."""
+
+
+def _reading(bare: str, group: str, point: str) -> str | None:
+    """A number as machines write it, where it is well written with these marks: thousands all parted, or none."""
+    whole = rf"[0-9]+|[1-9][0-9]{{0,2}}({re.escape(group)}[0-9]{{3}})+"
+    return bare.replace(group, "").replace(point, ".") if re.fullmatch(
+        rf"-?({whole})({re.escape(point)}[0-9]+)?", bare) else None
+
+
 def plain_number(text: str) -> str:
     """A number that somebody typed as this shop writes them, as machines write it: 1.234,5 becomes 1234.5.
 
-    A point comes before decimals everywhere, unless thousands stand behind it in a shop that parts them so.
+    What a machine writes is taken too, unless a shop somewhere means another number by it. NotANumber for all else.
     """
     group, point, _is_after = NUMBERS[_numbers.get()]
-    bare = "".join(text.split()).replace(MINUS, "-")
-    if point in bare or re.fullmatch(rf"-?[1-9]\d{{0,2}}({re.escape(group)}\d{{3}})+", bare):
-        return bare.replace(group, "").replace(point, ".")
-    return bare
+    bare = re.sub(r"\s", "\u202f", text.strip()).replace("'", "’").replace(MINUS, "-")
+    own = _reading(bare, group, point)
+    if own is not None:
+        return own
+    readings = {_reading(bare, *marks[:2]) for marks in NUMBERS.values()} - {None}
+    if re.fullmatch(r"-?[0-9]+\.[0-9]+", bare) and readings == {bare}:
+        return bare
+    raise NotANumber(_("“%(typed)s” is no number as they are written here: write it like %(example)s, or like "
+                       "%(plain)s.") % {"typed": text.strip()[:40], "example": exact(Decimal("1234.5")),
+                                        "plain": exact(Decimal("0.25"))})
 
 
 def money_text(value: Number, currency: str, decimals: int, suffix: str = "") -> str:

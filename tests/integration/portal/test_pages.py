@@ -427,6 +427,8 @@ def test_rules_and_terms_are_shown_and_taken_as_the_shop_writes_numbers(shop: Sh
         assert saved() == (0.25, Decimal("12345.50")), "what is only looked at stays as it is"
         assert saved(planned_units_per_week="0,5", cash_budget="1.200") == (0.5, Decimal(1200))
         assert saved(planned_units_per_week="0.75", cash_budget="1200,5") == (0.75, Decimal("1200.5"))
+    refused = client.post(f"/items/{shop.items[0].pk}/terms/", {"unit_cost": "1,234.5"})
+    assert "“1,234.5” is no number as they are written here: write it like 1.234,5" in refused.content.decode()
 
 
 def test_rules_that_make_no_sense_are_refused_and_stay_in_the_form(shop: Shop) -> None:

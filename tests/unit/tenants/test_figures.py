@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from decimal import Decimal
@@ -51,20 +52,64 @@ def test_a_report_shows_a_dash_where_a_page_shows_one_that_says_why() -> None:
 
 
 @pytest.mark.parametrize(("locale", "typed", "plain"), [
-    ("en-us", "1,234.5", "1234.5"), ("en-us", "0.25", "0.25"), ("en-us", "0,25", "0,25"), ("en-us", "1,234", "1234"),
+    ("en-us", "1,234.5", "1234.5"), ("en-us", "0.25", "0.25"), ("en-us", "1,234", "1234"), ("en-us", "1.234", "1.234"),
     ("de-de", "1.234,5", "1234.5"), ("de-de", "0,25", "0.25"), ("de-de", "0.25", "0.25"), ("de-de", "1.234", "1234"),
-    ("de-de", "0.125", "0.125"), ("de-de", "−3", "-3"), ("fr-fr", "1\u202f234,5", "1234.5"), ("fr-fr", "1 234", "1234"),
-    ("de-ch", "1’234.5", "1234.5"), ("en-us", "many", "many"),
+    ("de-de", "0.125", "0.125"), ("de-de", "1234.567", "1234.567"), ("de-de", "−3", "-3"),
+    ("de-de", " 12.50 ", "12.50"), ("fr-fr", "1\u202f234,5", "1234.5"), ("fr-fr", "1 234", "1234"),
+    ("fr-fr", "12.50", "12.50"), ("de-ch", "1’234.5", "1234.5"), ("de-ch", "1'234.5", "1234.5"),
+    ("en-us", "1234567", "1234567"),
 ])
 def test_a_number_is_understood_as_the_shop_writes_it(locale: str, typed: str, plain: str) -> None:
     with numbers_as(locale):
         assert figures.plain_number(typed) == plain
 
 
-@given(st.decimals(min_value=-10**9, max_value=10**9, places=4), st.sampled_from(["en-us", "de-de", "fr-fr", "de-ch"]))
-def test_a_number_that_is_shown_with_all_its_decimals_comes_back_as_it_was(value: Decimal, locale: str) -> None:
+@pytest.mark.parametrize(("locale", "typed", "example"), [
+    ("en-us", "1.234,5", "1,234.5"), ("en-us", "0,25", "1,234.5"), ("en-us", "1,2,3.5", "1,234.5"),
+    ("en-us", "12,34.5", "1,234.5"), ("en-us", "1234,567", "1,234.5"), ("en-us", "0,125", "1,234.5"),
+    ("de-de", "1,234.5", "1.234,5"), ("de-de", "1.234.5", "1.234,5"), ("de-de", "1.23,5", "1.234,5"),
+    ("fr-fr", "1.234", "1\u202f234,5"), ("fr-fr", "12 34", "1\u202f234,5"), ("de-ch", "1,5", "1’234.5"),
+    ("en-us", "many", "1,234.5"), ("en-us", "1 234", "1,234.5"), ("en-us", "1e3", "1,234.5"), ("en-us", "-", "1,234.5"),
+])
+def test_a_number_that_is_written_otherwise_is_refused_with_an_example(locale: str, typed: str, example: str) -> None:
+    with numbers_as(locale), pytest.raises(figures.NotANumber) as refused:
+        figures.plain_number(typed)
+    assert typed in str(refused.value) and f"write it like {example}" in str(refused.value)
+
+
+LOCALES = st.sampled_from(sorted(figures.NUMBERS))
+
+
+@given(st.decimals(min_value=-10**9, max_value=10**9, places=4), st.integers(0, 5), LOCALES)
+def test_a_number_that_is_shown_comes_back_as_it_was(value: Decimal, decimals: int, locale: str) -> None:
     with numbers_as(locale):
         assert Decimal(figures.plain_number(figures.exact(value))) == value
+        assert Decimal(figures.plain_number(figures.number(value, decimals))) == round(value, decimals)
+
+
+def readings(typed: str) -> dict[str, Decimal]:
+    """What a text means to the shops that would write it so, digit for digit and mark for mark."""
+    found = {}
+    for locale, (group, point, _is_after) in figures.NUMBERS.items():
+        whole, _mark, decimals = typed.partition(point)
+        digits = whole.replace(group, "")
+        with contextlib.suppress(ArithmeticError), numbers_as(locale):
+            value = Decimal(f"{digits}.{decimals}" if decimals else digits)
+            if typed in (figures.number(value, len(decimals)), f"{value:f}".replace(".", point)):
+                found[locale] = value
+    return found
+
+
+@given(st.from_regex(r"[1-9][0-9]{0,3}([.,’\u202f][0-9]{1,4}){0,3}", fullmatch=True), LOCALES)
+def test_what_is_no_number_of_this_shop_and_of_others_two_is_refused(typed: str, locale: str) -> None:
+    meant = readings(typed)
+    with numbers_as(locale):
+        try:
+            read = Decimal(figures.plain_number(typed))
+        except figures.NotANumber:
+            assert locale not in meant
+        else:
+            assert {meant[locale]} == {read} if locale in meant else set(meant.values()) == {read}
 
 
 @pytest.mark.parametrize(("locale", "euros", "units", "short"), [
