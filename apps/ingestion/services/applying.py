@@ -88,6 +88,13 @@ CREATE TEMP TABLE ingestion_refused (row_number int NOT NULL, rule text NOT NULL
     ON COMMIT DROP
 """
 
+# Rows that a rule found and kept, unless another one stops them later.
+_FLAGS = "CREATE TEMP TABLE ingestion_flagged (row_number int NOT NULL, rule text NOT NULL) ON COMMIT DROP"
+_FLAGGED = """
+SELECT rule, count(*) FROM ingestion_flagged WHERE row_number NOT IN (SELECT row_number FROM ingestion_refused)
+GROUP BY rule
+"""
+
 
 @transaction.atomic
 def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[], None] = lambda: None) -> ImportFile:
@@ -104,9 +111,13 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
     reading = Reading(file=file, tenant=tenant_by_id(current_tenant_id()), on_progress=on_progress)
     with connection.cursor() as cursor:
         cursor.execute(_ISSUES)
+        cursor.execute(_FLAGS)
         cursor.execute(AGAIN)
     read_kind(reading)
     stopped = write_issues(reading)
+    with connection.cursor() as cursor:
+        cursor.execute(_FLAGGED)
+        reading.flagged.update(dict(cursor.fetchall()))
     hold()
     file.rows_read, file.rows_applied, file.rows_duplicate = reading.rows_read, reading.applied, reading.known
     by_outcome: dict[str, dict[str, int]] = {REJECTED: {}, SET_ASIDE: {}, FLAGGED: dict(+reading.flagged)}
@@ -128,7 +139,7 @@ def apply_file(*, file_id: int, on_progress: Progress = silent, hold: Callable[[
         file.dialect["told_by"] = columns.told_by(file.mapping, file.options)
     file.save()
     settle_refused(file)
-    connection.cursor().execute("DROP TABLE ingestion_refused, ingestion_again")
+    connection.cursor().execute("DROP TABLE ingestion_refused, ingestion_flagged, ingestion_again")
     return file
 
 
@@ -304,6 +315,14 @@ def stop_rows(rule_code: str, column: str, found: str, params: dict[str, Any] | 
             rule=sql.Literal(rule_code), column=sql.Literal(column),
             found=sql.SQL(found)), params or {})
         return int(cursor.rowcount)
+
+
+def flag_rows(rule_code: str, found: str) -> None:
+    """Count staged rows that a query over the whole file found under a rule, as long as no other stops them."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("INSERT INTO ingestion_flagged (row_number, rule) SELECT row_number, {rule} "
+                               "FROM ({found}) found (row_number)").format(
+            rule=sql.Literal(rule_code), found=sql.SQL(found)))
 
 
 def drop_stopped(reading: Reading) -> None:

@@ -17,7 +17,16 @@ from apps.ingestion.adapters.dialects import FileRefused
 from apps.ingestion.adapters.orders import Known, OrderReader, Settings
 from apps.ingestion.models import ImportFile
 from apps.ingestion.selectors import is_connected
-from apps.ingestion.services.applying import Places, Reading, copy_in, drop_stopped, judged_batches, refuse, stop_rows
+from apps.ingestion.services.applying import (
+    Places,
+    Reading,
+    copy_in,
+    drop_stopped,
+    flag_rows,
+    judged_batches,
+    refuse,
+    stop_rows,
+)
 from apps.ingestion.services.settling import settle_staged
 from apps.ingestion.services.staging import (
     STAGED_LINES,
@@ -142,12 +151,12 @@ WHERE (item_id, location_id, (occurred_at AT TIME ZONE %(zone)s)::date) IN (
 """
 
 _OUTLIERS = """
-SELECT count(*) FROM ingestion_lines line JOIN ingestion_usual usual USING (item_id)
+SELECT line.row_number FROM ingestion_lines line JOIN ingestion_usual usual USING (item_id)
 WHERE line.quantity >= 20 AND line.quantity > 10 * usual.quantity
 """
 
 # Lines without a SKU that an item was found for: it goes by their title, as a title or in a SKU's place.
-_BY_TITLE = "SELECT count(*) FROM ingestion_lines WHERE NOT has_sku AND item_id IS NOT NULL"
+_BY_TITLE = "SELECT row_number FROM ingestion_lines WHERE NOT has_sku AND item_id IS NOT NULL"
 
 
 def order_settings(reading: Reading) -> Settings:
@@ -234,9 +243,7 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
     run(_USUAL, tenant)
     if stop_rows("other_units", "quantity", _OTHER_UNITS):
         drop_stopped(reading)
-    with connection.cursor() as cursor:
-        cursor.execute(_OUTLIERS)
-        reading.flagged["outlier"] += int(cursor.fetchone()[0])
+    flag_rows("outlier", _OUTLIERS)
     run("DROP TABLE ingestion_usual")
 
 
@@ -282,9 +289,7 @@ def find_lines(reading: Reading) -> None:
     if stopped:
         drop_stopped(reading)
     run("DROP TABLE ingestion_titles")
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_TITLE)
-        reading.flagged["by_title"] += int(cursor.fetchone()[0])
+    flag_rows("by_title", _BY_TITLE)
     reading.flagged["new_item"] += make_items(**of_items)
 
 

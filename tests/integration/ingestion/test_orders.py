@@ -196,6 +196,18 @@ def test_quantities_in_another_unit_are_caught_and_outliers_only_marked() -> Non
     assert sold() == {("A", "2025-01-05"): 520}
 
 
+def test_what_is_stopped_later_is_not_said_to_count() -> None:
+    head = "order,date,sku,qty,price,title\n"
+    take(head + "".join(f"{n},2025-01-05,A,1,4.00,Apple\n" for n in range(20)))
+    aside = take(head + "90,2025-01-05,,500,0.004,Apple\n")
+    assert (counts(aside), aside.rules["set_aside"]) == ((1, 0, 0, 1, 0), {"other_units": 1})
+    assert aside.rules["flagged"] == {}
+    day = "".join(f"b{n},2025-01-05,,1000000000,4.00,apple\n" for n in range(100))
+    rejected = take(head + day + "91,2025-01-06,,30,4.00,apple\n")
+    assert (counts(rejected), rejected.rules["rejected"]) == ((101, 1, 0, 0, 100), {"too_large": 100})
+    assert rejected.rules["flagged"] == {"by_title": 1}, "of what was rejected, nothing is far more than usual"
+
+
 def test_another_currency_counts_as_demand_and_not_as_money() -> None:
     file = take("order,date,sku,qty,price,currency\n1,2025-01-05,A,2,3,EUR\n2,2025-01-05,A,1,3,usd\n")
     assert file.rules["flagged"]["other_currency"] == 1
