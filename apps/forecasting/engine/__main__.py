@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--static", type=Path, metavar="S.parquet", help="unique_id and labels")
     shared.add_argument("--horizon", type=_count, required=True, metavar="N", help="periods ahead")
     shared.add_argument("--freq", choices=FREQS, default="D", help="days (default), weeks or months")
-    shared.add_argument("--country", metavar="CC", help="whose public holidays count, for example US")
+    shared.add_argument("--country", metavar="CC", help="whose public holidays count, for example US; months know none")
     shared.add_argument("--seed", type=int, default=1, help="the same seed gives the same forecast (default 1)")
     one = asked.add_parser("forecast", parents=[shared], help="fit one model and forecast")
     one.add_argument("--out", type=Path, required=True, metavar="F.parquet", help="the file to write")
@@ -110,7 +110,7 @@ def read_panel(told: argparse.Namespace) -> tuple[Panel, Periods]:
         known_ahead=ahead,
         cutoff=periods.cutoff,
         grid=periods.grid(told.horizon),
-        country=told.country,
+        country=told.country if told.freq != "M" else None,  # its days are of no calendar
     )
     return panel, periods
 
@@ -132,7 +132,7 @@ def _forecast(told: argparse.Namespace) -> None:
 def _backtest(told: argparse.Namespace) -> None:
     panel, periods = read_panel(told)
     names = list(dict.fromkeys(told.model or COMPARED))
-    days = int(periods.lengths(periods.ahead(told.horizon)).sum())
+    days = told.horizon * periods.days
     cutoffs = rolling_cutoffs(panel, told.cutoffs, step_days=days, ahead_days=days)
     if not cutoffs:
         raise NotEnoughHistory("A backtest", panel.n_days, days + 28)

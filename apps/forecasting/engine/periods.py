@@ -1,7 +1,9 @@
 """Days, weeks and months at the shell's door.
 
-The engine thinks in days. A week's or a month's units are spread evenly over its days on the way in, and the days of a
-forecast are added up to weeks or months on the way out, with the width that sums over so many days have.
+The engine thinks in days. A week's units are spread evenly over its days on the way in, a month's over SUM_DAYS days of
+a calendar of the engine's own; on the way out they are added up again, with the width that sums over so many days have.
+A month is told in SUM_DAYS days, however long it is, because bands are fitted on sums of so many: none of these sums
+may begin in the middle of a month, whose second half its first gives away.
 """
 
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.forecasting.engine import frames
+from apps.forecasting.engine.dispersion import SUM_DAYS
 from apps.forecasting.engine.distribution import negative_binomial_quantiles
 from apps.forecasting.engine.forecast import Forecast, quantile_column
 from apps.forecasting.engine.frames import FrameError
@@ -53,24 +56,23 @@ class Periods:
             return cls(freq, days.max(), at_end=bool((days == last).all() and (days != first).any()))
         return cls(freq, days.max())
 
-    def first_days(self, days: Days) -> Days:
-        """Return the first day of the period that each `ds` calls."""
-        return days.astype("datetime64[M]").astype("datetime64[D]") if self.freq == "M" else days
+    @property
+    def days(self) -> int:
+        """How many of the engine's days a period has."""
+        return {"D": 1, "W": WEEK, "M": SUM_DAYS}[self.freq]
 
-    def lengths(self, days: Days) -> NDArray[np.int64]:
-        """Return how many days the period that each `ds` calls has."""
+    def first_days(self, called: Days) -> Days:
+        """Return the engine's first day of the period that each `ds` calls."""
         if self.freq != "M":
-            return np.full(len(days), WEEK if self.freq == "W" else 1, dtype=np.int64)
-        months = days.astype("datetime64[M]")
-        starts, ends = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]")
-        lengths: NDArray[np.int64] = (ends - starts).astype(np.int64)
-        return lengths
+            return called
+        days: Days = np.datetime64(0, "D") + SUM_DAYS * called.astype("datetime64[M]").astype(np.int64)
+        return days
 
     def ahead(self, horizon: int) -> Days:
         """Return the `ds` of the `horizon` periods after the last one."""
         count = np.arange(1, horizon + 1)
         if self.freq != "M":
-            days: Days = self.last + count * np.timedelta64(WEEK if self.freq == "W" else 1, "D")
+            days: Days = self.last + count * np.timedelta64(self.days, "D")
             return days
         months = self.last.astype("datetime64[M]") + count
         named: Days = (months + 1).astype("datetime64[D]") - 1 if self.at_end else months.astype("datetime64[D]")
@@ -78,9 +80,8 @@ class Periods:
 
     @property
     def cutoff(self) -> np.datetime64:
-        """The last known day."""
-        last = np.array([self.last])
-        day: np.datetime64 = (self.first_days(last) + self.lengths(last) - 1)[0]
+        """The engine's last known day."""
+        day: np.datetime64 = self.first_days(np.array([self.last]))[0] + np.timedelta64(self.days - 1, "D")
         return day
 
     def by_day(self, frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -88,30 +89,24 @@ class Periods:
         if self.freq == "D":
             return frame
         called = frames.clean_days(frame, name)
-        lengths = self.lengths(called)
-        rows = np.repeat(np.arange(len(frame)), lengths)
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        rows = np.repeat(np.arange(len(frame)), self.days)
+        within = np.tile(np.arange(self.days), len(frame)).astype("timedelta64[D]")
         spread = frame.iloc[rows].reset_index(drop=True)
-        spread[frames.DS] = (self.first_days(called)[rows] + within.astype("timedelta64[D]")).astype("datetime64[ns]")
+        spread[frames.DS] = (self.first_days(called)[rows] + within).astype("datetime64[ns]")
         if frames.Y in spread:
-            spread[frames.Y] = frames.clean_numbers(frame, frames.Y, name)[rows] / lengths[rows]
+            spread[frames.Y] = frames.clean_numbers(frame, frames.Y, name)[rows] / self.days
         return spread
 
     def grid(self, horizon: int) -> Grid:
         """Return the grid of the next `horizon` periods."""
-        if self.freq == "W":
-            return Grid(days=0, weeks=horizon)
-        return Grid(days=int(self.lengths(self.ahead(horizon)).sum()))
+        if self.freq == "D":
+            return Grid(days=horizon)
+        return Grid(days=0, weeks=horizon * self.days // WEEK)
 
     def table(self, forecast: Forecast, horizon: int) -> pd.DataFrame:
         """Return unique_id, ds, mean and the quantiles at LEVELS, one row for each series and period."""
         called = self.ahead(horizon)
-        if self.freq == "M":
-            ends = np.cumsum(self.lengths(called))
-            added = np.concatenate([np.zeros((forecast.n_series, 1)), np.cumsum(forecast.daily_mean, axis=1)], axis=1)
-            mean = added[:, ends] - added[:, ends - self.lengths(called)]
-        else:
-            mean = forecast.mean.astype(np.float64)
+        mean = forecast.mean.reshape(forecast.n_series, horizon, -1).sum(axis=2, dtype=np.float64)
         told = pd.DataFrame({
             frames.UNIQUE_ID: np.repeat(forecast.unique_ids, horizon),
             frames.DS: np.tile(called.astype("datetime64[ns]"), forecast.n_series),

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from apps.forecasting.engine.base import ArtifactError, Grid, Panel
+from apps.forecasting.engine.base import ArtifactError, Grid, Panel, silent
 from apps.forecasting.engine.baselines import SeasonalNaive, Tsb, WeekdayMean, WindowMean
+from apps.forecasting.engine.lightgbm_daily import DailyTrees, LightGBMDaily
 from apps.forecasting.engine.lightgbm_model import LightGBM
 from apps.forecasting.engine.models import BASELINES, FALLBACK, MODELS, RIVALS, UnknownModel, make, model_class
 from apps.forecasting.engine.rhythm import weekday_profile
@@ -178,6 +179,15 @@ def test_where_no_plan_reaches_an_amount_is_what_it_usually_was_and_a_told_zero_
     zero, usual = (model.predict(grid, panel).mean[:, 14:].mean() for panel in (whole, short))
     assert zero == pytest.approx(6.0, rel=0.1)
     assert usual > zero
+
+
+def test_each_bag_learns_from_rows_and_draws_of_its_own_and_the_answer_is_their_mean() -> None:
+    panel = shops.panel(n_series=60)
+    grown = LightGBMDaily(rounds=15, rows_in_leaf=20, bags=3, rows=1500).grow(panel, 1, silent)
+    texts = {trees.files()["trees.txt"] for trees in grown.bags}
+    assert len(texts) == 3
+    alone = [DailyTrees([trees], grown.codes, 1).daily_means(panel, 28) for trees in grown.bags]
+    np.testing.assert_allclose(grown.daily_means(panel, 28), np.mean(alone, axis=0), rtol=1e-5)
 
 
 def test_a_blend_is_the_plain_mean_of_what_its_members_say() -> None:

@@ -73,7 +73,7 @@ def test_what_a_model_did_otherwise_than_its_name_says_is_told(
 
 def series(freq: str, count: int, units: float) -> pd.DataFrame:
     days = pd.date_range("2021-01-01", periods=count, freq=freq)
-    return pd.DataFrame({"unique_id": "a", "ds": days, "y": units * days.days_in_month if freq[0] == "M" else units})
+    return pd.DataFrame({"unique_id": "a", "ds": days, "y": units})
 
 
 @pytest.mark.parametrize(("freq", "count", "first", "second"), [
@@ -86,8 +86,20 @@ def test_weeks_and_months_are_called_and_added_up_as_they_came(
     written = forecast(tmp_path, "--history", str(tmp_path / "history.parquet"), "--freq", freq[0], "--horizon", "2",
                        "--model", "eight_week_mean")
     assert written["ds"].tolist() == [pd.Timestamp(first), pd.Timestamp(second)]
-    expected = [7.0, 7.0] if freq[0] == "W" else [7.0 * 31, 7.0 * 31]
-    assert written["mean"].to_numpy() == pytest.approx(expected, rel=1e-4)
+    assert written["mean"].to_numpy() == pytest.approx([7.0, 7.0], rel=1e-4)
+
+
+@pytest.mark.parametrize("freq", ["W-MON", "MS"])
+def test_the_bands_of_weeks_and_months_are_as_wide_as_these_were(tmp_path: Path, freq: str) -> None:
+    stream, n = np.random.default_rng(5), 200
+    days = pd.date_range("2020-01-01", periods=60, freq=freq)
+    units = stream.poisson(40 * stream.gamma(4.0, 0.25, (n, 61)))  # a variance eleven times the mean
+    write(tmp_path, history=pd.DataFrame({"unique_id": np.repeat([f"item-{place:03d}" for place in range(n)], 60),
+                                          "ds": np.tile(days, n), "y": units[:, :60].reshape(-1)}))
+    written = forecast(tmp_path, "--history", str(tmp_path / "history.parquet"), "--freq", freq[0], "--horizon", "1",
+                       "--model", "eight_week_mean")
+    inside = ((written["q0.05"] <= units[:, 60]) & (units[:, 60] <= written["q0.95"])).mean()
+    assert 0.8 < inside < 0.98, inside
 
 
 def test_where_time_runs_out_a_cheaper_model_answers_and_it_is_said(

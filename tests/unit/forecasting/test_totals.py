@@ -76,6 +76,7 @@ def test_a_group_that_sells_nothing_stays_at_nothing_and_no_factor_is_wild() -> 
     np.testing.assert_array_equal(drawn_to_totals(panel, nothing, 0.5), nothing)
     far = np.full((60, 7), 0.001, dtype=np.float32)
     np.testing.assert_allclose(drawn_to_totals(panel, far, 1.0), 3 * far, rtol=1e-5)
+    np.testing.assert_allclose(drawn_to_totals(panel, far * 1e6, 1.0), far * 1e6 / 3, rtol=1e-5)
 
 
 def test_a_history_of_a_few_weeks_says_nothing_of_totals() -> None:
