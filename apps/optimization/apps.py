@@ -1,4 +1,4 @@
-"""Registers the app."""
+"""Registers the app, and lets advice follow what becomes of its orders."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -9,3 +9,9 @@ class OptimizationConfig(AppConfig):
     label = "optimization"
     verbose_name = _("Replenishment")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.inventory.services import on_lines_dropped
+        from apps.optimization.services import reopen
+
+        on_lines_dropped(reopen)

@@ -101,7 +101,10 @@ class Recommendation(TenantModel):
 
 
 class Decision(TenantModel):
-    """What a person decided on a recommendation, once; approving twice is one decision and one order line."""
+    """What a person decided on a recommendation; approving twice is one decision and one order line.
+
+    Once that order is cancelled, and nothing of it came, the line may be decided on again.
+    """
 
     class Kind(models.TextChoices):
         APPROVED = "approved", _("approved")
@@ -118,4 +121,5 @@ class Decision(TenantModel):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "recommendation"], name="optimization_decision_once")]
+        constraints = [models.UniqueConstraint(fields=["tenant", "recommendation", "purchase_order_id"],
+                                               nulls_distinct=False, name="optimization_decision_once")]

@@ -151,15 +151,18 @@ def recommendation_by_id(recommendation_id: int) -> Recommendation | None:
 
 
 def decisions_between(first: dt.date, last: dt.date) -> QuerySet[Decision]:
-    """What was decided from one day to another, with the line that each decision is on."""
+    """What was decided from one day to another, with the line that each decision is on, the last one of each line."""
     return (Decision.objects.select_related("recommendation__plan")
-            .filter(decided_on__range=(first, last), recommendation__plan__is_replay=False).order_by("pk"))
+            .filter(decided_on__range=(first, last), recommendation__plan__is_replay=False)
+            .order_by("recommendation_id", "-pk").distinct("recommendation_id"))
 
 
 def decisions_of(recommendation_ids: Sequence[int]) -> dict[int, Decision]:
-    """The decision on each of some lines, by line."""
-    found = Decision.objects.filter(recommendation_id__in=recommendation_ids).select_related("recommendation")
-    return {decision.recommendation_id: decision for decision in found}
+    """The decision that stands on each of some lines, by line: none on a line that is open again."""
+    found = Decision.objects.filter(recommendation_id__in=recommendation_ids,
+                                    recommendation__state__in=(State.APPROVED, State.DISMISSED))
+    return {decision.recommendation_id: decision
+            for decision in found.select_related("recommendation").order_by("recommendation_id", "pk")}
 
 
 def out_of_stock_share(as_of: dt.date) -> float | None:

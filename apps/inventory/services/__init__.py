@@ -1,7 +1,7 @@
 """What changes stock and purchase orders."""
 
 from apps.inventory.models import MOST_UNITS
-from apps.inventory.services.changes import on_items_changed, tell_items_changed
+from apps.inventory.services.changes import on_items_changed, on_lines_dropped, tell_items_changed
 from apps.inventory.services.purchase_orders import (
     MoreThanOrdered,
     NotPossible,
@@ -9,6 +9,7 @@ from apps.inventory.services.purchase_orders import (
     WantedLine,
     approve_order,
     cancel_order,
+    lock_orders,
     mark_sent,
     open_purchase_orders,
     receive_due,
@@ -26,8 +27,10 @@ __all__ = [
     "WantedLine",
     "approve_order",
     "cancel_order",
+    "lock_orders",
     "mark_sent",
     "on_items_changed",
+    "on_lines_dropped",
     "open_purchase_orders",
     "post_sales",
     "receive_due",

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from apps.alerts import services as alerts
 from apps.inventory.models import MOST_UNITS, PurchaseOrder, PurchaseOrderLine, Receipt
 from apps.inventory.selectors import NO_WAIT, SENT_STATUSES, overdue_for_sending, plain, wait_to_be_sent
-from apps.inventory.services.changes import tell_items_changed
-from apps.tenants.models import Tenant, User
+from apps.inventory.services.changes import tell_items_changed, tell_lines_dropped
+from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 from apps.tenants.services import record_audit
@@ -26,7 +26,7 @@ from apps.tenants.services import record_audit
 Status = PurchaseOrder.Status
 
 UNSENT_CODE = "order.unsent"
-_NUMBERS_LOCK = 0x504F  # the class of the advisory lock under which orders are numbered
+_ORDERS_LOCK = 0x504F  # the class of the advisory lock under which orders are opened and cancelled
 
 
 class NotPossible(ValueError):
@@ -68,7 +68,7 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
     a line keeps that one: asking twice adds nothing.
     """
     tenant = tenant_by_id(current_tenant_id())
-    _lock_numbers(tenant)
+    lock_orders()
     placed = dict(PurchaseOrderLine.objects.filter(recommendation_id__in=[line.recommendation_id for line in lines])
                   .values_list("recommendation_id", "order_id"))
     fresh = sorted((line for line in lines if line.recommendation_id not in placed),
@@ -107,10 +107,13 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
     return placed | {line.recommendation_id: order.pk for order, line in rows}
 
 
-def _lock_numbers(tenant: Tenant) -> None:
-    """Orders of one tenant are opened one after another: their numbers have no gaps."""
+def lock_orders() -> None:
+    """Orders of one tenant are opened and cancelled one after another: their numbers have no gaps.
+
+    Who decides locks advice before orders, who cancels orders before advice: both come here first.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_NUMBERS_LOCK, tenant.pk % 2**31])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_ORDERS_LOCK, current_tenant_id() % 2**31])
 
 
 def _next_numbers(year: int, count: int) -> list[str]:
@@ -195,7 +198,8 @@ def tell_unsent(*, as_of: dt.date) -> int:
 
 @transaction.atomic
 def cancel_order(*, order_id: int, reason: str, actor: User | None, label: str = "") -> PurchaseOrder:
-    """Expect nothing more on an order; what has come in stays."""
+    """Expect nothing more on an order; what has come in stays, what has not may be ordered again."""
+    lock_orders()
     order = _locked(order_id)
     if order.status == Status.CANCELLED:
         return order
@@ -206,7 +210,12 @@ def cancel_order(*, order_id: int, reason: str, actor: User | None, label: str =
         order.note = f"{order.note}\n{reason}".strip()
     order.save(update_fields=["status", "closed_at", "note"])
     alerts.resolve_of(code=UNSENT_CODE, subject=order.number)
-    tell_items_changed(item_ids=PurchaseOrderLine.objects.filter(order=order).values_list("item_id", flat=True))
+    lines = PurchaseOrderLine.objects.filter(order=order)
+    idle = lines.filter(received_quantity=0, recommendation_id__isnull=False).order_by("recommendation_id")
+    dropped = list(idle.values_list("recommendation_id", flat=True))
+    idle.update(recommendation_id=None)  # a recommendation stands on one line
+    tell_lines_dropped(recommendation_ids=[pk for pk in dropped if pk])
+    tell_items_changed(item_ids=lines.values_list("item_id", flat=True))
     return _audited(order, "order.cancelled", actor, label, reason=reason)
 
 

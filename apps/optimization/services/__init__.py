@@ -10,6 +10,7 @@ from apps.optimization.services.decisions import (
     decide_many,
     dismiss,
     dismiss_many,
+    reopen,
 )
 from apps.optimization.services.planning import Cash, Inputs, Note, Rules, Solved, prepare, solve
 from apps.optimization.services.plans import request_plan, save_plan
@@ -30,6 +31,7 @@ __all__ = [
     "dismiss",
     "dismiss_many",
     "prepare",
+    "reopen",
     "request_plan",
     "save_plan",
     "solve",

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from apps.inventory import services as inventory
 from apps.inventory.services import WantedLine
 from apps.optimization.models import Decision, Recommendation
+from apps.optimization.selectors import current_plan, decisions_of
 from apps.tenants.figures import units
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
@@ -81,6 +82,7 @@ def decide(*, recommendation_id: int, quantity: int | None = None, reason: str =
 @transaction.atomic
 def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None, label: str = "") -> Decided:
     """Approve several recommendations; those no longer open are passed over, approved ones stay as they are."""
+    inventory.lock_orders()
     found = _locked([choice.recommendation_id for choice in choices])
     approved = {pk for pk, line in found.items() if line.state == State.APPROVED}
     wanted = {choice.recommendation_id: choice for choice in choices
@@ -100,9 +102,9 @@ def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None
     for plan_id in sorted({line.plan_id for line, _quantity, _reason in fresh}):
         _place([each for each in fresh if each[0].plan_id == plan_id], plan_id, as_of, actor, label)
     inventory.tell_items_changed(item_ids=[line.item_id for line, _quantity, _reason in fresh])
-    decisions = Decision.objects.filter(recommendation_id__in=[*approved, *wanted]).order_by("recommendation_id")
+    decisions = decisions_of([*approved, *wanted])
     asked = {choice.recommendation_id for choice in choices}
-    return Decided(decisions=tuple(decisions), passed_over=len(asked) - len(approved) - len(wanted))
+    return Decided(decisions=tuple(decisions.values()), passed_over=len(asked) - len(approved) - len(wanted))
 
 
 def _ask_about_odd_lots(edited: Sequence[tuple[Recommendation, int]]) -> None:
@@ -176,8 +178,7 @@ def dismiss_many(*, recommendation_ids: Sequence[int], reason: str, as_of: dt.da
         record_audit(tenant=tenant_by_id(current_tenant_id()), actor=actor, label=label, action="plan.dismissed",
                      target=str(fresh[0].plan_id), detail={"lines": len(fresh), "reason": reason.strip()[:300]})
     known = [pk for pk, line in found.items() if line.state in (State.OPEN, State.DISMISSED)]
-    decisions = Decision.objects.filter(recommendation_id__in=known).order_by("recommendation_id")
-    return Decided(decisions=tuple(decisions), passed_over=len(set(recommendation_ids)) - len(known))
+    return Decided(decisions=tuple(decisions_of(known).values()), passed_over=len(set(recommendation_ids)) - len(known))
 
 
 def dismiss(*, recommendation_id: int, reason: str, as_of: dt.date, actor: User | None, label: str = "") -> Decision:
@@ -186,6 +187,15 @@ def dismiss(*, recommendation_id: int, reason: str, as_of: dt.date, actor: User 
     if not decided.decisions:
         raise NotOpen(_("This line is no longer open: a newer plan replaced it, or it was approved."))
     return decided.decisions[0]
+
+
+@transaction.atomic
+def reopen(recommendation_ids: Sequence[int]) -> None:
+    """Open approved advice whose order was cancelled before anything came, unless a newer plan has replaced it."""
+    plan = current_plan()
+    lost = [pk for pk, line in _locked(recommendation_ids).items()
+            if plan is not None and line.plan_id == plan.pk and line.state == State.APPROVED]
+    Recommendation.objects.filter(pk__in=lost).update(state=State.OPEN)
 
 
 def _locked(recommendation_ids: Sequence[int]) -> dict[int, Recommendation]:

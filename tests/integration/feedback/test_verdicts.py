@@ -180,6 +180,17 @@ def ordered(line: Recommendation, quantity: int, sent_after: int | None) -> Purc
     return order
 
 
+def test_of_a_line_that_was_decided_twice_the_order_that_came_is_judged(shop: Shop) -> None:
+    line = planned(shop)[0]
+    with tenant_context(shop.tenant.pk):
+        orders.cancel_order(order_id=ordered(line, 30, None).pk, reason="by mistake", actor=None)
+        ordered(line, 24, 0)
+    let_days_pass(shop, 20)
+    assert run_job(shop, "feedback.judge", MONDAY + 20 * DAY)["decisions_judged"] == 1
+    with tenant_context(shop.tenant.pk):
+        assert Outcome.objects.get().decided_quantity == 24
+
+
 def test_a_decision_is_judged_once_over_the_time_from_the_day_its_goods_were_due(shop: Shop) -> None:
     lines = planned(shop)
     with tenant_context(shop.tenant.pk):

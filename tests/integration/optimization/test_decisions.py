@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from apps.inventory import services as inventory
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
-from apps.optimization import services
+from apps.optimization import selectors, services
 from apps.optimization.models import Decision, Recommendation
 from apps.optimization.services import Choice, NotOpen, ReasonMissing
 from apps.tenants.scope import tenant_context
@@ -66,6 +68,50 @@ def test_lines_of_an_older_plan_are_passed_over() -> None:
         assert (len(decided.decisions), decided.passed_over) == (3, 1)
         with pytest.raises(NotOpen, match="a newer plan replaced it"):
             services.decide(recommendation_id=stale.pk, as_of=MONDAY, actor=None)
+
+
+@pytest.mark.django_db
+def test_what_was_cancelled_before_it_came_is_open_again_and_may_be_decided_otherwise() -> None:
+    shop = make_planned_shop(3)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        first, second, third = open_lines()
+        choices = [Choice(recommendation_id=line.pk) for line in (first, second, third)]
+        for order_id in services.decide_many(choices=choices, as_of=MONDAY, actor=None).order_ids:
+            inventory.cancel_order(order_id=order_id, reason="", actor=None)
+        assert {line.pk for line in open_lines()} == {first.pk, second.pk, third.pk}
+        assert selectors.decisions_of([first.pk]) == {}
+        again = services.decide(recommendation_id=first.pk, quantity=first.quantity + 6, reason="a party", as_of=MONDAY,
+                                actor=None)
+        assert services.decide(recommendation_id=first.pk, as_of=MONDAY, actor=None) == again
+        ordered = PurchaseOrderLine.objects.get(recommendation_id=first.pk)
+        assert (ordered.order_id, ordered.quantity) == (again.purchase_order_id, first.quantity + 6)
+        assert ordered.order.status == "draft"
+        dismissed = services.dismiss(recommendation_id=second.pk, reason="not now", as_of=MONDAY, actor=None)
+        assert services.dismiss(recommendation_id=second.pk, reason="again", as_of=MONDAY, actor=None) == dismissed
+        assert selectors.decisions_of([first.pk, second.pk]) == {first.pk: again, second.pk: dismissed}
+        assert [line.pk for line in open_lines()] == [third.pk]
+
+
+@pytest.mark.django_db
+def test_neither_what_a_newer_plan_replaced_nor_what_has_come_is_opened_again() -> None:
+    shop = make_planned_shop(4)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        lines = open_lines()
+        choices = [Choice(recommendation_id=line.pk) for line in lines]
+        came, other = services.decide_many(choices=choices, as_of=MONDAY, actor=None).order_ids
+        inventory.approve_order(order_id=came, actor=None)
+        inventory.mark_sent(order_id=came, sent_on=MONDAY, actor=None)
+        part, whole = PurchaseOrderLine.objects.filter(order_id=came).order_by("pk")
+        inventory.receive_lines(order_id=came, lines=[inventory.ReceivedLine(line_id=part.pk, quantity=Decimal(1))],
+                                received_on=MONDAY, reference="van", actor=None)
+        inventory.cancel_order(order_id=came, reason="", actor=None)
+        assert [line.pk for line in open_lines()] == [whole.recommendation_id]
+    run_plan(shop, MONDAY + DAY)
+    with tenant_context(shop.tenant.pk):
+        inventory.cancel_order(order_id=other, reason="", actor=None)
+        assert Recommendation.objects.filter(pk__in=[line.pk for line in lines], state="open").count() == 0
 
 
 @pytest.mark.django_db(transaction=True)

@@ -99,6 +99,17 @@ def test_ticked_lines_are_approved_into_orders_once(shop: Shop) -> None:
     assert "Everything is decided" in page(client, "/replenish/")
 
 
+def test_what_stood_on_a_cancelled_draft_is_on_the_page_again(shop: Shop) -> None:
+    client, line = signed_in(shop), lines(shop)[0]
+    _status, order = decide(client, line=[line.pk])
+    assert "on an order" in page(client, f"/replenish/{line.pk}/")
+    client.post(f"{order}cancel/", {"reason": "by mistake"})
+    assert f'name="quantity-{line.pk}"' in page(client, "/replenish/")
+    for path in (f"/replenish/{line.pk}/", f"/items/{line.item_id}/"):
+        text = client.get(path).content.decode()
+        assert "on an order" not in text and "Ordered as advised" not in text, path
+
+
 def test_a_changed_quantity_needs_a_reason_and_keeps_what_was_typed_until_there_is_one(shop: Shop) -> None:
     client, line = signed_in(shop), lines(shop)[0]
     typed: dict[str, object] = {f"quantity-{line.pk}": str(line.quantity + 6), "line": [line.pk]}
