@@ -83,7 +83,7 @@ def fit_within(
     for candidate, share in zip(ladder, FITTED_BY if len(ladder) > 1 else FITTED_BY[1:], strict=True):
         listener = clock.until(share, on_progress, began_at, 1.0)
         try:
-            listener(0.0, f"{candidate}: reading {panel.n_series:,} series of {panel.n_days:,} days")
+            listener(0.0, f"{candidate}: reading {panel.n_series} series of {panel.n_days} days")
             return _made(candidate, seed).fit(panel, listener), told
         except OutOfTime:
             told.append(f"{candidate} was not done in its part of the {clock.seconds:g} seconds.")

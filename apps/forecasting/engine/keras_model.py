@@ -136,7 +136,7 @@ class Progress(keras.callbacks.Callback):
         done = (self.epoch + seen / self.n_windows) / self.epochs
         self.on_progress(
             min(done, 1.0),
-            f"LSTM: round {self.epoch + 1} of at most {self.epochs}, {seen:,} of {self.n_windows:,} stretches of weeks",
+            f"LSTM: round {self.epoch + 1} of at most {self.epochs}, {seen} of {self.n_windows} stretches of weeks",
         )
 
 

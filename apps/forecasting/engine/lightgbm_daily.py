@@ -284,7 +284,7 @@ class LightGBMDaily(Trained):
                 "seed": self.seed + 1000 * bag,
             },
             rounds=self.rounds,
-            told=f"LightGBM by day: {sum(map(len, targets)):,} rows up to {panel.cutoff.astype(object):%-d %b %Y}",
+            told=f"LightGBM by day: {sum(map(len, targets))} rows up to {panel.cutoff.astype(object):%-d %b %Y}",
             on_progress=on_progress,
         )
 

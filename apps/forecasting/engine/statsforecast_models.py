@@ -112,7 +112,7 @@ class OneByOne(Baseline):
         if forecast.n_series <= self.most_series:
             return forecast
         said = (
-            f"{self.name} answers for the {self.most_series:,} series with the most money of {forecast.n_series:,}, "
+            f"{self.name} answers for the {self.most_series} series with the most money of {forecast.n_series}, "
             f"{Theta.name} for the others."
         )
         return replace(forecast, notes=(said,))

@@ -85,7 +85,7 @@ class Lessons:
                 levels.append(usual[kept])
         if not any(block.any() for block in units):
             raise NothingToLearn(model, panel.n_days)
-        told = f"{sum(map(len, units)):,} rows up to {panel.cutoff.astype(object):%-d %b %Y}"
+        told = f"{sum(map(len, units))} rows up to {panel.cutoff.astype(object):%-d %b %Y}"
         return cls(names, np.concatenate(blocks), np.concatenate(units), np.concatenate(levels), told)
 
 

@@ -1,5 +1,6 @@
 """Stages run at once give what they give one by one, tell one progress, and end together where one fails."""
 
+import re
 import threading
 from functools import partial
 
@@ -10,6 +11,7 @@ from apps.forecasting.engine.base import OnProgress
 from apps.forecasting.engine.models import make
 from apps.forecasting.engine.stages import Abandoned, Stage, run_stages
 from apps.forecasting.pipeline.contest import telling
+from apps.forecasting.selectors import with_titles
 from apps.jobs.running import Running
 from apps.tenants.figures import numbers_as
 from tests.unit.forecasting import shops
@@ -90,3 +92,13 @@ def test_what_stages_say_on_threads_of_their_own_is_written_as_the_shop_writes()
     with numbers_as("de-de"):
         run_stages([stage, stage], 2, telling(running, 0, 1))
     assert heard == ["LightGBM: 7.477 series as known on 1 Dec 2017"] * 2
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "lightgbm_daily"])
+def test_counts_of_the_engine_are_written_as_the_shop_writes_them(name: str) -> None:
+    said: list[str] = []
+    make(name).fit(shops.panel(n_series=40, n_days=200), lambda _done, sentence: said.append(sentence))
+    with numbers_as("de-de"):
+        shown = [with_titles(sentence) for sentence in said]
+    counted = [sentence for sentence in shown if " rows up to " in sentence]
+    assert counted and all(re.search(r": [1-9][0-9]{0,2}(\.[0-9]{3})+ rows up to ", sentence) for sentence in counted)
