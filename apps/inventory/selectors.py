@@ -44,6 +44,7 @@ Status = PurchaseOrder.Status
 UNSENT_STATUSES = (Status.DRAFT, Status.APPROVED)
 SENT_STATUSES = (Status.SENT, Status.PARTLY_RECEIVED)
 OPEN_STATUSES = (*UNSENT_STATUSES, *SENT_STATUSES)
+FIRM_STATUSES = (Status.APPROVED, *SENT_STATUSES)  # what somebody has said yes to
 NO_WAIT = dt.timedelta()
 
 
@@ -78,12 +79,13 @@ def position_frame(as_of: dt.date) -> pd.DataFrame:
     return _frame(_POSITIONS, as_of=as_of)
 
 
-def arrivals(as_of: dt.date, item_ids: Sequence[int] | None = None) -> list[tuple[int, int, dt.date, float]]:
-    """What is still to come, of all items or some: item_id, location_id, day, units.
+def arrivals(as_of: dt.date, item_ids: Sequence[int] | None = None, *,
+             statuses: Sequence[Status] = OPEN_STATUSES) -> list[tuple[int, int, dt.date, float]]:
+    """What is still to come, of all items or some, on orders of some statuses: item_id, location_id, day, units.
 
     Orders that were not sent are in it, so that nothing is bought twice: they come as if they were sent on `as_of`.
     """
-    found = _open_lines(as_of).filter(order__ordered_on__lte=as_of)
+    found = _open_lines(as_of).filter(order__ordered_on__lte=as_of, order__status__in=statuses)
     if item_ids is not None:
         found = found.filter(item_id__in=item_ids)
     rows = found.order_by("item_id", "order__location_id", "due_on").values_list(  # type: ignore[misc]

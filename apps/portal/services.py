@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from apps.catalog.selectors import joined_in_sets
-from apps.inventory.selectors import arrivals
+from apps.inventory.selectors import FIRM_STATUSES, arrivals
 from apps.optimization.selectors import AT_RISK_SQL
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -30,7 +30,8 @@ _COLUMNS = (
 #
 # `lasting` says how long the stock of this moment lasts, at the place where it ends first. Cover: at expected sales, on
 # hand alone. The run-out day: the first on which, with what is on its way, as likely as not not all that is asked for
-# can be served, as plans reckon it. Sales to a day are negative binomial with the mean `total` and the variance
+# can be served, as plans reckon it; but a draft, which plans count so as to buy nothing twice, puts nothing off: it may
+# never be approved. Sales to a day are negative binomial with the mean `total` and the variance
 # total * (1 + dispersion) + level * total^2; that is Poisson around a gamma of shape total / spread, whose median is
 # total * (1 - 1 / (9 shape))^3 (Wilson and Hilferty 1931), and a Poisson exceeds n as likely as not where its mean is
 # n + 2/3.
@@ -235,7 +236,7 @@ def follow_items(item_ids: Sequence[int]) -> None:
 
 
 def _given(as_of: dt.date, item_ids: Sequence[int] | None = None) -> dict[str, Any]:
-    due = arrivals(as_of, item_ids)
+    due = arrivals(as_of, item_ids, statuses=FIRM_STATUSES)
     items, places, days, units = (list(column) for column in zip(*due, strict=True)) if due else ([], [], [], [])
     return {"tenant": current_tenant_id(), "as_of": as_of, "due_items": items, "due_places": places, "due_days": days,
             "due_units": units}

@@ -155,6 +155,7 @@ def approve_order(*, order_id: int, actor: User | None, label: str = "") -> Purc
         raise NotPossible(_("Only a draft can be approved; %(number)s is %(status)s.") % _words(order))
     order.status, order.approved_at = Status.APPROVED, _now(order)
     order.save(update_fields=["status", "approved_at"])
+    _tell_items_of(order)
     return _audited(order, "order.approved", actor, label)
 
 
@@ -173,6 +174,7 @@ def mark_sent(*, order_id: int, sent_on: dt.date, actor: User | None, label: str
     order.ordered_on = sent_on
     order.status, order.sent_at = Status.SENT, _now(order)
     order.save(update_fields=["status", "sent_at", "ordered_on", "expected_on"])
+    _tell_items_of(order)
     alerts.resolve_of(code=UNSENT_CODE, subject=order.number)
     return _audited(order, "order.sent", actor, label)
 
@@ -215,7 +217,7 @@ def cancel_order(*, order_id: int, reason: str, actor: User | None, label: str =
     dropped = list(idle.values_list("recommendation_id", flat=True))
     idle.update(recommendation_id=None)  # a recommendation stands on one line
     tell_lines_dropped(recommendation_ids=[pk for pk in dropped if pk])
-    tell_items_changed(item_ids=lines.values_list("item_id", flat=True))
+    _tell_items_of(order)
     return _audited(order, "order.cancelled", actor, label, reason=reason)
 
 
@@ -338,6 +340,10 @@ def receive_due(*, on: dt.date, label: str) -> int:
         receive_lines(order_id=order_id, lines=rest, received_on=on, reference=f"due {on}", actor=None, label=label)
         count += len(rest)
     return count
+
+
+def _tell_items_of(order: PurchaseOrder) -> None:
+    tell_items_changed(item_ids=PurchaseOrderLine.objects.filter(order=order).values_list("item_id", flat=True))
 
 
 def _locked(order_id: int) -> PurchaseOrder:

@@ -15,8 +15,8 @@ from apps.catalog.models import Item
 from apps.catalog.selectors import terms_of_items
 from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
 from apps.forecasting.selectors import demand_paths, latest_run
-from apps.inventory.models import PurchaseOrderLine
-from apps.inventory.selectors import UNSENT_STATUSES, open_lines_of_item
+from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
+from apps.inventory.selectors import FIRM_STATUSES, UNSENT_STATUSES, open_lines_of_item
 from apps.optimization.models import Plan, Recommendation
 from apps.portal.models import ItemSummary
 from apps.sales.models import Promotion
@@ -63,6 +63,16 @@ class ItemPage:
     def unsent(self) -> float:
         """How much of what is on order no supplier knows of yet."""
         return _rest([line for line in self.coming if line.order.status in UNSENT_STATUSES])
+
+    @property
+    def drafted(self) -> float:
+        """How much of it nobody has approved."""
+        return _rest([line for line in self.coming if line.order.status == PurchaseOrder.Status.DRAFT])
+
+    @property
+    def to_send(self) -> float:
+        """How much of it was approved, and waits to be sent."""
+        return self.unsent - self.drafted
 
     @property
     def next_on(self) -> dt.date | None:
@@ -235,18 +245,21 @@ def _promotion_spans(promotions: Sequence[Promotion], x: Sequence[str], width: i
 
 def _projection(on_hand: float | None, coming: Sequence[PurchaseOrderLine], paths: NDArray[Any] | None,
                 as_of: dt.date, advice: Sequence[Recommendation], stockout_on: dt.date | None) -> dict[str, Any] | None:
-    """Stock at the close of each day along the sample paths, with what is on its way and with the advice."""
+    """Stock at the close of each day along the sample paths, with what is on its way, and with what may yet be ordered.
+
+    That is the advice, and what drafts hold.
+    """
     import numpy as np
 
     if on_hand is None or paths is None:
         return None
     days = paths.shape[1]
-    arrivals = np.zeros(days)
+    arrivals, drafted, advised = np.zeros((3, days))
     for line in coming:
         place = max((line.due_on - as_of).days, 0)  # type: ignore[attr-defined]
         if place < days:
-            arrivals[place] += float(line.quantity - line.received_quantity)
-    advised = arrivals.copy()
+            given = arrivals if line.order.status in FIRM_STATUSES else drafted
+            given[place] += float(line.quantity - line.received_quantity)
     for each in advice:
         place = max((each.arrives_on - as_of).days, 0)
         if each.state == "open" and each.quantity and place < days:
@@ -270,8 +283,10 @@ def _projection(on_hand: float | None, coming: Sequence[PurchaseOrderLine], path
         "bands": [{"name": _("80% range"), "low": np.round(low, 1).tolist(), "high": np.round(high, 1).tolist(),
                    "tone": "primary", "opacity": 0.14}],
         "markers": [{"x": ends_on, "label": _("runs out"), "tone": "danger"}] if ends_on in x else []}
-    if (advised != arrivals).any():
-        chart["series"].append({"name": _("with the advised order"), "style": "dashed", "tone": "azure",
-                                "values": np.round(closing(advised).mean(axis=0), 1).tolist()})
+    if drafted.any() or advised.any():
+        name = (_("with the draft") if not advised.any() else _("with the draft and the advised order")
+                if drafted.any() else _("with the advised order"))
+        chart["series"].append({"name": name, "style": "dashed", "tone": "azure", "values": np.round(
+            closing(arrivals + drafted + advised).mean(axis=0), 1).tolist()})
     return chart
 

@@ -318,17 +318,24 @@ def test_an_item_that_the_newest_forecast_leaves_out_is_ordered_on_request(shop:
     assert "order it on request" not in page(signed_in(shop), f"/items/{shop.items[1].pk}/")
 
 
-def test_an_item_says_what_is_on_order_but_was_never_sent_and_draws_it_as_sent_today(shop: Shop) -> None:
+def test_an_item_says_what_is_on_order_but_was_never_sent_and_counts_it_once_it_is_approved(shop: Shop) -> None:
     with tenant_context(shop.tenant.pk):
         line = Recommendation.objects.get(item=shop.items[0])
         order_id = decide(recommendation_id=line.pk, as_of=MONDAY - 9 * DAY, actor=None).purchase_order_id
     assert order_id is not None
-    text = page(signed_in(shop), f"/items/{shop.items[0].pk}/")
-    assert f"{line.quantity} of it not sent yet" in text
-    drawn = data_of(text, "projection")["series"][0]["values"]
-    assert drawn[5] > max(drawn[2:5]), "five days of lead time from today, not from nine days ago"
+    client, path = signed_in(shop), f"/items/{shop.items[0].pk}/"
+    text = page(client, path)
+    assert f"{line.quantity} of it not sent yet" in text and f"{line.quantity} on order stand on a draft" in text
+    surely, maybe = data_of(text, "projection")["series"]
+    assert max(surely["values"][2:]) < 1 and maybe["name"] == "with the draft"
+    assert maybe["values"][5] > max(maybe["values"][2:5]), "five days of lead time from today, not from nine days ago"
     with tenant_context(shop.tenant.pk):
         approve_order(order_id=order_id, actor=None)
+    text = page(client, path)
+    assert f"{line.quantity} of it not sent yet" in text and "stand on a draft" not in text
+    assert f"{line.quantity} on order were approved and not sent to a supplier yet" in text
+    assert [one["values"] for one in data_of(text, "projection")["series"]] == [maybe["values"]]
+    with tenant_context(shop.tenant.pk):
         mark_sent(order_id=order_id, sent_on=MONDAY, actor=None)
     assert "not sent yet" not in page(signed_in(shop), f"/items/{shop.items[0].pk}/")
 

@@ -201,6 +201,29 @@ def test_what_is_on_its_way_moves_the_run_out_day_and_not_the_cover_of_what_is_t
         assert other.stockout_on <= MONDAY + 6 * DAY < MONDAY + 13 * DAY <= helped.stockout_on
 
 
+def test_a_draft_puts_the_run_out_day_off_once_it_is_approved(
+        django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[Any]]) -> None:
+    shop = make_shop(1, demo_date=MONDAY)
+    with tenant_context(shop.tenant.pk):
+        put_on_hand(shop, shop.items[0], 10)
+        forecast_for(shop, 14)
+        order = PurchaseOrder.objects.create(number="PO-1", supplier=shop.suppliers[0], currency="USD",
+                                             location=shop.location, status="draft", ordered_on=MONDAY)
+        PurchaseOrderLine.objects.create(order=order, item=shop.items[0], quantity=20, unit_cost=2,
+                                         expected_on=MONDAY + 3 * DAY)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        drafted = summary(shop, 0)
+        assert (drafted.on_order, drafted.stockout_on) == (20, MONDAY + 5 * DAY)
+    days = []
+    for act in (approve_order, partial(mark_sent, sent_on=MONDAY)):
+        with django_capture_on_commit_callbacks(execute=True), tenant_context(shop.tenant.pk):
+            act(order_id=order.pk, actor=None)
+        with tenant_context(shop.tenant.pk):
+            days.append(summary(shop, 0).stockout_on)
+    assert days == [MONDAY + 15 * DAY] * 2
+
+
 def test_what_is_out_of_stock_runs_out_today_whatever_the_plan_expected() -> None:
     shop = make_stocked_shop(2)
     with tenant_context(shop.tenant.pk):
