@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 State = Recommendation.State
 
 LONGEST_REVIEW_DAYS = 92
+LONGEST_COVER_DAYS = 9_999.0
 
 _MONEY: DecimalField[Any, Any] = DecimalField(max_digits=18, decimal_places=4)
 _ZERO = Value(Decimal(0), _MONEY)

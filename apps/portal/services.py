@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from apps.catalog.selectors import joined_in_sets
 from apps.inventory.selectors import FIRM_STATUSES, arrivals
-from apps.optimization.selectors import AT_RISK_SQL
+from apps.optimization.selectors import AT_RISK_SQL, LONGEST_COVER_DAYS
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
@@ -87,9 +87,9 @@ plan AS (
 ), lasting AS (
     SELECT item_id, min(days_of_cover) AS days_of_cover, min(stockout_on) AS stockout_on FROM (
         SELECT item_id,
-               coalesce(min(day + greatest(on_hand - total + units, 0) / nullif(units, 0))
-                            FILTER (WHERE total > on_hand),
-                        count(*) * on_hand / nullif(max(total), 0)) AS days_of_cover,
+               CASE WHEN on_hand <= 0 THEN 0 ELSE coalesce(
+                   min(day + greatest(on_hand - total + units, 0) / nullif(units, 0)) FILTER (WHERE total > on_hand),
+                   least(count(*) * on_hand / nullif(max(total), 0), %(longest)s)) END AS days_of_cover,
                %(as_of)s::date + CASE WHEN on_hand <= 0 THEN 0 ELSE min(day) FILTER (
                    WHERE total * (1 - spread / 9 / nullif(total, 0)) ^ 3 >= floor(on_hand + arrived) + 2 / 3.0)::int
                    END AS stockout_on
@@ -97,10 +97,12 @@ plan AS (
 )
 """
 
-# What is not forecast, or whose forecast is used up, lasts at the pace of the past half year.
+# What is not forecast, or whose forecast is used up, lasts at the pace of the past half year; what is forecast to sell
+# nothing lasts.
 _LASTS = """
-coalesce(lasting.days_of_cover, CASE WHEN stock.on_hand <= 0 THEN 0 ELSE stock.on_hand END
-    / nullif(greatest({weekly_units}, 0) / 7, 0)) AS days_of_cover,
+CASE WHEN lasting.item_id IS NOT NULL THEN lasting.days_of_cover
+     ELSE CASE WHEN stock.on_hand <= 0 THEN 0 ELSE stock.on_hand END
+         / nullif(greatest({weekly_units}, 0) / 7, 0) END AS days_of_cover,
 lasting.stockout_on, CASE WHEN lasting.item_id IS NOT NULL THEN %(as_of)s::date END AS lasts_from
 """
 
@@ -239,7 +241,7 @@ def _given(as_of: dt.date, item_ids: Sequence[int] | None = None) -> dict[str, A
     due = arrivals(as_of, item_ids, statuses=FIRM_STATUSES)
     items, places, days, units = (list(column) for column in zip(*due, strict=True)) if due else ([], [], [], [])
     return {"tenant": current_tenant_id(), "as_of": as_of, "due_items": items, "due_places": places, "due_days": days,
-            "due_units": units}
+            "due_units": units, "longest": LONGEST_COVER_DAYS}
 
 
 def _lock_summaries() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from apps.inventory.services import MOST_UNITS
+from apps.optimization.selectors import LONGEST_COVER_DAYS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 PATHS = 200
 WEEK = 7
-LONGEST_COVER_DAYS = 9_999.0
 SETTLED = "decided"
 COST = "cost"
 MOST_MONEY = 1e12  # of a line, so that the sum of all stays exact

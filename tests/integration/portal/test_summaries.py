@@ -7,9 +7,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from functools import partial
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from apps.catalog.models import Location, PlanningDefaults, SupplyTerm
 from apps.forecasting.models import SeriesForecast
@@ -28,6 +31,7 @@ from apps.optimization.models import Recommendation
 from apps.optimization.services import Choice, decide_many, dismiss
 from apps.portal.models import ItemSummary
 from apps.portal.services import refresh_summaries
+from apps.portal.templatetags.portal_figures import lasts_note, whole_days
 from apps.sales.models import DailyDemand
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.shops import MONDAY, Shop, counts, make_shop, sales
@@ -201,6 +205,23 @@ def test_what_is_on_its_way_moves_the_run_out_day_and_not_the_cover_of_what_is_t
         assert other.stockout_on <= MONDAY + 6 * DAY < MONDAY + 13 * DAY <= helped.stockout_on
 
 
+def test_what_is_forecast_to_sell_nothing_lasts_however_much_it_sold_before() -> None:
+    shop = make_shop(3)
+    with tenant_context(shop.tenant.pk):
+        for place, units in enumerate((4, 0, 4)):
+            put_on_hand(shop, shop.items[place], units)
+            sell(shop, place, 1, 28)
+        forecast_for(shop, 0, items=shop.items[:2])
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        lasting, out, paced = (summary(shop, place) for place in range(3))
+        assert (whole_days(lasting.days_of_cover), lasts_note(lasting, MONDAY)) == (
+            "over a year", "no stockout in sight")
+        assert (out.days_of_cover, lasts_note(out, MONDAY)) == (0, "out of stock")
+        assert (paced.days_of_cover, paced.lasts_from) == (1, None)
+        assert lasts_note(paced, MONDAY) == "at the pace of the last half year"
+
+
 def test_a_draft_puts_the_run_out_day_off_once_it_is_approved(
         django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[Any]]) -> None:
     shop = make_shop(1, demo_date=MONDAY)
@@ -320,6 +341,22 @@ def test_what_people_do_shows_at_once_as_if_all_had_been_derived_anew(
     assert then(lambda: post_sales(table=sales(shop, (shop.items[0], tuesday, 4))))[0] == (16, 0, 0)
     with tenant_context(shop.tenant.pk):
         assert summary(shop, 0).days_of_cover == pytest.approx(8)
+
+
+def test_what_a_plan_said_before_lists_derived_it_themselves_is_dated_by_that_plan() -> None:
+    shop, other = make_stocked_shop(3), make_shop(1)
+    with tenant_context(shop.tenant.pk):
+        Recommendation.objects.filter(item=shop.items[2]).delete()
+        ItemSummary.objects.update(lasts_from=None, stockout_on=MONDAY + 9 * DAY, days_of_cover=9)
+        ItemSummary.objects.filter(item=shop.items[1]).update(days_of_cover=None, stockout_on=None)
+    move = import_module("apps.portal.migrations.0005_date_what_lasted_by_a_plan")
+    move.date_figures(None, SimpleNamespace(connection=connection))
+    with tenant_context(shop.tenant.pk):
+        of_plan, unknown, paced = (summary(shop, place) for place in range(3))
+        assert lasts_note(of_plan, MONDAY + DAY) == "runs out Wed 13 Dec, as of Mon 4 Dec"
+        assert (unknown.lasts_from, paced.lasts_from) == (None, None)
+    with tenant_context(other.tenant.pk):
+        assert not ItemSummary.objects.exists()
 
 
 def test_another_shops_items_stay_as_they_are() -> None:
