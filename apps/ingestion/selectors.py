@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +16,8 @@ from apps.ingestion.adapters.columns import COLUMNS, Column
 from apps.ingestion.adapters.dialects import HEAD_BYTES, REASON_COLUMNS, Dialect, head_rows
 from apps.ingestion.adapters.rules import FLAGGED, PLAINLY, REJECTED, SET_ASIDE, Rule, rule
 from apps.ingestion.models import Connection, Delivery, ImportFile, RowIssue
-from apps.inventory.selectors import spreadsheet_text
 from apps.jobs.selectors import JobView, job_view
+from apps.tenants.downloads import csv_file
 from apps.tenants.scope import current_tenant_id
 
 
@@ -153,14 +151,17 @@ def column_choices(file: ImportFile) -> list[Choice]:
 def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]:
     """The rows of a file that did not pass, as a CSV file that can be mended and sent again.
 
-    Its first columns say what is wrong; an import leaves them out. Order lines without an id of their own are given
-    one, so that a mended line is the line it was.
+    Its first columns say what is wrong; an import leaves them out, and takes the marks before formulas off. Order lines
+    without an id of their own are given one, so that a mended line is the line it was.
     """
     dialect = Dialect.from_json({"encoding": "utf-8", "delimiter": ",", "header": [], **file.dialect})
+    return csv_file(_issue_rows(file, dialect, outcome), delimiter=dialect.delimiter)
+
+
+def _issue_rows(file: ImportFile, dialect: Dialect, outcome: str) -> Iterator[list[str]]:
     names_lines = file.kind == ImportFile.Kind.ORDERS and "line_id" not in file.mapping
     own = [place for place, name in enumerate(dialect.header) if not dialect.is_mended or name not in REASON_COLUMNS]
-    yield b"\xef\xbb\xbf" + _csv_line([*REASON_COLUMNS, *(["line_id"] if names_lines else []),
-                                       *(dialect.header[place] for place in own)], dialect.delimiter)
+    yield [*REASON_COLUMNS, *(["line_id"] if names_lines else []), *(dialect.header[place] for place in own)]
     for shown in shown_issues(file, issues_of(file).filter(outcome=outcome).iterator(chunk_size=2000)):
         issue = shown.issue
         cells = list(issue.raw.get("cells", ()))
@@ -169,14 +170,7 @@ def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]
         cells = [cells[place] for place in own if place < len(cells)] + cells[len(dialect.header):]
         line = [issue.raw.get("line_id") or f"row {issue.row_number}"] if names_lines else []
         reasons = [str(issue.row_number), shown.title, shown.column, issue.value, shown.fix, str(file.pk)]
-        yield _csv_line([*reasons, *line, *cells], dialect.delimiter)
-
-
-def _csv_line(cells: Iterable[str], delimiter: str) -> bytes:
-    """Cells that no spreadsheet takes for formulas; an import of the mended file takes the marks off again."""
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(map(spreadsheet_text, cells))
-    return text.getvalue().encode()
+        yield [*reasons, *line, *cells]
 
 
 # --- The whole ----------------------------------------------------------------------------------------------------

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -33,6 +31,8 @@ from django.db.models.functions import Cast, Coalesce, Greatest
 from django.utils.translation import gettext as _
 
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt, StockLevel
+from apps.tenants.downloads import Cell
+from apps.tenants.figures import cents
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import audit_trail, tenant_by_id
 
@@ -324,39 +324,16 @@ def unsent_units(item_id: int, location_id: int) -> Decimal:
     return total
 
 
-def order_rows(found: PurchaseOrder, as_of: dt.date) -> Iterator[list[str]]:
-    """An order as rows of a table, the header first, figures plain for machines."""
+def order_rows(found: PurchaseOrder, as_of: dt.date) -> Iterator[list[Cell]]:
+    """An order as rows of a table, the header first; quantities and costs as they are, amounts to the cent."""
     yield [_("Order"), _("Supplier"), _("SKU"), _("Title"), _("Quantity"), _("Unit cost"), _("Currency"), _("Amount"),
            _("Expected"), _("Received")]
     for line in order_lines(found.pk, as_of):
-        yield [found.number, spreadsheet_text(found.supplier.name), spreadsheet_text(line.item.sku),
-               spreadsheet_text(line.item.title), plain(line.quantity),
-               plain(line.unit_cost), found.currency, plain(line.quantity * line.unit_cost),
-               line.due_on.isoformat(), plain(line.received_quantity)]  # type: ignore[attr-defined]
+        yield [found.number, found.supplier.name, line.item.sku, line.item.title, line.quantity, line.unit_cost,
+               found.currency, cents(line.quantity * line.unit_cost, found.currency), line.due_on,  # type: ignore[attr-defined]
+               line.received_quantity]
 
 
 def plain(number: Decimal) -> str:
     """A number without idle zeros, for machines."""
     return f"{number.normalize():f}"
-
-
-_FORMULA = re.compile(r"^'*[=+\-@\t\r]")
-_NUMBER = re.compile(r"^[+-]?[\d.,\s]*\d\Z")
-
-
-class _Echo:
-    """A file that gives back what is written to it."""
-
-    @staticmethod
-    def write(text: str) -> str:
-        return text
-
-
-def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """Rows as the lines of a CSV file, one by one."""
-    return map(csv.writer(_Echo()).writerow, rows)
-
-
-def spreadsheet_text(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: marked, and marked once more where it has such a mark already."""
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text

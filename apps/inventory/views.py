@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,7 @@ from apps.inventory.forms import Delivery, NotAQuantity, typed_in
 from apps.inventory.models import PurchaseOrder
 from apps.inventory.services import MoreThanOrdered, NotPossible
 from apps.tenants.access import ShopRequest, needs
+from apps.tenants.downloads import csv_file
 from apps.tenants.figures import money as money_words
 from apps.tenants.models import Permission
 from apps.tenants.tables import is_id
@@ -89,10 +89,9 @@ def printable(request: ShopRequest, pk: int) -> HttpResponse:
 def export(request: ShopRequest, pk: int) -> HttpResponse:
     """The order as a file for the supplier."""
     found = _found(request, pk)
-    response = HttpResponse(content_type="text/csv; charset=utf-8",
-                            headers={"Content-Disposition": f'attachment; filename="{found.number}.csv"'})
-    csv.writer(response).writerows(selectors.order_rows(found, request.tenant.today()))
-    return response
+    rows = selectors.order_rows(found, request.tenant.today())
+    return HttpResponse(b"".join(csv_file(rows)), content_type="text/csv; charset=utf-8",
+                        headers={"Content-Disposition": f'attachment; filename="{found.number}.csv"'})
 
 
 def _changed(request: ShopRequest, pk: int, done: str, change: Callable[..., Any], **given: Any) -> HttpResponse:

@@ -13,9 +13,13 @@ from django.db.models import Aggregate, Count, DecimalField, ExpressionWrapper, 
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
+from apps.catalog.selectors import assumption_words, simulation_words
 from apps.inventory import selectors as inventory
 from apps.optimization.models import Decision, Plan, Recommendation
+from apps.tenants.downloads import Cell
+from apps.tenants.figures import cents, rounded_units
 from apps.tenants.scope import current_tenant_id
+from apps.tenants.selectors import tenant_by_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,23 +222,30 @@ def previous_lines(plan: Plan) -> pd.DataFrame:
         return pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description or ()])
 
 
-def recommendation_rows(lines: QuerySet[Recommendation]) -> Iterator[list[str]]:
-    """Lines as rows of a table, the header first, figures plain for machines."""
+def binding_words() -> dict[str, str]:
+    """What keeps a quantity from being the best one for its item alone."""
+    return {
+        "": _("nothing"), "pack": _("whole packs"), "moq": _("minimum quantity"),
+        "max_order_quantity": _("largest order"), "supplier_minimum": _("supplier's minimum"), "cash": _("cash"),
+        "kept": _("kept from the last plan"), "decided": _("decided lately"),
+    }
+
+
+def recommendation_rows(lines: QuerySet[Recommendation]) -> Iterator[list[Cell]]:
+    """Lines as rows of a table, the header first; estimates as pages round them, costs as they are."""
+    currency, bound = tenant_by_id(current_tenant_id()).currency, binding_words()
+    assumed, simulated = assumption_words(), simulation_words()
     yield [_("SKU"), _("Title"), _("Supplier"), _("Location"), _("Quantity"), _("Unit cost"), _("Amount"), _("On hand"),
            _("On order"), _("Mean demand"), _("Days of cover"), _("Runs out"), _("Order by"), _("Would arrive"),
            _("Lost sales avoided"), _("Gain"), _("What binds"), _("Need"), _("Buffer"), _("Pack and minimum quantity"),
            _("Supplier's minimum"), _("Cash"), _("Kept from the last plan"), _("Assumed"), _("Simulated")]
     for line in lines.iterator(chunk_size=1000):
         units = line.waterfall["units"]
-        names = map(inventory.spreadsheet_text, (line.item.sku, line.item.title, line.supplier.name,
-                                                 line.location.name))
-        yield [*names, str(line.quantity),
-               str(line.unit_cost), str(line.quantity * line.unit_cost), f"{line.on_hand:g}", f"{line.on_order:g}",
-               f"{line.mean_demand:.2f}", f"{line.days_of_cover:.1f}", _iso(line.stockout_on), _iso(line.order_by_on),
-               _iso(line.arrives_on), str(line.avoided_lost_sales), str(line.net_gain), line.binding,
-               *(str(units[part]) for part in ("need", "buffer", "pack_moq", "supplier_minimum", "cash", "kept")),
-               " ".join(line.assumed), " ".join(line.simulated)]
-
-
-def _iso(day: dt.date | None) -> str:
-    return day.isoformat() if day else ""
+        yield [line.item.sku, line.item.title, line.supplier.name, line.location.name, line.quantity, line.unit_cost,
+               cents(line.quantity * line.unit_cost, currency), *map(rounded_units, (
+                   line.on_hand, line.on_order, line.mean_demand, line.days_of_cover)),
+               line.stockout_on, line.order_by_on, line.arrives_on, cents(line.avoided_lost_sales, currency),
+               cents(line.net_gain, currency), bound.get(line.binding, line.binding),
+               *(units[part] for part in ("need", "buffer", "pack_moq", "supplier_minimum", "cash", "kept")),
+               ", ".join(assumed.get(name, name) for name in line.assumed),
+               ", ".join(simulated.get(name, name) for name in line.simulated)]

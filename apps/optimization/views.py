@@ -15,15 +15,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.inventory.selectors import csv_lines, unsent_units
+from apps.inventory.selectors import unsent_units
 from apps.jobs import selectors as jobs
 from apps.optimization import selectors, services
 from apps.optimization.forms import NotAQuantity, Ticked
 from apps.optimization.models import Plan, Recommendation
 from apps.optimization.selectors import Totals
 from apps.optimization.services import OddLot, ReasonMissing
-from apps.optimization.templatetags.plan_words import binding_words
 from apps.tenants.access import ShopRequest, needs
+from apps.tenants.downloads import csv_file
 from apps.tenants.figures import units
 from apps.tenants.models import Permission
 from apps.tenants.tables import is_id
@@ -73,7 +73,7 @@ def _page(request: ShopRequest, ticked: Ticked | None = None, error: str = "", q
     lines = _lines(request, plan) if plan else Recommendation.objects.none()
     found = selectors.totals(lines) if plan else Totals()
     page = LinePaginator(lines, found).get_page(request.GET.get("page"))
-    bound, words = selectors.bindings_of(plan) if plan else {}, binding_words()
+    bound, words = selectors.bindings_of(plan) if plan else {}, selectors.binding_words()
     live = [view for view in jobs.live_jobs() if view.job.kind.startswith(("optimization.", "forecasting.forecast"))]
     last = None if plan or live else jobs.latest_of_kind("optimization.plan") or jobs.latest_of_kind("sales.refresh")
     context: dict[str, Any] = {
@@ -157,5 +157,5 @@ def export(request: ShopRequest) -> StreamingHttpResponse:
     """The same lines as on the page, all of them, as a file."""
     rows = selectors.recommendation_rows(_lines(request, selectors.current_plan()))
     name = f"{request.tenant.slug}-plan-{request.tenant.today().isoformat()}.csv"
-    return StreamingHttpResponse(csv_lines(rows), content_type="text/csv; charset=utf-8",
+    return StreamingHttpResponse(csv_file(rows), content_type="text/csv; charset=utf-8",
                                  headers={"Content-Disposition": f'attachment; filename="{name}"'})

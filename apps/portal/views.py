@@ -11,7 +11,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.catalog import selectors as catalog
 from apps.catalog.services import change_defaults, change_term
-from apps.inventory.selectors import csv_lines
 from apps.portal.forms import PlanningForm, TermForm
 from apps.portal.models import ItemSummary
 from apps.portal.selectors.item import item_page
@@ -26,6 +25,7 @@ from apps.portal.selectors.items import (
 )
 from apps.portal.selectors.today import today as today_of
 from apps.tenants.access import ShopRequest, needs
+from apps.tenants.downloads import csv_file
 from apps.tenants.models import Permission
 
 ITEMS_PAGE = 50
@@ -64,7 +64,7 @@ def items(request: ShopRequest) -> HttpResponse:
 def export_items(request: ShopRequest) -> StreamingHttpResponse:
     """The same items as on the list, as a file, row by row."""
     name = f"{request.tenant.slug}-items-{request.tenant.today().isoformat()}.csv"
-    return StreamingHttpResponse(csv_lines(export_rows(_filters(request))), content_type="text/csv; charset=utf-8",
+    return StreamingHttpResponse(csv_file(export_rows(_filters(request))), content_type="text/csv; charset=utf-8",
                                  headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 

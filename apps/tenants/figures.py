@@ -106,6 +106,11 @@ def money_text(value: Number, currency: str, decimals: int, suffix: str = "") ->
     return f"{sign}{SYMBOLS[currency]}{digits}" if currency in SYMBOLS else f"{sign}{currency}\u00a0{digits}"
 
 
+def cents(value: Number, currency: str) -> Decimal:
+    """An amount as exact as its currency has coins."""
+    return round(Decimal(str(value)), 0 if currency in WITHOUT_CENTS else 2)
+
+
 def money(value: Number | None, currency: str = "USD") -> str:
     """An exact amount: $1,234.50."""
     return DASH if value in (None, "") else money_text(value, currency, 0 if currency in WITHOUT_CENTS else 2)
@@ -127,12 +132,17 @@ def money_short(value: Number | None, currency: str = "USD") -> str:
     return money_text(value, currency, 0)
 
 
+def rounded_units(value: Number) -> Decimal:
+    """A quantity: whole from ten up, to one decimal below."""
+    return round(Decimal(str(value)), 0 if abs(float(value)) >= 10 else 1)
+
+
 def units(value: Number | None) -> str:
     """A quantity: whole from ten up, one decimal below where it has one."""
     if value in (None, ""):
         return DASH
     is_whole = abs(float(value)) >= 10 or float(value) == round(float(value))
-    return number(value, 0 if is_whole else 1)
+    return number(rounded_units(value), 0 if is_whole else 1)
 
 
 def days(value: Number | None) -> str:

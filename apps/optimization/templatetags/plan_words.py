@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.catalog.selectors import assumption_words, simulation_words
+from apps.optimization.selectors import binding_words
 from apps.tenants.templatetags.stockwright import badge, day_short, money, money_round, units
 
 register = template.Library()
@@ -103,14 +104,6 @@ def _figure(name: str, value: Any, currency: str) -> str:
 @register.filter
 def note_icon(note: dict[str, Any]) -> str:
     return TONES.get(note["code"], "alert-triangle")
-
-
-def binding_words() -> dict[str, str]:
-    return {
-        "": _("nothing"), "pack": _("whole packs"), "moq": _("minimum quantity"),
-        "max_order_quantity": _("largest order"), "supplier_minimum": _("supplier's minimum"), "cash": _("cash"),
-        "kept": _("kept from the last plan"), "decided": _("decided lately"),
-    }
 
 
 @register.filter

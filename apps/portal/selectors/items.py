@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from apps.catalog.models import Supplier
-from apps.inventory.selectors import spreadsheet_text
+from apps.catalog.models import Item, Origin, Supplier
 from apps.portal.models import ItemSummary
+from apps.tenants.downloads import Cell
+from apps.tenants.figures import rounded_units
 
 # ?sort=name and ?sort=-name; the id after them makes every order total, so that pages never overlap.
 SORTS = {
@@ -73,13 +75,34 @@ def supplier_names() -> list[str]:
     return list(Supplier.objects.order_by("name").values_list("name", flat=True))
 
 
-EXPORTED = ("sku", "title", "category", "brand", "supplier_name", "status", "planning", "abc", "price", "unit_cost",
-            "cost_origin", "on_hand", "on_order", "weekly_units", "units_28d", "revenue_28d", "last_sold_on",
-            "days_of_cover", "stockout_on", "lasts_from", "recommended", "money_at_risk")
+def _exported() -> dict[str, str]:
+    return {
+        "sku": _("SKU"), "title": _("Title"), "category": _("Category"), "brand": _("Brand"),
+        "supplier_name": _("Supplier"), "status": _("Status"), "planning": _("Planning"), "abc": _("Class"),
+        "price": _("Price"), "unit_cost": _("Unit cost"), "cost_origin": _("Unit cost is"), "on_hand": _("On hand"),
+        "on_order": _("On order"), "weekly_units": _("A week"), "units_28d": _("Units, 28 days"),
+        "revenue_28d": _("Sales, 28 days"), "last_sold_on": _("Last sold"), "days_of_cover": _("Days of cover"),
+        "stockout_on": _("Runs out"), "lasts_from": _("As of"), "recommended": _("Advised"),
+        "money_at_risk": _("At risk")}
 
 
-def export_rows(filters: Filters) -> Iterator[tuple[object, ...]]:
-    """Every item that passes, a row each, the header first; read through a cursor, never all at once."""
-    yield EXPORTED
-    for row in summaries(filters).values_list(*EXPORTED).iterator(chunk_size=2000):
-        yield tuple(spreadsheet_text(cell) if isinstance(cell, str) else cell for cell in row)
+def export_rows(filters: Filters) -> Iterator[list[Cell]]:
+    """Every item that passes, a row each, the header first; read through a cursor, never all at once.
+
+    Estimates are rounded as the list rounds them, prices and costs stand as they are.
+    """
+    titles = _exported()
+    words: dict[str, dict[str, Any]] = {
+        "status": dict(Item.Status.choices), "planning": dict(ItemSummary.Planning.choices),
+        "cost_origin": {**dict(Origin.choices), "assumed": _("assumed")}}
+
+    def shown(name: str, cell: Any) -> Any:
+        if name in words:
+            return str(words[name].get(cell, cell))
+        if name in ("on_hand", "on_order", "weekly_units", "units_28d") and cell is not None:
+            return rounded_units(cell)
+        return round(cell) if isinstance(cell, float) else cell
+
+    yield list(titles.values())
+    for row in summaries(filters).values_list(*titles).iterator(chunk_size=2000):
+        yield [shown(name, cell) for name, cell in zip(titles, row, strict=True)]

@@ -263,7 +263,8 @@ def test_the_csv_of_an_order_has_a_row_a_line_with_plain_figures() -> None:
         assert found is not None
         header, row = selectors.order_rows(found, MONDAY + 3 * DAY)
         assert len(header) == len(row)
-        assert row == ["PO-2017-0001", "Alder Foods", "sku-0", "Item 0", "12", "2.5", "USD", "30", "2017-12-09", "0"]
+        assert row == ["PO-2017-0001", "Alder Foods", "sku-0", "Item 0", 12, Decimal("2.5"), "USD", 30,
+                       dt.date(2017, 12, 9), 0]
 
 
 def at_once(*acts: Callable[[], Any]) -> None:

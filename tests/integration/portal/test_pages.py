@@ -17,7 +17,7 @@ from apps.alerts.models import Alert
 from apps.catalog.models import Item, PlanningDefaults, Supplier
 from apps.catalog.selectors import planning_defaults, terms_of_items
 from apps.feedback.models import Proof
-from apps.inventory.models import StockLevel
+from apps.inventory.models import PurchaseOrder, StockLevel
 from apps.inventory.selectors import order_counts
 from apps.inventory.services import approve_order, mark_sent
 from apps.jobs.models import Job
@@ -195,9 +195,43 @@ def test_pages_hold_every_item_once() -> None:
 def test_the_list_comes_out_as_a_file_that_no_spreadsheet_takes_for_formulas(shop: Shop) -> None:
     with tenant_context(shop.tenant.pk):
         ItemSummary.objects.filter(item=shop.items[0]).update(title="=HYPERLINK(1)")
-    rows = list(csv.reader(io.StringIO(page(signed_in(shop), "/items/export/?sort=sku"))))
-    assert rows[0][:2] == ["sku", "title"] and [row[0] for row in rows[1:]] == [f"sku-{n}" for n in range(6)]
+    rows = list(csv.reader(io.StringIO(page(signed_in(shop), "/items/export/?sort=sku").removeprefix("\ufeff"))))
+    assert rows[0][:2] == ["SKU", "Title"] and [row[0] for row in rows[1:]] == [f"sku-{n}" for n in range(6)]
     assert rows[1][1] == "'=HYPERLINK(1)"
+
+
+def test_every_download_is_written_as_the_shop_writes_numbers_and_rounded_as_its_page(shop: Shop) -> None:
+    Tenant.objects.filter(pk=shop.tenant.pk).update(locale="de-de")
+    with tenant_context(shop.tenant.pk):
+        ItemSummary.objects.filter(item=shop.items[0]).update(
+            weekly_units=1234.55434782608695, days_of_cover=103.55434782608695, revenue_28d=8.6,
+            unit_cost=Decimal("2.1250"), on_hand=2.25, cost_origin="assumed")
+        line = Recommendation.objects.get(item=shop.items[0])
+        Recommendation.objects.filter(pk=line.pk).update(
+            mean_demand=103.55434782608695, days_of_cover=4.26, unit_cost=Decimal("2.1250"), quantity=11,
+            assumed=["review_period_days", "unit_cost"], binding="moq")
+    client = signed_in(shop, "manager")
+
+    def read(path: str) -> list[dict[str, str]]:
+        text = page(client, path)
+        assert text.startswith("\ufeff")
+        return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=";"))
+
+    item = next(row for row in read("/items/export/") if row["SKU"] == "sku-0")
+    assert [item[name] for name in ("A week", "Days of cover", "Sales, 28 days", "Unit cost", "On hand")] == [
+        "1235", "104", "9", "2,125", "2,2"]
+    assert (item["Unit cost is"], item["Planning"], item["Status"]) == ("assumed", "planned", "active")
+    advice = next(row for row in read("/replenish/export/") if row["SKU"] == "sku-0")
+    assert [advice[name] for name in ("Mean demand", "Days of cover", "Unit cost", "Amount")] == [
+        "104", "4,3", "2,125", "23,38"]
+    assert advice["Assumed"] == "how often is ordered, unit cost, as a share of the price"
+    assert advice["What binds"] == "minimum quantity"
+    assert client.post("/replenish/decide/", {"act": "approve", "line": line.pk, f"quantity-{line.pk}": "11"}
+                       ).status_code == 302
+    with tenant_context(shop.tenant.pk):
+        order = PurchaseOrder.objects.get(lines__item=shop.items[0])
+    [ordered] = [row for row in read(f"/orders/{order.pk}/export/") if row["SKU"] == "sku-0"]
+    assert [ordered[name] for name in ("Quantity", "Unit cost", "Amount")] == ["11", "2,125", "23,38"]
 
 
 # --- One item -----------------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from apps.ingestion.adapters.batches import Misfit, ahead, read_batches
 from apps.ingestion.adapters.dialects import REASON_COLUMNS, Dialect, EncodingWatch, FileRefused, sniff
 from apps.ingestion.adapters.quotes import REFUSED, Quotes
-from apps.ingestion.selectors import _csv_line
 from apps.ingestion.services.applying import _as_json
+from apps.tenants.downloads import csv_file
 
 ROWS = [["order", "sku", "qty", "name"], ["1", "A-1", "2", "Größe \"L\", rot"], ["2", "B;2", "1", "zwei\nZeilen"],
         ["3", "C|3", "4", "tab\there"]]
@@ -245,7 +245,7 @@ def test_no_cell_of_rejected_rows_is_a_formula_and_an_import_reads_it_as_it_was(
         rows: list[tuple[str, str, str]], delimiter: str) -> None:
     header = [*REASON_COLUMNS, "sku", "=1+1", "-title"]
     whole = [header, *([*reasons, *row] for reasons in [["2", "=wrong", "", "@", "", "1"]] for row in rows)]
-    raw = b"".join(_csv_line(cells, delimiter) for cells in whole)
+    raw = b"".join(csv_file(whole, delimiter=delimiter)).removeprefix(b"\xef\xbb\xbf")
     shown = csv.reader(io.StringIO(raw.decode(), newline=""), delimiter=delimiter)
     for cells, texts in zip(whole, shown, strict=True):
         for cell, text in zip(cells, texts, strict=True):
