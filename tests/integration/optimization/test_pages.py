@@ -173,6 +173,22 @@ def test_an_odd_quantity_among_all_lines_is_kept_with_all_of_them() -> None:
         assert PurchaseOrderLine.objects.count() == 60
 
 
+def test_an_odd_quantity_kept_among_all_lines_is_asked_for_its_reason_only() -> None:
+    shop = make_planned_shop(60, demo_date=MONDAY)
+    run_plan(shop)
+    client, line = signed_in(shop), lines(shop)[0]
+    name, odd = f"quantity-{line.pk}", str(line.quantity + 1)
+    for act in ("approve", "keep"):
+        status, text = decide(client, everything="1", act=act, **{name: odd})
+        box = text[text.index('name="everything"'):]
+        assert status == 422 and " checked" in box[:box.index(">")], act
+        decide(client, line=[each.pk for each in lines(shop)[-20:]], act="dismiss", reason="decided meanwhile")
+    assert "Say why" in text and f'name="kept-{line.pk}" value="{odd}"' in text
+    assert decide(client, everything="1", reason="a party", **{name: odd, f"kept-{line.pk}": odd})[0] == 302
+    with tenant_context(shop.tenant.pk):
+        assert PurchaseOrderLine.objects.count() == 20
+
+
 def test_what_enter_would_press_is_a_button_that_decides_nothing(shop: Shop) -> None:
     client, line = signed_in(shop), lines(shop)[0]
     _status, question = decide(client, line=[line.pk], **{f"quantity-{line.pk}": str(line.quantity + 1)})
