@@ -21,10 +21,10 @@ def open_alerts() -> QuerySet[Alert]:
     return Alert.objects.filter(state__in=UNRESOLVED).order_by(_by_severity(), "-last_seen_at", "-pk")
 
 
-def last_alert(code: str) -> Alert | None:
-    """The newest alert of a code, whatever became of it."""
-    found: Alert | None = Alert.objects.filter(code=code).order_by("-pk").first()
-    return found
+def told_of_by_resolved(code: str) -> set[int]:
+    """What the alerts of a code told of that a person has resolved."""
+    found = Alert.objects.filter(code=code, state=State.RESOLVED).exclude(told_of=[]).values_list("told_of", flat=True)
+    return {int(each) for told_of in found for each in told_of}
 
 
 def resolved_alerts() -> QuerySet[Alert]:

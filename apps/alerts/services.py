@@ -53,7 +53,7 @@ def mark_seen(*, alert_id: int) -> Alert:
 
 @transaction.atomic
 def resolve(*, alert_id: int) -> Alert:
-    """It is dealt with; the same thing later is a new alert."""
+    """A person says that it is dealt with; the same thing later is a new alert, but for what it told of by id."""
     alert: Alert = Alert.objects.select_for_update().get(pk=alert_id)
     if alert.state != State.RESOLVED:
         alert.state, alert.resolved_at = State.RESOLVED, timezone.now()
@@ -65,15 +65,18 @@ def resolve(*, alert_id: int) -> Alert:
 def resolve_of(*, code: str, subject: str = "") -> int:
     """What raised an alert has passed by itself; how many alerts that resolves."""
     return Alert.objects.exclude(state=State.RESOLVED).filter(code=code, subject=subject[:120]).update(
-        state=State.RESOLVED, resolved_at=timezone.now())
+        state=State.RESOLVED, resolved_at=timezone.now(), told_of=[])
 
 
 @transaction.atomic
 def resolve_others(*, code: str, subjects: Sequence[str]) -> int:
-    """What raised the alerts of a code holds for these subjects alone; how many others that resolves."""
+    """What raised the alerts of a code holds for these subjects alone; how many others that resolves.
+
+    Nobody has said that they are dealt with: what they told of is news where it comes again.
+    """
     return Alert.objects.exclude(state=State.RESOLVED).filter(code=code).exclude(
         subject__in=[subject[:120] for subject in subjects]).update(
-            state=State.RESOLVED, resolved_at=timezone.now())
+            state=State.RESOLVED, resolved_at=timezone.now(), told_of=[])
 
 
 def raise_for_failed_job(job: Job, reason: str) -> None:

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from psycopg import sql
 
 from apps.alerts import services as alerts
-from apps.alerts.selectors import last_alert
+from apps.alerts.selectors import open_alerts, told_of_by_resolved
 from apps.catalog.selectors import items_by_id, joined_in_sets
 from apps.inventory import services as inventory
 from apps.sales.models import PERSON, SaleLine
@@ -420,10 +420,12 @@ def tell_unusual(*, as_of: dt.date, item_ids: Collection[int] | None = None) -> 
     """Raise an alert while sales far out of the ordinary wait for a person's word; how many do.
 
     With `item_ids` only these items are looked at; of all others counts what was told of before and still waits. What
-    the last alert did not tell of is news, and makes another alert, though a person has seen or resolved the last one.
+    neither the open alert nor one that a person has resolved told of is news, and makes another alert; it ends when
+    nothing waits but what such a person knows.
     """
-    last = last_alert(UNUSUAL_CODE)
-    told, others = list(last.told_of) if last else [], []
+    last = open_alerts().filter(code=UNUSUAL_CODE).order_by("-pk").first()
+    known = told_of_by_resolved(UNUSUAL_CODE)
+    told, others = list(dict.fromkeys([*(last.told_of if last else ()), *sorted(known)])), []
     if item_ids is not None:
         waiting = waiting_sales(as_of, told)
         item_ids = {*item_ids, *(item_id for _line_id, item_id in waiting[:UNUSUAL_NAMED])}
@@ -432,12 +434,10 @@ def tell_unusual(*, as_of: dt.date, item_ids: Collection[int] | None = None) -> 
     if others and not found:
         return tell_unusual(as_of=as_of)
     lines = [sale.line_id for sale in found] + others
-    if not lines:
+    if known.issuperset(lines):
         alerts.resolve_others(code=UNUSUAL_CODE, subjects=[])
-        return 0
-    news = set(lines) - set(told)
-    if last and last.resolved_at and not news:
         return len(lines)
+    news = set(lines) - set(told)
     subject = last.subject if last and not news else str(max(news))
     alerts.raise_alert(
         code=UNUSUAL_CODE, subject=subject, severity="warning", link="/data/unusual/",

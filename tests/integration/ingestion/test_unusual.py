@@ -166,6 +166,25 @@ def test_what_a_person_has_resolved_comes_back_with_the_next_such_sale_and_not_b
     assert alerts_open() == [], "one less is nothing new"
 
 
+def test_what_a_person_has_resolved_waits_quietly_once_what_came_after_it_is_dealt_with(shop: Tenant) -> None:
+    refreshed(shop)
+    resolve(alert_id=open_alerts().get().pk)
+    assert delivered(shop, "B", 50_000, 1) == [(TWO, "open")]
+    b = next(sale for sale in sales.unusual_sales(MONDAY) if sale.sku == "B")
+    services.correct_sale(line_id=b.line_id, quantity=Decimal(2), actor=make_user())
+    assert alerts_open() == [] == refreshed(shop), "of the one of A a person knows"
+    assert delivered(shop, "C", 30_000, 2) == [(TWO, "open")]
+
+
+def test_what_stopped_being_unusual_by_itself_is_news_when_it_is_so_again(shop: Tenant) -> None:
+    assert refreshed(shop) == [(ONE, "open")]
+    bulk = "".join(f"bulk,{n},{LAST} 09:00,A,{{0}},5,5\n" for n in range(3))
+    take(ORDERS + bulk.format(99_000), name="bulk.csv")
+    assert refreshed(shop) == []
+    take(ORDERS + bulk.format(1), name="less.csv")
+    assert refreshed(shop) == [(ONE, "open")]
+
+
 def test_an_older_sale_that_its_item_comes_to_dwarf_is_news(shop: Tenant) -> None:
     first = f"n,1,{LAST - dt.timedelta(days=9)} 09:00,N,900,5,5\n"
     take(ORDERS + first, name="first.csv")
