@@ -113,6 +113,8 @@ def test_a_cancelled_order_says_that_it_never_went_out_and_nothing_is_expected(s
     step(client, shop, "cancel")
     text = page(client, f"/orders/{first_order(shop).pk}/")
     assert "never sent" in text and "nothing more" in text and "its last line" not in text
+    paper = page(client, f"/orders/{first_order(shop).pk}/print/")
+    assert "Drafted" in paper and "Ordered" not in paper and "Expected by" not in paper
 
 
 def test_an_order_below_the_suppliers_minimum_says_so_and_asks_before_it_goes_on(shop: Shop) -> None:
