@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from apps.ingestion.adapters.columns import COLUMNS, Column
+from apps.ingestion.adapters.columns import COLUMNS, Column, other_readings, unused
 from apps.ingestion.adapters.dialects import HEAD_BYTES, REASON_COLUMNS, Dialect, head_rows
 from apps.ingestion.adapters.rules import FLAGGED, PLAINLY, REJECTED, SET_ASIDE, Rule, rule
 from apps.ingestion.models import Connection, Delivery, ImportFile, RowIssue
@@ -146,6 +146,23 @@ def column_choices(file: ImportFile) -> list[Choice]:
         found = [row[place] for row in rows if 0 <= place < len(row) and row[place].strip()]
         choices.append(Choice(column, chosen, [value[:60] for value in found[:3]]))
     return choices
+
+
+@dataclass(frozen=True)
+class Unused:
+    """The columns of a file from which nothing is read, and those of them that a file of another kind would give."""
+
+    names: list[str]
+    elsewhere: list[tuple[str, list[str]]]
+
+
+def unused_columns(file: ImportFile) -> Unused:
+    if not file.dialect.get("header"):
+        return Unused([], [])
+    dialect, titles = Dialect.from_json(file.dialect), kind_titles()
+    header = [name for name in dialect.header if not dialect.is_mended or name not in REASON_COLUMNS]
+    names = unused(header, file.mapping)
+    return Unused(names, [(titles[kind], given) for kind, given in other_readings(header, file.kind, names).items()])
 
 
 def issue_lines(file: ImportFile, *, outcome: str = REJECTED) -> Iterator[bytes]:

@@ -103,7 +103,7 @@ def file(request: ShopRequest, pk: int) -> HttpResponse:
     files = {code: found for counts in found.rules.values() for code in counts}
     rules = {outcome: selectors.rule_counts(found.rules, outcome, files) for outcome in (REJECTED, SET_ASIDE, FLAGGED)}
     return render(request, "ingestion/file.html", {
-        "file": found, "form": form, "choices": choices, "issues": issues,
+        "file": found, "form": form, "choices": choices, "unused": selectors.unused_columns(found), "issues": issues,
         "shown": selectors.shown_issues(found, issues), "job": job,
         "rules": rules, "rule": rule_code, "nameless": selectors.nameless_rows(found) if found.rows_rejected else 0,
         "stopped_rules": [(each.rule.code, each.rule.title) for each in rules[REJECTED] + rules[SET_ASIDE]],

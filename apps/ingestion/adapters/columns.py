@@ -71,8 +71,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
                 "eenheidsprijs|prix|prix unitaire|precio|"
                 "precio unitario|单价|价格|原价|售价", "number"),
         _column("paid_price", gettext_lazy("Price paid, each"), "paid price|net price|sale price|price paid|"
-                "unit price paid|verkaufspreis|verkoopprijs|prix payé|prix de vente|precio pagado|precio de venta|"
-                "实付单价|成交价", "number"),
+                "unit price paid|verkaufspreis|vk preis|vk|verkoopprijs|vk prijs|prix payé|prix de vente|prix vente|"
+                "precio pagado|precio de venta|precio venta|实付单价|成交价", "number"),
         _column("shelf_total", gettext_lazy("Line before discount"), "shelf total|item subtotal|line subtotal|subtotal",
                 "number"),
         _column("paid_total", gettext_lazy("Line as paid"), "paid total|item total|line total|total|amount|sales value|"
@@ -106,12 +106,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _column("unit_of_measure", gettext_lazy("Unit"), "unit of measure|unit|uom|einheit|mengeneinheit|eenheid|unité|"
                 "unidad|单位|计量单位", most=40),
         _column("unit_cost", gettext_lazy("Unit cost"), "unit cost|cost|default cost|cost per item|cost of goods|"
-                "cost price|purchase price|meta: _wc_cog_cost|einkaufspreis|ek|ek preis|inkoopprijs|kostprijs|"
-                "prix d'achat|coût|coste|costo|precio de compra|成本|成本价|进价|采购价", "number"),
+                "cost price|purchase price|meta: _wc_cog_cost|einkaufspreis|ek|ek preis|inkoopprijs|ik prijs|"
+                "kostprijs|prix d'achat|prix achat|coût|coste|costo|precio de compra|precio compra|"
+                "precio de coste|成本|成本价|进价|采购价", "number"),
         _column("price", gettext_lazy("Price"), "price|variant price|regular price|selling price|retail price|"
-                "sale price|preis|verkaufspreis|vk|prijs|verkoopprijs|adviesprijs|prix|prix de vente|precio|"
-                "precio de venta|pvp|价格|售价|零售价|单价",
-                "number"),
+                "sale price|preis|verkaufspreis|vk|vk preis|uvp|prijs|verkoopprijs|vk prijs|adviesprijs|prix|"
+                "prix de vente|prix vente|prix public|precio|precio de venta|precio venta|pvp|价格|售价|"
+                "销售价|销售价格|零售价|单价", "number"),
         _column("status", gettext_lazy("Status"), "status|state|published|aktiv|zustand|statut|actif|estado|activo|"
                 "状态|上架状态", most=60),
         _column("row_type", gettext_lazy("Type of row"), "row type", most=40),
@@ -129,8 +130,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
                 "teldatum|peildatum|date d'inventaire|date|fecha|fecha de recuento|盘点时间|日期|盘点日期", "moment"),
     ),
     "suppliers": (
-        _column("supplier", gettext_lazy("Supplier"), "supplier|supplier name|vendor|vendor name|lieferant|leverancier|"
-                "fournisseur|proveedor|供应商|供货商", required=True, most=160),
+        _column("supplier", gettext_lazy("Supplier"), "supplier|supplier name|main supplier|vendor|vendor name|"
+                "lieferant|lieferantenname|name des lieferanten|hauptlieferant|leverancier|leveranciersnaam|"
+                "naam leverancier|hoofdleverancier|fournisseur|nom du fournisseur|fournisseur principal|proveedor|"
+                "nombre del proveedor|proveedor principal|供应商|供应商名称|供货商|供货商名称", required=True, most=160),
         Column(_SKU.name, _SKU.title, _SKU.value, _SKU.names, False, _SKU.most),
         _column("lead_time_days", gettext_lazy("Lead time, days"), "lead time days|lead time|lead time (days)|"
                 "delivery time|lieferzeit|lieferzeit tage|lieferzeit (tage)|levertijd|levertijd (dagen)|délai|"
@@ -145,8 +148,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
                 "verpackungseinheit|vpe|gebinde|verpakkingseenheid|colli|colisage|conditionnement|unidades por caja|"
                 "tamaño de paquete|箱规|包装规格|装箱数", "number"),
         _column("unit_cost", gettext_lazy("Unit cost"), "unit cost|cost|price|purchase price|einkaufspreis|ek|"
-                "ek preis|preis|inkoopprijs|prijs|prix d'achat|prix|coût|coste|costo|precio|precio de compra|成本|"
-                "进价|采购价|单价", "number"),
+                "ek preis|preis|inkoopprijs|ik prijs|prijs|prix d'achat|prix achat|prix|coût|coste|costo|precio|"
+                "precio de compra|precio compra|precio de coste|成本|进价|采购价|单价", "number"),
         _column("minimum_order_value", gettext_lazy("Minimum order value"), "minimum order value|min order value|"
                 "minimum order|mindestbestellwert|minimale bestelwaarde|minimum de commande|franco|pedido mínimo|"
                 "valor mínimo|最低订货额|起订金额", "number"),
@@ -232,8 +235,9 @@ EXTRA = {"compare_at_price": "number", "handle": "text", "option_1": "text", "op
 
 
 def plain(name: str) -> str:
-    """A header's name without the accidents of writing: case, underscores, doubled blanks, "Nr." for "nummer"."""
-    text = unicodedata.normalize("NFKC", name).casefold().replace("_", " ").replace("-", " ").strip(" .:*")
+    """A header's name without the accidents of writing: case, underscores, apostrophes, blanks, "Nr." for "nummer"."""
+    text = unicodedata.normalize("NFKC", name).casefold().replace("’", "'")
+    text = text.replace("_", " ").replace("-", " ").strip(" .:*")
     return re.sub(r" ?nr$", "nummer", re.sub(r"\s+", " ", text))
 
 
@@ -269,6 +273,24 @@ def guess(header: Sequence[str], kind: str) -> dict[str, str]:
                     taken.add(found)
                     break
     return mapping
+
+
+def unused(header: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
+    """The columns of the file from which nothing is read."""
+    return [name for name in dict.fromkeys(header) if name and name not in mapping.values()]
+
+
+_OF_ITEMS = ("items", "stock", "suppliers")  # kinds of which a file has one row for each item
+
+
+def other_readings(header: Sequence[str], kind: str, names: Sequence[str]) -> dict[str, list[str]]:
+    """What some columns of a file would mean to other kinds, as whose the same file could be sent again."""
+    if kind not in _OF_ITEMS:
+        return {}
+    guesses = {other: guess(header, other) for other in _OF_ITEMS if other != kind}
+    found = {other: [name for name in names if name in mapping.values()] for other, mapping in guesses.items()
+             if all(column.name in mapping for column in COLUMNS[other] if column.is_required)}
+    return {other: given for other, given in found.items() if given}
 
 
 def kind_of(header: Sequence[str]) -> str | None:

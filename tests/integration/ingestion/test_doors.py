@@ -288,6 +288,18 @@ def test_every_page_stands_with_nothing_and_with_something(tenant: Tenant) -> No
     page(client, "/data/imports/999999/", 404)
 
 
+def test_the_page_that_maps_columns_names_those_that_nothing_uses(tenant: Tenant) -> None:
+    client = signed_in(tenant)
+    with tenant_context(tenant.pk):
+        file = store("Artikelnummer;Bezeichnung;Lieferant;VK-Preis;Farbe\nA;Apfel;Hof;1,50;rot\n", None)
+        read = store(ORDERS + "1,1,2025-01-05,A,2,3,\n")
+        mended = store("import row,import file,sku,title\n2,999,A,Apple\n", None)
+    shown = page(client, f"/data/imports/{file.pk}/")
+    assert '<p id="unused">Not used: <b>Lieferant</b>, <b>Farbe</b></p>' in shown
+    assert "To use Lieferant too, send this file once more as one of suppliers and terms." in shown
+    assert "Not used:" not in page(client, f"/data/imports/{read.pk}/") + page(client, f"/data/imports/{mended.pk}/")
+
+
 @pytest.mark.parametrize(("kind", "text"), [
     ("promotions", "sku,from,to\nA,2025-01-13,2025-01-20\nB,soon,2025-01-20\nC,2025-01-13,later\n"),
     ("orders", "order,date,sku,qty\n1,2025-01-05,A,1\n,2025-01-05,A,1\n2,2025-01-05,A,x\n")])

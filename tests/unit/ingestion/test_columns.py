@@ -47,6 +47,42 @@ def test_obvious_names_in_other_languages_are_known(header: list[str]) -> None:
     assert columns.kind_of(header) == "orders"
 
 
+@pytest.mark.parametrize("header", [
+    ["Artikelnummer", "Bezeichnung", "EK-Preis", "VK-Preis"], ["Artikelnr.", "Bezeichnung", "EK", "VK"],
+    ["Artikelcode", "Omschrijving", "Inkoopprijs", "VK-prijs"],
+    ["Référence", "Désignation", "Prix d’achat", "Prix vente"], ["Référence", "Désignation", "Prix achat", "Prix public"],
+    ["Código", "Descripción", "Precio compra", "Precio venta"], ["商品编码", "商品名称", "进价", "销售价"],
+])
+def test_what_an_item_costs_and_sells_for_is_known_in_other_languages(header: list[str]) -> None:
+    assert columns.kind_of(header) == "items"
+    mapping = columns.guess(header, "items")
+    assert [mapping[name] for name in ("sku", "title", "unit_cost", "price")] == header
+
+
+@pytest.mark.parametrize("name", ["VK-Preis", "VK", "VK-prijs", "Prix vente", "Precio venta"])
+def test_what_a_line_sold_for_is_known_in_other_languages(name: str) -> None:
+    assert columns.guess(["Datum", "SKU", "Qty", name], "orders")["paid_price"] == name
+
+
+@pytest.mark.parametrize("name", [
+    "Lieferant", "Lieferantenname", "Hauptlieferant", "Leveranciersnaam", "Nom du fournisseur", "Proveedor principal",
+    "供应商名称", "Main supplier"])
+def test_who_supplies_is_known_in_other_languages(name: str) -> None:
+    header = [name, "SKU", "MOQ"]
+    assert (columns.kind_of(header), columns.guess(header, "suppliers")["supplier"]) == ("suppliers", name)
+
+
+def test_what_is_not_read_of_an_items_file_is_named_with_the_kinds_that_would_read_it() -> None:
+    header = ["Artikelnummer", "Bezeichnung", "Lieferant", "EK-Preis", "VK-Preis", "Bestand", "Farbe", "Farbe", ""]
+    mapping = columns.guess(header, "items")
+    assert columns.kind_of(header) == "items"
+    unused = columns.unused(header, mapping)
+    assert unused == ["Lieferant", "Bestand", "Farbe"]
+    assert columns.other_readings(header, "items", unused) == {"stock": ["Bestand"], "suppliers": ["Lieferant"]}
+    assert columns.other_readings(header, "stock", ["Farbe"]) == {}
+    assert columns.other_readings(["Order", "Date", "SKU", "Qty", "Lieferant"], "orders", ["Lieferant"]) == {}
+
+
 SHOPIFY_INVENTORY = ["Handle", "Title", "Option1 Name", "Option1 Value", "SKU", "HS Code", "COO", "Location",
                      "Incoming", "Unavailable", "Committed", "Available", "On hand"]
 TILL_SALES = ["Sale ID", "Date", "Item", "Custom SKU", "Quantity", "Price", "Subtotal", "Discount", "Total", "Shop"]
