@@ -115,10 +115,29 @@ RETURNING jobs_job.id, jobs_job.tenant_id, jobs_job.kind, jobs_job.attempts
 """
 
 
+# Which queue a kind goes to may change while its jobs wait; a kind that no app declares stays where it is.
+_FOLLOW_KINDS = """
+UPDATE jobs_job SET queue = place.queue FROM (
+    SELECT job.id, place.queue FROM jobs_job job
+    JOIN unnest(%(kinds)s::text[], %(queues)s::text[]) AS place (kind, queue) USING (kind)
+    WHERE job.state = 'queued' AND job.queue <> place.queue ORDER BY job.id FOR UPDATE OF job SKIP LOCKED) place
+WHERE jobs_job.id = place.id
+"""
+
+
+def _follow_kinds() -> None:
+    """Let what waits wait in the queue that its kind goes to now, whatever that was when it was asked for."""
+    known = all_kinds()
+    with connection.cursor() as cursor:
+        cursor.execute(_FOLLOW_KINDS, {"kinds": [each.name for each in known],
+                                       "queues": [each.queue for each in known]})
+
+
 def claim(*, queue: str, worker: str) -> Running | None:
     """Take the next job of a queue: what people wait for, then of the tenant with the fewest running, then of the one
     served longest ago."""
     with transaction.atomic():
+        _follow_kinds()
         with connection.cursor() as cursor:
             # One claim of a queue after another: two at once would both see a tenant with nothing running.
             cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_CLAIM_LOCK, queue])
@@ -287,9 +306,10 @@ def retry(*, job: Job, actor: User | None, label: str = "") -> Job:
     if head.dedupe_key and Job.objects.filter(tenant_id=tenant_id, kind=head.kind, dedupe_key=head.dedupe_key,
                                               state=Job.State.QUEUED).exists():
         raise NotNow(_("The same work is already waiting."))
+    asked = kind(head.kind)
     head.state, head.cancel_requested, head.finished_at, head.progress = Job.State.QUEUED, False, None, 0
-    head.workers_lost = 0
-    head.run_after, head.max_attempts = timezone.now(), head.attempts + kind(head.kind).max_attempts
+    head.queue, head.workers_lost = asked.queue, 0
+    head.run_after, head.max_attempts = timezone.now(), head.attempts + asked.max_attempts
     head.save()
     _tell(head.pk, _("%(who)s asked for another try.") % {"who": actor or label or "Stockwright"})
     record_audit(tenant=tenant_by_id(tenant_id), actor=actor, action="job.retried", target=str(head),
@@ -309,6 +329,7 @@ def sweep() -> dict[str, int]:
             freed += _put_back(job)
         except Exception:
             log.exception("job_not_put_back", job_id=job.pk, tenant_id=job.tenant_id, kind=job.kind)
+    _follow_kinds()
     waiting = list(Job.objects.filter(state=Job.State.QUEUED, run_after__lte=timezone.now())
                    .order_by().values_list("queue", flat=True).distinct())
     ring(queues=[queue for queue in QUEUES if queue in waiting])

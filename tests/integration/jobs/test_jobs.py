@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +155,35 @@ class TestFailing:
         assert state(job) == Job.State.QUEUED
         with tenant_context(tenant.pk), pytest.raises(services.NotNow):
             services.retry(job=job, actor=None)
+
+
+
+    def test_a_job_goes_where_its_kind_goes_now_whatever_that_was_when_it_was_asked_for(
+            self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+        rung: list[str] = []
+
+        def ring(*, queues: Iterable[str]) -> bool:
+            rung.extend(queues)
+            return True
+
+        monkeypatch.setattr(services, "ring", ring)
+        failed, waiting = ask(tenant, ECHO.name), ask(tenant, OTHER.name)
+        unknown = Job.objects.create(tenant=tenant, kind="test.of_another_version", queue="batch")
+        Job.objects.filter(pk__in=[failed.pk, waiting.pk]).update(queue="batch")
+        Job.objects.filter(pk=failed.pk).update(state=Job.State.FAILED)
+        rung.clear()
+        with tenant_context(tenant.pk):
+            assert services.retry(job=failed, actor=None).queue == "light"
+        assert rung == ["light"]
+        Job.objects.filter(pk=unknown.pk).update(state=Job.State.CANCELLED)
+        assert services.claim(queue="batch", worker="w") is None, "nothing of it is left to the old queue"
+        Job.objects.filter(pk=waiting.pk).update(queue="heavy")
+        Job.objects.filter(pk=unknown.pk).update(state=Job.State.QUEUED)
+        rung.clear()
+        services.sweep()
+        assert rung == ["light", "batch"], "and what waits in a queue that nobody rings any more is found"
+        assert work_until_empty("light") == 2
+        assert Job.objects.get(pk=unknown.pk).queue == "batch"
 
 
 class TestHolding:
