@@ -63,6 +63,11 @@ class ImportFile(TenantModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def rows_waiting(self) -> int:
+        """The rejected rows that did not come again, and that nobody set aside."""
+        return self.rows_rejected - self.rows_settled
+
 
 class RowIssue(TenantModel):
     """A row that was rejected, or set aside by a rule: its number, value, reason, what would fix it, and itself."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from django.core.files.storage import default_storage
@@ -57,17 +59,25 @@ def deliveries() -> QuerySet[Delivery]:
 
 @dataclass(frozen=True)
 class RuleCount:
-    """How many rows a rule found, beside its words."""
+    """How many rows a rule found, beside its words; of rejected ones, how many of them wait to be mended."""
 
     rule: Rule
     count: int
     fix: str
+    waiting: int = 0
 
 
-def rule_counts(rules: dict[str, dict[str, int]], outcome: str, files: Mapping[str, ImportFile]) -> list[RuleCount]:
+def rule_counts(rules: dict[str, dict[str, int]], outcome: str, files: Mapping[str, ImportFile],
+                waiting: Mapping[str, int] = MappingProxyType({})) -> list[RuleCount]:
     """The rules of one outcome, the most frequent first; what would mend a row is said in its file's way."""
-    return [RuleCount(found := rule(code), count, _remedy(found, files.get(code)))
+    return [RuleCount(found := rule(code), count, _remedy(found, files.get(code)), waiting.get(code, 0))
             for code, count in sorted(rules.get(outcome, {}).items(), key=lambda pair: -pair[1])]
+
+
+def waiting_by_rule(file: ImportFile) -> dict[str, int]:
+    """How many rejected rows of a file wait to be mended, by the rule that rejected them."""
+    waiting = issues_of(file).filter(outcome=RowIssue.Outcome.REJECTED)
+    return dict(waiting.order_by().values_list("rule").annotate(Count("id"))) if file.rows_waiting else {}
 
 
 def _remedy(found: Rule, file: ImportFile | None) -> str:
@@ -202,6 +212,7 @@ class Counts:
     set_aside: int = 0
     rejected: int = 0
     waiting: int = 0  # of the rejected ones, those that did not come again, and that nobody set aside
+    waiting_by_rule: Counter[str] = field(default_factory=Counter)
     rules: dict[str, dict[str, int]] = field(default_factory=lambda: {REJECTED: {}, SET_ASIDE: {}, FLAGGED: {}})
     files: dict[str, ImportFile] = field(default_factory=dict)  # the newest that a rule found rows in
 
@@ -210,26 +221,36 @@ class Counts:
 # that applied them says, and how many wait by the last one; %(tenant)s is the tenant.
 _READINGS = """
 SELECT DISTINCT ON (sha256, kind) kind, rows_read, rows_applied, rows_duplicate, rows_set_aside, rows_rejected,
-       first_value(rows_rejected - rows_settled) OVER (PARTITION BY sha256, kind ORDER BY id DESC) AS waiting, rules,
+       first_value(rows_rejected - rows_settled) OVER (PARTITION BY sha256, kind ORDER BY id DESC) AS waiting,
+       first_value(id) OVER (PARTITION BY sha256, kind ORDER BY id DESC) AS newest, rules,
        id, CASE WHEN rows_rejected + rows_set_aside > 0 THEN jsonb_build_object(
            'dialect', dialect - 'header', 'mapping', mapping, 'options', options) END AS written
 FROM ingestion_importfile WHERE tenant_id = %(tenant)s AND state = 'applied'
 ORDER BY sha256, kind, (rows_applied > 0) DESC, id DESC
 """
 REJECTED_WAITING = f"SELECT coalesce(sum(waiting), 0)::bigint FROM ({_READINGS}) reading"
+_WITH_WAITING = f"""
+SELECT kind, rows_read, rows_applied, rows_duplicate, rows_set_aside, rows_rejected, waiting,
+       CASE WHEN waiting > 0 THEN (SELECT jsonb_object_agg(rule, rows) FROM (
+           SELECT rule, count(*) AS rows FROM ingestion_rowissue issue
+           WHERE issue.tenant_id = %(tenant)s AND issue.file_id = newest AND outcome = 'rejected' GROUP BY rule) found)
+       END AS by_rule, rules, id, written
+FROM ({_READINGS}) reading
+"""
 
 
 def counts_by_kind() -> dict[str, Counts]:
     """What became of the rows of all files that were read, by kind."""
     with connection.cursor() as cursor:
-        cursor.execute(_READINGS, {"tenant": current_tenant_id()})
+        cursor.execute(_WITH_WAITING, {"tenant": current_tenant_id()})
         rows = cursor.fetchall()
     totals: dict[str, Counts] = {}
-    for kind, *figures, rules, file_id, written in rows:
+    for kind, *figures, by_rule, rules, file_id, written in rows:
         total = totals.setdefault(kind, Counts())
         names = ("rows_read", "applied", "duplicate", "set_aside", "rejected", "waiting")
         for name, figure in zip(names, figures, strict=True):
             setattr(total, name, getattr(total, name) + figure)
+        total.waiting_by_rule.update(_as_dict(by_rule or {}))
         for outcome, counts in _as_dict(rules).items():
             for code, count in counts.items():
                 total.rules[outcome][code] = total.rules[outcome].get(code, 0) + count
@@ -238,7 +259,18 @@ def counts_by_kind() -> dict[str, Counts]:
     return totals
 
 
-def _as_dict(value: Any) -> dict[str, dict[str, Any]]:
+def rejected_counts(counts: Mapping[str, Counts]) -> list[RuleCount]:
+    """The rules that rejected rows of any kind of file, the most frequent first."""
+    total, waiting = Counter[str](), Counter[str]()
+    files: dict[str, ImportFile] = {}
+    for each in counts.values():
+        total.update(each.rules[REJECTED])
+        waiting.update(each.waiting_by_rule)
+        files |= {code: file for code, file in each.files.items() if code not in files or files[code].pk < file.pk}
+    return rule_counts({REJECTED: total | waiting}, REJECTED, files, waiting)
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
     return dict(json.loads(value)) if isinstance(value, str) else dict(value)
 
 

@@ -47,7 +47,7 @@ def health(request: ShopRequest) -> HttpResponse:
     return render(request, "ingestion/health.html", {
         "orders": orders, "counts": [(titles[kind], figures) for kind, figures in sorted(counts.items())],
         "set_aside": selectors.rule_counts(orders.rules, SET_ASIDE, orders.files),
-        "rejected": selectors.rule_counts(orders.rules, REJECTED, orders.files),
+        "rejected": selectors.rejected_counts(counts),
         "waiting": sum(figures.waiting for figures in counts.values()),
         "flagged": selectors.rule_counts(orders.rules, FLAGGED, orders.files),
         "deliveries": selectors.delivery_counts(), "span": span,
@@ -101,7 +101,9 @@ def file(request: ShopRequest, pk: int) -> HttpResponse:
         form is not None) else []
     job = selectors.reading_job(found)
     files = {code: found for counts in found.rules.values() for code in counts}
-    rules = {outcome: selectors.rule_counts(found.rules, outcome, files) for outcome in (REJECTED, SET_ASIDE, FLAGGED)}
+    waiting = selectors.waiting_by_rule(found)
+    rules = {outcome: selectors.rule_counts(found.rules, outcome, files, waiting)
+             for outcome in (REJECTED, SET_ASIDE, FLAGGED)}
     return render(request, "ingestion/file.html", {
         "file": found, "form": form, "choices": choices, "unused": selectors.unused_columns(found), "issues": issues,
         "shown": selectors.shown_issues(found, issues), "job": job,

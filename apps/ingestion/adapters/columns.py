@@ -133,7 +133,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _column("supplier", gettext_lazy("Supplier"), "supplier|supplier name|main supplier|vendor|vendor name|"
                 "lieferant|lieferantenname|name des lieferanten|hauptlieferant|leverancier|leveranciersnaam|"
                 "naam leverancier|hoofdleverancier|fournisseur|nom du fournisseur|fournisseur principal|proveedor|"
-                "nombre del proveedor|proveedor principal|供应商|供应商名称|供货商|供货商名称", required=True, most=160),
+                "nombre del proveedor|proveedor principal|供应商|供应商名称|供货商|供货商名称",
+                required=True, most=160),
         Column(_SKU.name, _SKU.title, _SKU.value, _SKU.names, False, _SKU.most),
         _column("lead_time_days", gettext_lazy("Lead time, days"), "lead time days|lead time|lead time (days)|"
                 "delivery time|lieferzeit|lieferzeit tage|lieferzeit (tage)|levertijd|levertijd (dagen)|délai|"

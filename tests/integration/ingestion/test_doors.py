@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import socket
 import time
 from io import BytesIO, StringIO
@@ -321,6 +322,30 @@ def test_the_page_of_a_file_says_how_each_rejected_row_is_mended(tenant: Tenant,
         assert (again.kind, counts(again)) == (kind, (2, 2, 0, 0, 0))
     shown = page(client, path)
     assert "2 of them came again or were set aside" in shown and "Upload the mended rows" not in shown
+
+
+def test_every_page_counts_the_rows_to_mend_alike(tenant: Tenant) -> None:
+    client = signed_in(tenant)
+    with tenant_context(tenant.pk):
+        file = take("order,date,sku,qty\n1,2025-01-05,A,x\n2,2025-01-05,A,y\n3,2025-01-05,A,z\n4,never,A,1\n")
+        take("order,date,sku,qty\n2,2025-01-05,A,1\n4,2025-01-05,A,1\n")
+        items = take("sku,title,price\nA,Apple,dear\n", "items")
+        file.refresh_from_db()
+        assert (file.rows_rejected, file.rows_waiting, items.rows_waiting) == (4, 2, 1)
+        assert selectors.waiting_by_rule(file) == {"number": 2}
+        numbers, dates = selectors.rejected_counts(selectors.counts_by_kind())
+        assert (numbers.rule.code, numbers.count, numbers.waiting) == ("number", 4, 3)
+        assert (dates.rule.code, dates.count, dates.waiting) == ("moment", 1, 0)
+    health, of_file, files = (page(client, path) for path in (
+        "/data/", f"/data/imports/{file.pk}/", "/data/imports/"))
+    assert re.search(r"Rejected rows to mend.*?>3<", health, re.DOTALL)
+    assert re.findall(r'data-label="Waiting">(\d+)<', health) == ["1", "2"]  # of items, of order lines
+    assert "3 of them wait to be mended." in health and "None of them waits any more." in health
+    assert "2 of them wait to be mended." in of_file and "None of them waits any more." in of_file
+    assert of_file.count("waits no more</span>") == 2
+    assert "2 to mend" in files and files.count("to mend") == 1
+    lines = page(client, f"/data/imports/{file.pk}/rows/").splitlines()
+    assert len(lines) == 1 + 2
 
 
 def test_a_person_uploads_confirms_and_watches(tenant: Tenant) -> None:

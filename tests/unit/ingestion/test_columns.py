@@ -50,7 +50,8 @@ def test_obvious_names_in_other_languages_are_known(header: list[str]) -> None:
 @pytest.mark.parametrize("header", [
     ["Artikelnummer", "Bezeichnung", "EK-Preis", "VK-Preis"], ["Artikelnr.", "Bezeichnung", "EK", "VK"],
     ["Artikelcode", "Omschrijving", "Inkoopprijs", "VK-prijs"],
-    ["Référence", "Désignation", "Prix d’achat", "Prix vente"], ["Référence", "Désignation", "Prix achat", "Prix public"],
+    ["Référence", "Désignation", "Prix d’achat", "Prix vente"],
+    ["Référence", "Désignation", "Prix achat", "Prix public"],
     ["Código", "Descripción", "Precio compra", "Precio venta"], ["商品编码", "商品名称", "进价", "销售价"],
 ])
 def test_what_an_item_costs_and_sells_for_is_known_in_other_languages(header: list[str]) -> None:
