@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -292,3 +293,5 @@ def test_the_page_shows_it_and_only_who_imports_may_say_what_is_right(client: Cl
         client.post("/data/unusual/", {"line": line, "quantity": "1"})
         with tenant_context(tenant.pk):
             assert of_a() == (2 if may else 100_001)
+    (box,) = re.findall(r'<input[^>]*id="right-[^>]*>', client.get("/data/unusual/").content.decode())
+    assert 'value="1"' in box and 'max="100000"' in box, "what holds now, and the most that may be said"
