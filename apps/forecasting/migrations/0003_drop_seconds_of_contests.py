@@ -1,6 +1,9 @@
-"""The stages of a contest say how long each took: their sum is not kept beside them."""
+"""The stages of a contest say how long each took: their sum is not kept beside them.
 
-from django.db import migrations
+Going back, contests took no time: the column needs a value, and has its default alone.
+"""
+
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -10,6 +13,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name='backtest',
+            name='seconds',
+            field=models.FloatField(default=0, verbose_name='seconds'),
+        ),
         migrations.RemoveField(
             model_name='backtest',
             name='seconds',

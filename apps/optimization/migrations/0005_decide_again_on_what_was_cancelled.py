@@ -1,4 +1,7 @@
-"""Let a line be decided on again once its order was cancelled: a decision is one for each order."""
+"""Let a line be decided on again once its order was cancelled: a decision is one for each order.
+
+It goes back as long as no line was decided on twice: decisions are facts, and none is dropped for that.
+"""
 
 from django.db import migrations, models
 
