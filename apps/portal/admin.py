@@ -8,13 +8,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.portal.models import Usage
 from apps.portal.selectors.usage import usage
+from apps.tenants.figures import file_size
 from apps.tenants.operators import LookOnlyAdmin
 
 
@@ -50,7 +50,7 @@ class UsageAdmin(LookOnlyAdmin):
 
     @admin.display(description=_("files"), ordering="stored_bytes")
     def files(self, row: Usage) -> str:
-        return filesizeformat(row.stored_bytes)
+        return file_size(row.stored_bytes)
 
     @admin.display(description=_("jobs, 30 days"), ordering="jobs")
     def jobs_run(self, row: Any) -> int:

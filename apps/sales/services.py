@@ -21,7 +21,7 @@ from apps.catalog.selectors import items_by_id, joined_in_sets
 from apps.inventory import services as inventory
 from apps.sales.models import PERSON, SaleLine
 from apps.sales.selectors import unusual_sales, waiting_sales
-from apps.tenants.figures import share, units
+from apps.tenants.figures import exact, share, units
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -401,7 +401,7 @@ def correct_quantity(*, line_id: int, quantity: Decimal, actor: User) -> int:
         most = cursor.fetchone()[0]
     if quantity > most:
         raise NotCorrected(_("Its source never said more than %(most)s were sold: write that or less.")
-                           % {"most": f"{most.normalize():f}"})
+                           % {"most": exact(most)})
     try:
         record_lines(rows="sales_said")
     except TooMuchADay as refused:

@@ -157,6 +157,16 @@ def share(value: Number | None, decimals: int = 0) -> str:
     return DASH if value in (None, "") else _("%(n)s%%") % {"n": number(float(value) * 100, int(decimals))}
 
 
+def file_size(value: Number | None) -> str:
+    """How much a file holds: 12 KB, 1.4 MB, as downloads and disks count them, by the thousand."""
+    if value in (None, ""):
+        return DASH
+    for limit, words in ((1e9, _("%(n)s GB")), (1e6, _("%(n)s MB")), (1e3, _("%(n)s KB"))):
+        if value >= limit * 0.9995:
+            return words % {"n": exact(rounded_units(float(value) / limit))}
+    return ngettext("%(n)s byte", "%(n)s bytes", int(value)) % {"n": units(value)}
+
+
 def decimals(value: Number | None, places: int = 2) -> str:
     """A plain number with a fixed count of decimals."""
     return DASH if value in (None, "") else number(value, int(places))

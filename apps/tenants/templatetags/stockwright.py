@@ -45,7 +45,7 @@ def _filter(write: Callable[..., str]) -> Callable[..., str]:
 
 money, money_round, money_short = _filter(figures.money), _filter(figures.money_round), _filter(figures.money_short)
 units, days, share = _filter(figures.units), _filter(figures.days), _filter(figures.share)
-decimals, sign = _filter(figures.decimals), _filter(figures.sign)
+decimals, sign, file_size = _filter(figures.decimals), _filter(figures.sign), _filter(figures.file_size)
 day, day_short, duration = _filter(figures.day), _filter(figures.day_short), _filter(figures.duration)
 
 
@@ -357,7 +357,7 @@ def plain_facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
             return number(value, 0 if float(value) == round(value) else 2)
         if isinstance(value, list):
             plain = all(isinstance(each, str | int | float) for each in value)
-            return ", ".join(map(str, value)) if plain and len(value) <= 8 else ngettext(
+            return ", ".join(map(said, value)) if plain and len(value) <= 8 else ngettext(
                 "%(n)d entry", "%(n)d entries", len(value)) % {"n": len(value)}
         if isinstance(value, dict):
             return ", ".join(f"{key.replace('_', ' ')} {said(each)}" for key, each in list(value.items())[:6])

@@ -109,6 +109,15 @@ def _said(name: str, value: Any) -> str:
 
 
 @register.filter
+def audit_target(entry: AuditEntry) -> str:
+    """What it was done to: a name as it was written, a day as days are."""
+    try:
+        return figures.day(entry.target) if len(entry.target) == len("2017-12-04") else str(entry.target)
+    except ValueError:
+        return str(entry.target)
+
+
+@register.filter
 def audit_detail(entry: AuditEntry) -> list[tuple[str, str | None, str]]:
     """The detail in words as (name, before, after); before is None where it says nothing of that."""
     titles, detail = audit_fields(), dict(entry.detail or {})

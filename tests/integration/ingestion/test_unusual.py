@@ -91,7 +91,7 @@ def test_a_slip_is_taken_back_and_no_more_is_said_than_the_source_did(shop: Tena
     services.correct_sale(line_id=the_one().line_id, quantity=Decimal(0), actor=make_user())
     (looked_at,) = sales.sales_looked_at(MONDAY)
     assert (looked_at.order_id, looked_at.quantity, looked_at.said_first) == ("typed", 0, 100_000)
-    with pytest.raises(NotCorrected, match="never said more than 100000"):
+    with pytest.raises(NotCorrected, match="never said more than 100,000 were"):
         services.correct_sale(line_id=looked_at.line_id, quantity=Decimal(100_001), actor=make_user())
     services.correct_sale(line_id=looked_at.line_id, quantity=Decimal(100_000), actor=make_user())
     assert of_a() == 1 + 100_000

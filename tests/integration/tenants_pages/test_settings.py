@@ -181,7 +181,10 @@ def test_the_trail_says_what_was_done_in_words_and_in_the_shops_numbers(shop: Sh
             ("model.alias", {"before": "", "after": "demand 3", "reason": "won"}),
             ("key.issued", {"permissions": ["read", "import"]})):
         record_audit(tenant=shop.tenant, actor=None, action=action, target="x", detail=detail)
+    for target in ("2017-12-09", "orders.csv"):
+        record_audit(tenant=shop.tenant, actor=None, action="demo.days_let_in", target=target)
     text = page(owner, "/settings/audit/")
+    assert ">9 Dec 2017<" in text and "2017-12-09" not in text and ">orders.csv<" in text
     lines = [unescape(line) for line in re.findall(r'<span class="cell-sub">(.*?)</span>', text)]
     assert set(lines) >= {
         "what it holds: order lines", "numbers are written: 1.234,56", "dates such as 03/04/2025 mean: 3 April",

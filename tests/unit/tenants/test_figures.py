@@ -37,6 +37,8 @@ def drawn(source: str, query: str = "", **values: Any) -> str:
     (sw.units(3), "3"), (sw.units(3.25), "3.2"), (sw.units(Decimal("3.000")), "3"), (sw.units(1234.6), "1,235"),
     (sw.days(1), "1 day"), (sw.days(12), "12 days"), (sw.days(2.5), "2.5 days"), (sw.days(0), "0 days"),
     (sw.share(0.453), "45%"), (sw.share(0.453, 1), "45.3%"), (sw.share(-0.075), "−8%"), (sw.decimals(2, 3), "2.000"),
+    (sw.file_size(1), "1 byte"), (sw.file_size(999), "999 bytes"), (sw.file_size(1_034_138), "1 MB"),
+    (sw.file_size(999_600), "1 MB"), (sw.file_size(12_300), "12 KB"), (sw.file_size(3_456_000_000), "3.5 GB"),
     (sw.sign(3), "+3"), (sw.sign(-3), "−3"), (sw.sign(0), "0"), (sw.sign("$5"), "+$5"), (sw.sign("−$5"), "−$5"),
     (sw.sign("$0"), "$0"), (sw.day(dt.date(2017, 12, 4)), "4 Dec 2017"), (sw.day("2017-12-04T10:00:00"), "4 Dec 2017"),
     (sw.day_short(dt.date(2017, 12, 4)), "Mon 4 Dec"), (sw.duration(4.4), "4 s"), (sw.duration(125), "2 min 5 s"),
@@ -44,6 +46,12 @@ def drawn(source: str, query: str = "", **values: Any) -> str:
 ])
 def test_figures(figure: str, shown: str) -> None:
     assert figure == shown
+
+
+def test_sizes_and_lists_of_a_report_are_written_as_the_shop_writes_them() -> None:
+    with numbers_as("de-de"):
+        assert drawn("{{ size|file_size }}", size=3_456_000) == "3,5 MB"
+        assert sw.plain_facts({"weeks": ["2017-12-04", 1234.5]}) == [("weeks", "4 Dec 2017, 1.234,50")]
 
 
 def test_a_report_shows_a_dash_where_a_page_shows_one_that_says_why() -> None:
