@@ -139,7 +139,8 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
     """Put the engine's frames together from what the apps below know.
 
     terms: the catalog's terms_frame. positions: item_id, location_id, on_hand, counted_at (NaT: never), origin.
-    arrivals: item_id, location_id, date, quantity.
+    arrivals: item_id, location_id, date, quantity. Where a shop's stock is simulated, so is that of an item of which
+    none was made up: there is nothing that anybody could count.
     """
     import numpy as np
     import pandas as pd
@@ -156,9 +157,12 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
     items = items.merge(stock, on=["item_id", "location_id"], how="left").sort_values("row", ignore_index=True)
 
     priced = items["unit_cost"].notna() & items["price"].notna()
-    notes = _notes(items, priced)
-    items = items[priced].reset_index(drop=True)
-    grounds = {"on_hand": items["counted_at"].isna(),
+    if (positions["origin"] == "simulated").any():
+        items.loc[items["counted_at"].isna(), "origin"] = "simulated"
+    uncounted = items["counted_at"].isna() & (items["origin"] != "simulated")
+    notes = _notes(items, priced, uncounted)
+    items, uncounted = items[priced].reset_index(drop=True), uncounted[priced].reset_index(drop=True)
+    grounds = {"on_hand": uncounted,
                **{name: items["unique_id"].isin(list(series)) for name, series in rules.thin.items()}}
     items["on_hand"] = np.floor(items["on_hand"].astype(float).fillna(0.0) + 1e-6).astype(np.int64)
     items["assumed"] = [[*names, *(name for name, rests in grounds.items() if rests.iloc[place])]
@@ -189,11 +193,11 @@ def minimums_of(terms: pd.DataFrame) -> dict[int, float]:
     return dict(zip(largest.index.tolist(), largest.tolist(), strict=True))
 
 
-def _notes(items: pd.DataFrame, priced: pd.Series[bool]) -> tuple[Note, ...]:
+def _notes(items: pd.DataFrame, priced: pd.Series[bool], uncounted: pd.Series[bool]) -> tuple[Note, ...]:
     counts = {
         "without_price": int((~priced).sum()),
         "without_margin": int((priced & (items["price"] <= items["unit_cost"])).sum()),
-        "without_stock": int((priced & items["counted_at"].isna()).sum()),
+        "without_stock": int((priced & uncounted).sum()),
         "without_supplier": int((priced & (items["supplier_id"] == 0)).sum()),
     }
     return tuple(Note(code, {"items": count, "planned": int(priced.sum())}) for code, count in counts.items() if count)
