@@ -2,6 +2,7 @@
 
     python -m apps.forecasting.engine forecast --history H.parquet --horizon 28 --freq D --out F.parquet
     python -m apps.forecasting.engine backtest --history H.parquet --horizon 28 --freq D --json scores.json
+    python -m apps.forecasting.engine explain  --history H.parquet --horizon 28 --freq D --out E.parquet
 
 History: unique_id, ds, y, optional available (0 to 1), and any covariates: numbers or words. Future: unique_id, ds, and
 the covariates that are known ahead. Static: unique_id and labels.
@@ -21,8 +22,9 @@ import pandas as pd
 from apps.forecasting.engine import frames
 from apps.forecasting.engine.automatic import AUTO, Clock, fit_within
 from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
-from apps.forecasting.engine.base import Panel
+from apps.forecasting.engine.base import Forecaster, Panel
 from apps.forecasting.engine.calendar import UnknownCountry
+from apps.forecasting.engine.explanation import explain
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
 from apps.forecasting.engine.models import BASELINES, MODELS, RIVALS, make
 from apps.forecasting.engine.periods import FREQS, NAMES, Periods
@@ -46,10 +48,13 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--freq", choices=FREQS, default="D", help="days (default), weeks or months")
     shared.add_argument("--country", metavar="CC", help="whose public holidays count, for example US; months know none")
     shared.add_argument("--seed", type=int, default=1, help="the same seed gives the same forecast (default 1)")
-    one = asked.add_parser("forecast", parents=[shared], help="fit one model and forecast")
+    one = argparse.ArgumentParser(add_help=False, parents=[shared])
     one.add_argument("--out", type=Path, required=True, metavar="F.parquet", help="the file to write")
     one.add_argument("--model", choices=[AUTO, *MODELS], default=AUTO, help="default: the best that there is time for")
     one.add_argument("--budget-seconds", type=float, metavar="N", help="what takes longer gives way to a cheaper model")
+    asked.add_parser("forecast", parents=[one], help="fit one model and forecast")
+    why = asked.add_parser("explain", parents=[one], help="fit one model and say what moves its forecasts")
+    why.add_argument("--series", action="append", metavar="ID", help="only this one; may be repeated; default all")
     many = asked.add_parser("backtest", parents=[shared], help="score models at rolling cutoffs and name the best")
     many.add_argument("--model", choices=list(MODELS), action="append", help="may be repeated; default the usual ones")
     many.add_argument("--cutoffs", type=_count, default=4, metavar="N", help="how many, a horizon apart (default 4)")
@@ -67,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 2 after one sentence on what is wrong with the input."""
     told = parser().parse_args(arguments)
     try:
-        (_forecast if told.asked == "forecast" else _backtest)(told)
+        {"forecast": _forecast, "backtest": _backtest, "explain": _explain}[told.asked](told)
     except (FrameError, NotEnoughHistory, UnknownCountry, OSError) as reason:
         sys.stderr.write(f"{reason}\n")
         return 2
@@ -115,18 +120,40 @@ def read_panel(told: argparse.Namespace) -> tuple[Panel, Periods]:
     return panel, periods
 
 
-def _forecast(told: argparse.Namespace) -> None:
+def _fitted(told: argparse.Namespace) -> tuple[Forecaster, Panel, Periods, list[str]]:
     clock = Clock(told.budget_seconds)
     panel, periods = read_panel(told)
+    if unknown := sorted(set(getattr(told, "series", None) or []) - set(panel.ids.tolist())):
+        raise FrameError(f"The panel has no series {', '.join(unknown)}.")
     days = periods.grid(told.horizon).horizon_days
     model, passed = fit_within(
         panel, told.model, horizon_days=days, seed=told.seed, clock=clock, on_progress=Teller()
     )
+    return model, panel, periods, passed
+
+
+def _forecast(told: argparse.Namespace) -> None:
+    model, _, periods, passed = _fitted(told)
     forecast = model.predict(periods.grid(told.horizon))
     for sentence in (*passed, *forecast.notes):
         sys.stderr.write(f"{sentence}\n")
     periods.table(forecast, told.horizon).to_parquet(told.out, index=False)
     sys.stderr.write(f"{forecast.n_series:,} series by {model.name}, {told.horizon} {NAMES[told.freq]}s each.\n")
+
+
+def _explain(told: argparse.Namespace) -> None:
+    model, panel, periods, passed = _fitted(told)
+    rows = np.flatnonzero(np.isin(panel.ids, told.series)) if told.series else np.arange(panel.n_series)
+    table = explain(model, periods.grid(told.horizon).horizon_days, panel, rows).to_frame()
+    for sentence in passed:
+        sys.stderr.write(f"{sentence}\n")
+    table.to_parquet(told.out, index=False)
+    sums = table.drop(columns=frames.UNIQUE_ID).sum()
+    sums.index = [column.replace("_", " ") for column in sums.index]
+    sys.stdout.write(f"Units over {told.horizon} {NAMES[told.freq]}s, {len(table)} series by {model.name}\n"
+                     f"{sums.round(1).to_string()}\n")  # fmt: skip
+    if model.name == "decision_tree":
+        sys.stdout.write(f"\n{model.drawing()}\n")  # type: ignore[attr-defined]
 
 
 def _backtest(told: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from apps.forecasting.engine import frames
 from apps.forecasting.engine.forecast import Forecast
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
 from apps.forecasting.engine.grid import Grid
+from apps.forecasting.engine.reasons import EVERY, Reasons, SomeRows
 
 __all__ = ["ArtifactError", "Forecast", "Forecaster", "Grid", "NotFitted", "OnProgress", "Panel", "silent"]
 
@@ -422,6 +423,13 @@ class Forecaster(ABC):
         panel: the history to forecast from; default the one the model was fitted on. A model read back from its
         artifact has none and must be given one (NotFitted otherwise).
         """
+
+    def reasons(self, days: int, panel: Panel | None = None, rows: SomeRows = EVERY) -> Reasons:
+        """Return what moves the forecast of the first `days` days, as `predict` makes it from `panel`, of some rows.
+
+        A model that does not say more starts from its forecast, and nothing moves it.
+        """
+        return Reasons(self.predict(Grid(days=days), panel).sum_mean(days)[rows], {})
 
     @abstractmethod
     def to_artifact(self) -> Artifact:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from apps.forecasting.engine.base import Artifact, ArtifactError, OnProgress, Panel
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.models import model_class
+from apps.forecasting.engine.reasons import EVERY, TOTALS, Reasons, SomeRows
 from apps.forecasting.engine.totals import drawn_to_totals
 from apps.forecasting.engine.trained import Grown, Trained
 
@@ -33,6 +34,13 @@ class Blended:
         answers = [grown.daily_means(panel, days) for grown in self.grown.values()]
         mean: Floats = np.mean(answers, axis=0, dtype=np.float32)
         return drawn_to_totals(panel, mean, self.to_totals)
+
+    def reasons(self, panel: Panel, days: int, rows: SomeRows = EVERY) -> Reasons:
+        """Return the mean of the members' reasons, and what drawing to the totals of groups adds."""
+        mean = Reasons.mean([grown.reasons(panel, days, rows) for grown in self.grown.values()])
+        own = np.sum([mean.base, *mean.parts.values()], axis=0)
+        drawn = self.daily_means(panel, days)[rows].sum(axis=1, dtype=np.float64)
+        return Reasons(mean.base, {**mean.parts, TOTALS: drawn - own})
 
     def files(self) -> Artifact:
         """Return every member's files, each named after its member."""

@@ -10,7 +10,7 @@ the same weights.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import keras
@@ -40,6 +40,7 @@ from apps.forecasting.engine.distribution import negative_binomial_log_likelihoo
 from apps.forecasting.engine.features import Codes, Weeks, level, pooled_groups, rows_at
 from apps.forecasting.engine.frames import NothingToLearn
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.reasons import EVERY, KIND, Reasons, SomeRows, in_units, theme_of
 from apps.forecasting.engine.rhythm import weekday_profile, weekday_shares
 from apps.forecasting.engine.weekly import AHEAD, FIRST_ORIGIN, KIND_LABELS
 
@@ -62,6 +63,7 @@ class Windows:
 
     past    [w, lookback, channels] float32: sales as multiples of the level, availability, covariates, calendar
     rows    [w, 4, features] float32, one set of features for each week ahead
+    columns what the features are called
     kinds   [w, labels] int32, 0 for a kind that was not learned
     asked   [w, 4, 3] float32: units sold, level, and weight (0 where the answer is not known)
     """
@@ -70,10 +72,13 @@ class Windows:
     rows: Floats
     kinds: NDArray[np.int32]
     asked: Floats
+    columns: tuple[str, ...]
 
     def take(self, rows: NDArray[np.int64]) -> "Windows":
         """Return some of the windows."""
-        return Windows(self.past[rows], self.rows[rows], self.kinds[rows], self.asked[rows])
+        return replace(
+            self, past=self.past[rows], rows=self.rows[rows], kinds=self.kinds[rows], asked=self.asked[rows]
+        )
 
     def inputs(self) -> dict[str, NDArray[Any]]:
         """Return the network's inputs by name."""
@@ -87,6 +92,7 @@ class Windows:
             np.concatenate([part.rows for part in parts]),
             np.concatenate([part.kinds for part in parts]),
             np.concatenate([part.asked for part in parts]),
+            parts[0].columns,
         )
 
 
@@ -200,14 +206,10 @@ class KerasLSTM(Forecaster):
 
     def predict(self, grid: Grid, panel: Panel | None = None) -> Forecast:
         """Answer week by week from `panel` and spread each week over its days."""
-        panel = panel if panel is not None else self.panel_
-        if panel is None or self.network_ is None or self.tails_ is None:
-            raise NotFitted(f"{self.name} has not been fitted, or has no history to forecast from.")
-        self.require_history(panel)
+        panel, (factor, scale) = self._fitted(panel)
         n_weeks = -(-max(grid.horizon_days, SUM_DAYS) // WEEK)
         weekly, dispersion = self._answers(panel, n_weeks)
-        shares = weekday_shares(panel, frames.DEPARTMENT)[:, weekdays(panel.future_days(n_weeks * WEEK))] / WEEK
-        factor, scale = self.tails_
+        shares = _week_shares(panel, n_weeks)
         return Forecast(
             model=self.name,
             unique_ids=panel.ids,
@@ -218,6 +220,63 @@ class KerasLSTM(Forecaster):
             day_dispersion=(scale * day_dispersion(panel)).astype(np.float32),
             weekday_profile=weekday_profile(panel),
         )
+
+    def reasons(self, days: int, panel: Panel | None = None, rows: SomeRows = EVERY) -> Reasons:
+        """Return what each part of what the network is shown adds: Shapley's values, by two orders of showing them.
+
+        A part that is not shown is at its mean, and a kind unknown. The parts are shown one after the other, in their
+        order and in the reverse of it; what each then adds, on average, adds up to the whole (Castro, Gómez and
+        Tejada 2009, with one order and its reverse for a sample).
+        """
+        panel, _ = self._fitted(panel)
+        rounds = -(-days // (len(AHEAD) * WEEK))
+        weeks = Weeks.of(panel, rounds * len(AHEAD))
+        shares = _week_shares(panel, rounds * len(AHEAD))[rows, :days]
+        on_sale = weeks.exposure[rows].any(axis=1)
+        chosen = np.arange(panel.n_series)[rows]
+        told = []
+        for turn in range(rounds):
+            first = turn * len(AHEAD)
+            windows = self._scaled(
+                self._windows(panel, weeks, weeks.n_weeks, answered_to=weeks.n_weeks, first_ahead=first + 1)
+            ).take(chosen)
+            start, logs = self._shapley(windows, weeks)
+            for place in range(len(AHEAD)):
+                span = slice((first + place) * WEEK, (first + place + 1) * WEEK)
+                share = np.where(on_sale, shares[:, span].sum(axis=1, dtype=np.float64), 0.0)
+                base = windows.asked[:, place, 1].astype(np.float64) * np.exp(start[:, place])
+                told.append(in_units(base, {name: log[:, place] for name, log in logs.items()}).times(share))
+        return Reasons.added(told)
+
+    def _shapley(self, windows: Windows, weeks: Weeks) -> tuple[Doubles, dict[str, Doubles]]:
+        """Return the network's log ratios [w, 4] when it is shown nothing, and what each part adds to them."""
+        channels = ["sales", "available", *(f"{name}_now" for name in sorted(weeks.covariates)), *weeks.calendar]
+        of_channels = [theme_of(channel, weeks.covariates, KIND_LABELS) for channel in channels]
+        of_columns = [theme_of(column, weeks.covariates, KIND_LABELS) for column in windows.columns]
+        themes = sorted({*of_channels, *of_columns, KIND})
+
+        def answers(shown: set[str]) -> Doubles:
+            past = windows.past * np.array([theme in shown for theme in of_channels], dtype=np.float32)
+            rows = windows.rows * np.array([theme in shown for theme in of_columns], dtype=np.float32)
+            kinds = windows.kinds if KIND in shown else np.zeros_like(windows.kinds)
+            return self._ask(replace(windows, past=past, rows=rows, kinds=kinds))[:, :, 0].astype(np.float64)
+
+        nothing, everything = answers(set()), answers(set(themes))
+        added = dict.fromkeys(themes, np.zeros_like(nothing))
+        for order in (themes, themes[::-1]):
+            before = nothing
+            for place, theme in enumerate(order):
+                after = answers(set(order[: place + 1])) if place + 1 < len(order) else everything
+                added[theme] = added[theme] + (after - before) / 2
+                before = after
+        return nothing, added
+
+    def _fitted(self, panel: Panel | None) -> tuple[Panel, tuple[float, float]]:
+        panel = panel if panel is not None else self.panel_
+        if panel is None or self.network_ is None or self.tails_ is None:
+            raise NotFitted(f"{self.name} has not been fitted, or has no history to forecast from.")
+        self.require_history(panel)
+        return panel, self.tails_
 
     def to_artifact(self) -> Artifact:
         """Return the weights as a NumPy archive of plain arrays, and everything else as JSON."""
@@ -348,7 +407,7 @@ class KerasLSTM(Forecaster):
                 asked[:, place, 0] = weeks.rate[:, origin + ahead - 1]
                 asked[:, place, 2] = ever & (weeks.exposure[:, origin + ahead - 1] > 0)
         kinds = np.stack([self.codes_[label].of(panel.labels(label)) + 1 for label in KIND_LABELS], axis=1)
-        return Windows(self._past(weeks, origin, usual), rows, kinds.astype(np.int32), asked)
+        return Windows(self._past(weeks, origin, usual), rows, kinds.astype(np.int32), asked, blocks[0].names)
 
     def _past(self, weeks: Weeks, origin: int, usual: Floats) -> Floats:
         """Return [n, lookback, channels]; weeks before the first are all zero, availability included."""
@@ -370,7 +429,7 @@ class KerasLSTM(Forecaster):
             raise ArtifactError(f"{self.name} was trained on other kinds of promotions than there are now.")
         past = (windows.past - centres["past_mean"]) / centres["past_spread"]
         rows = np.nan_to_num((windows.rows - centres["rows_mean"]) / centres["rows_spread"], posinf=0.0, neginf=0.0)
-        return Windows(past.astype(np.float32), np.clip(rows, -6, 6).astype(np.float32), windows.kinds, windows.asked)
+        return replace(windows, past=past.astype(np.float32), rows=np.clip(rows, -6, 6).astype(np.float32))
 
     def _answers(self, panel: Panel, n_weeks: int) -> tuple[Floats, Floats]:
         """Return units per week after the cutoff [n, n_weeks], and the head's dispersion of the first two [n]."""
@@ -428,6 +487,12 @@ class KerasLSTM(Forecaster):
             for factor, scale in tried
         ]
         return tried[int(np.argmax(evidence))]
+
+
+def _week_shares(panel: Panel, n_weeks: int) -> Floats:
+    """Return what share of its week each day sells [n, 7 n_weeks]."""
+    days = weekdays(panel.future_days(n_weeks * WEEK))
+    return (weekday_shares(panel, frames.DEPARTMENT)[:, days] / WEEK).astype(np.float32)
 
 
 def _answered(windows: Windows) -> Windows:

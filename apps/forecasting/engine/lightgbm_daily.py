@@ -6,7 +6,7 @@ day itself are shown, so that the trees learn how they add to each other. Where 
 staff, days of pay), this sees what week-by-week trees cannot.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from apps.forecasting.engine.calendar import days_to_holiday, public_holidays, w
 from apps.forecasting.engine.features import Codes
 from apps.forecasting.engine.frames import NothingToLearn
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.reasons import EVERY, Reasons, SomeRows, by_theme, in_units
 from apps.forecasting.engine.trained import Trained
 
 Floats = NDArray[np.float32]
@@ -174,17 +175,35 @@ class DailyTrees:
 
     def daily_means(self, panel: Panel, days: int) -> Floats:
         """Answer day by day, LAG days ahead of what was known; days further ahead from what is known now."""
-        known = Days(panel, days)
-        kinds = numbered(panel, self.codes)
         means = np.zeros((panel.n_series, days), dtype=np.float32)
         on_sale = panel.available.any(axis=1)
-        for place in range(days):
-            end = panel.n_days - max(0, LAG - place - 1)
-            told = known.features(panel.n_days + place, max(end, 1), kinds, self.codes)
-            values = _stacked([told.get(name, np.nan) for name in self.bags[0].names], panel.n_series)
+        for place, values in enumerate(self._asked(panel, days)):
             answers = [np.exp(trees.logs(values, self.threads)) for trees in self.bags]
             means[:, place] = np.where(on_sale, np.mean(answers, axis=0), 0.0)
         return means
+
+    def reasons(self, panel: Panel, days: int, rows: SomeRows = EVERY) -> Reasons:
+        """Return Shapley's values of the logs of each day and bag, in units, of some rows."""
+        on_sale = np.asarray(panel.available[rows].any(axis=1), dtype=np.float64)
+        labels = self.codes.keys() - panel.categories.keys()
+        told = []
+        for values in self._asked(panel, days):
+            bags = []
+            for trees in self.bags:
+                logs = trees.contributions(values[rows], self.threads)
+                parts = by_theme(logs[:, :-1], trees.names, panel.covariates.keys(), labels)
+                bags.append(in_units(np.exp(logs[:, -1]), parts))
+            told.append(Reasons.mean(bags).times(on_sale))
+        return Reasons.added(told)
+
+    def _asked(self, panel: Panel, days: int) -> Iterator[Floats]:
+        """Yield the rows [n, F] that ask for each of the next days."""
+        known = Days(panel, days)
+        kinds = numbered(panel, self.codes)
+        for place in range(days):
+            end = panel.n_days - max(0, LAG - place - 1)
+            told = known.features(panel.n_days + place, max(end, 1), kinds, self.codes)
+            yield _stacked([told.get(name, np.nan) for name in self.bags[0].names], panel.n_series)
 
     def files(self) -> Artifact:
         """Return the trees of each bag."""

@@ -4,7 +4,7 @@ The loss is Tweedie's, the likelihood of many zeros and a long tail. Tails are f
 seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from apps.forecasting.engine.base import Artifact, NotFitted, OnProgress, Panel
 from apps.forecasting.engine.boosting import Trees, grow_trees, read_trees
+from apps.forecasting.engine.reasons import Reasons, by_theme, in_units
 from apps.forecasting.engine.trained import Trained
 from apps.forecasting.engine.weekly import KIND_LABELS, Lessons, WeekByWeek, kind_codes, told_codes
 
@@ -31,6 +32,12 @@ class WeeklyTrees(WeekByWeek):
         """Return the trees' multiples of the levels."""
         answers: Doubles = np.exp(self.trees.logs(values, self.threads) + np.log(levels))
         return answers
+
+    def parted(self, values: Floats, levels: Floats, covariates: Collection[str]) -> Reasons:
+        """Return Shapley's values of the logs, in units."""
+        logs = self.trees.contributions(values, self.threads)
+        start = np.exp(logs[:, -1] + np.log(levels.astype(np.float64)))
+        return in_units(start, by_theme(logs[:, :-1], self.names, covariates, KIND_LABELS))
 
     def files(self) -> Artifact:
         """Return the trees."""

@@ -4,7 +4,7 @@ The line answers as a multiple of the series' level, and each lesson weighs as m
 a count, whose variance grows with its mean, and it makes the multiples of a group add up to what the group sold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from apps.forecasting.engine.base import (
     read_arrays,
     write_arrays,
 )
+from apps.forecasting.engine.reasons import Reasons, by_theme
 from apps.forecasting.engine.trained import Trained
 from apps.forecasting.engine.weekly import KIND_LABELS, Lessons, WeekByWeek, kind_codes, told_codes
 
@@ -55,6 +56,17 @@ class Line(WeekByWeek):
         multiples = scaled(values, self.centre, self.spread) @ self.coefficients + self.intercept
         answers: Doubles = np.clip(multiples, 0.0, LARGEST_MULTIPLE) * levels
         return answers
+
+    def parted(self, values: Floats, levels: Floats, covariates: Collection[str]) -> Reasons:
+        """Return each feature's coefficient times how far it is from its mean; of what was cut off, all alike."""
+        weight = levels.astype(np.float64)
+        added = scaled(values, self.centre, self.spread) * self.coefficients
+        change = added.sum(axis=1)
+        base = float(np.clip(self.intercept, 0.0, LARGEST_MULTIPLE))
+        kept = np.clip(self.intercept + change, 0.0, LARGEST_MULTIPLE) - base
+        share = np.divide(kept, change, out=np.zeros_like(change), where=change != 0)
+        parts = by_theme(added * (share * weight)[:, None], self.names, covariates, KIND_LABELS)
+        return Reasons(base * weight, parts)
 
     def files(self) -> Artifact:
         """Return the line."""

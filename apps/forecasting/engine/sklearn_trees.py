@@ -6,16 +6,25 @@ answered from those here, so that no artifact needs unpickling and no forecast n
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.forecasting.engine.base import Artifact, ArtifactError, OnProgress, Panel, read_arrays, write_arrays
+from apps.forecasting.engine.base import (
+    Artifact,
+    ArtifactError,
+    NotFitted,
+    OnProgress,
+    Panel,
+    read_arrays,
+    write_arrays,
+)
+from apps.forecasting.engine.reasons import Reasons, by_theme
 from apps.forecasting.engine.trained import Trained
-from apps.forecasting.engine.weekly import Lessons, WeekByWeek, kind_codes, told_codes
+from apps.forecasting.engine.weekly import KIND_LABELS, Lessons, WeekByWeek, kind_codes, told_codes
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -36,6 +45,7 @@ class Nodes:
     threshold     [m] float64: a row goes left where its value is at most this
     missing_left  [m] bool: a row without the value goes left
     value         [m] float64, what a leaf answers
+    rows          [m] how many lessons came by
     roots         [trees] the first node of each
     """
 
@@ -45,6 +55,7 @@ class Nodes:
     threshold: Doubles
     missing_left: NDArray[np.bool_]
     value: Doubles
+    rows: Whole
     roots: Whole
 
     @classmethod
@@ -67,6 +78,7 @@ class Nodes:
             threshold=joined("threshold").astype(np.float64),
             missing_left=joined("missing_go_to_left").astype(bool),
             value=joined("value").reshape(-1).astype(np.float64),
+            rows=joined("n_node_samples").astype(np.int64),
             roots=roots.astype(np.int64),
         )
 
@@ -97,7 +109,8 @@ class Nodes:
         inner = self.left != LEAF
         return (
             all(array.shape == (count,) for name, array in vars(self).items() if name != "roots")
-            and all(array.dtype.kind == "i" for array in (self.left, self.right, self.feature, self.roots))
+            and all(array.dtype.kind == "i" for array in (self.left, self.right, self.feature, self.rows, self.roots))
+            and bool((self.rows > 0).all())
             and bool(((self.right != LEAF) == inner).all())
             and all(((below > place) & (below < count))[inner].all() for below in (self.left, self.right))
             and bool(((self.feature >= 0) & (self.feature < n_features)).all())
@@ -115,6 +128,18 @@ class Multiples(WeekByWeek):
         """Return the trees' multiples of the levels."""
         answers: Doubles = self.nodes.answers(finite(values)) * levels
         return answers
+
+    def parted(self, values: Floats, levels: Floats, covariates: Collection[str]) -> Reasons:
+        """Return Shapley's values of the trees' multiples, in units."""
+        from apps.forecasting.engine.boosting import trees_of_nodes  # it brings scikit-learn, and a forecast needs none
+
+        nodes = self.nodes
+        mean = trees_of_nodes(
+            len(self.names), nodes.left, nodes.right, nodes.feature, nodes.threshold, nodes.missing_left,
+            nodes.value / len(nodes.roots), nodes.rows, nodes.roots,
+        )  # fmt: skip
+        added = mean.contributions(finite(values), 1) * levels.astype(np.float64)[:, None]
+        return Reasons(added[:, -1], by_theme(added[:, :-1], self.names, covariates, KIND_LABELS))
 
     def files(self) -> Artifact:
         """Return the nodes."""
@@ -202,6 +227,26 @@ class DecisionTree(Planted):
         tree.fit(values[taken], multiples[taken], sample_weight=weights[taken])
         on_progress(1.0)
         return Nodes.of([tree])
+
+
+    def drawing(self) -> str:
+        """Return the tree as text: a line for each question and each answer, a multiple of the series' level."""
+        if not isinstance(self.grown_, Multiples):
+            raise NotFitted(f"{self.name} has not been fitted.")
+        nodes, names = self.grown_.nodes, self.grown_.names
+        lines = []
+
+        def draw(node: int, before: str, after: str, asked: str) -> None:
+            if nodes.left[node] == LEAF:
+                lines.append(f"{before}{asked}{nodes.value[node]:.2f} x the level ({nodes.rows[node]:,} lessons)")
+                return
+            missing = ", or unknown" if nodes.missing_left[node] else ""
+            lines.append(f"{before}{asked}{names[nodes.feature[node]]} <= {nodes.threshold[node]:.3g}{missing}?")
+            draw(int(nodes.left[node]), f"{after}|- ", f"{after}|  ", "yes: ")
+            draw(int(nodes.right[node]), f"{after}`- ", f"{after}   ", "no: ")
+
+        draw(int(nodes.roots[0]), "", "", "")
+        return "\n".join(lines)
 
 
 @dataclass(eq=False)

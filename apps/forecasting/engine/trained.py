@@ -22,6 +22,7 @@ from apps.forecasting.engine.base import (
 )
 from apps.forecasting.engine.dispersion import SUM_DAYS, Dispersion, day_dispersion, sold
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.reasons import EVERY, Reasons, SomeRows
 
 Floats = NDArray[np.float32]
 
@@ -38,6 +39,9 @@ class Grown(Protocol):
 
     def daily_means(self, panel: Panel, days: int) -> Floats:
         """Return units on each of the `days` days after the panel's cutoff [n, days]; 0 for what was never on sale."""
+
+    def reasons(self, panel: Panel, days: int, rows: SomeRows = EVERY) -> Reasons:
+        """Return what moves the sums of `daily_means`, of some rows."""
 
     def files(self) -> Artifact:
         """Return what was grown, as named files."""
@@ -84,12 +88,21 @@ class Trained(Forecaster):
 
     def predict(self, grid: Grid, panel: Panel | None = None) -> Forecast:
         """Answer from `panel`, with the tails of the trial."""
+        grown, dispersion, panel = self._fitted(panel)
+        daily = grown.daily_means(panel, max(grid.horizon_days, SUM_DAYS))
+        return dispersion.forecast(self.name, panel, grid, daily)
+
+    def reasons(self, days: int, panel: Panel | None = None, rows: SomeRows = EVERY) -> Reasons:
+        """Return what moves the forecast of the first `days` days, as what was grown tells it."""
+        grown, _, panel = self._fitted(panel)
+        return grown.reasons(panel, days, rows)
+
+    def _fitted(self, panel: Panel | None) -> tuple[Grown, Dispersion, Panel]:
         panel = panel if panel is not None else self.panel_
         if panel is None or self.grown_ is None or self.dispersion_ is None:
             raise NotFitted(f"{self.name} has not been fitted, or has no history to forecast from.")
         self.require_history(panel)
-        daily = self.grown_.daily_means(panel, max(grid.horizon_days, SUM_DAYS))
-        return self.dispersion_.forecast(self.name, panel, grid, daily)
+        return self.grown_, self.dispersion_, panel
 
     def parameters(self) -> dict[str, Any]:
         """Return what the constructor stored."""

@@ -5,7 +5,7 @@ answer is a multiple of the series' own level, so that big and small sellers tea
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from apps.forecasting.engine.calendar import weekdays
 from apps.forecasting.engine.features import Codes, Rows, Weeks, level, pooled_groups, rows_at
 from apps.forecasting.engine.frames import NothingToLearn
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.reasons import EVERY, Reasons, SomeRows
 from apps.forecasting.engine.rhythm import weekday_shares
 
 Floats = NDArray[np.float32]
@@ -89,6 +90,38 @@ class Lessons:
         return cls(names, np.concatenate(blocks), np.concatenate(units), np.concatenate(levels), told)
 
 
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What is asked of a model to forecast some weeks.
+
+    values        for each week ahead, rows [n, F] under the names it knows
+    levels        [n] the series' level now
+    shares        [n, 7 K] what share of its week each day sells
+    ever_on_sale  [n] bool
+    """
+
+    values: list[Floats]
+    levels: Floats
+    shares: Doubles
+    ever_on_sale: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, panel: Panel, codes: dict[str, Codes], names: Sequence[str], n_weeks: int) -> "Asked":
+        """Ask for the `n_weeks` weeks after the panel's cutoff."""
+        weeks = Weeks.of(panel, n_weeks)
+        values = []
+        for place, rows in enumerate(week_rows(panel, weeks, codes, weeks.n_weeks, list(range(1, n_weeks + 1)))):
+            block = rows.under(names)  # of promotions, the shop may know others by now than when it was trained
+            block[:, names.index("ahead")] = min(place + 1, AHEAD[-1])
+            values.append(block)
+        return cls(
+            values,
+            level(weeks, weeks.n_weeks),
+            weekday_shares(panel, frames.DEPARTMENT)[:, weekdays(panel.future_days(n_weeks * WEEK))] / WEEK,
+            np.asarray(weeks.exposure.any(axis=1)),
+        )
+
+
 @dataclass(eq=False)
 class WeekByWeek(ABC):
     """What was learned from lessons.
@@ -108,26 +141,28 @@ class WeekByWeek(ABC):
     def files(self) -> Artifact:
         """Return what was learned, as named files."""
 
+    @abstractmethod
+    def parted(self, values: Floats, levels: Floats, covariates: Collection[str]) -> Reasons:
+        """Return what moves `answers`: where they start, and what each part of the columns adds [n]."""
+
     def daily_means(self, panel: Panel, days: int) -> Floats:
         """Answer week by week and spread each week over its days, as the item's department sells by weekday."""
         n_weeks = -(-days // WEEK)
-        weekly = self.weekly_means(panel, n_weeks)
-        shares = weekday_shares(panel, frames.DEPARTMENT)[:, weekdays(panel.future_days(n_weeks * WEEK))] / WEEK
-        return (np.repeat(weekly, WEEK, axis=1) * shares)[:, :days].astype(np.float32)
+        asked = Asked.of(panel, self.codes, self.names, n_weeks)
+        weekly = np.empty((panel.n_series, n_weeks), dtype=np.float32)
+        for place, values in enumerate(asked.values):
+            weekly[:, place] = np.where(asked.ever_on_sale, self.answers(values, asked.levels), 0.0)
+        return (np.repeat(weekly, WEEK, axis=1) * asked.shares)[:, :days].astype(np.float32)
 
-    def weekly_means(self, panel: Panel, n_weeks: int) -> Floats:
-        """Return units per week for the `n_weeks` weeks after the panel's cutoff [n, n_weeks]."""
-        weeks = Weeks.of(panel, n_weeks)
-        origin = weeks.n_weeks
-        levels = level(weeks, origin)
-        ever_on_sale = weeks.exposure.any(axis=1)
-        means = np.empty((panel.n_series, n_weeks), dtype=np.float32)
-        blocks = week_rows(panel, weeks, self.codes, origin, list(range(1, n_weeks + 1)))
-        for place, rows in enumerate(blocks):
-            values = rows.under(self.names)  # of promotions, the shop may know others by now than when it was trained
-            values[:, self.names.index("ahead")] = min(place + 1, AHEAD[-1])
-            means[:, place] = np.where(ever_on_sale, self.answers(values, levels), 0.0)
-        return means
+    def reasons(self, panel: Panel, days: int, rows: SomeRows = EVERY) -> Reasons:
+        """Return what moves the sums of the first `days` days, of some rows."""
+        asked = Asked.of(panel, self.codes, self.names, -(-days // WEEK))
+        told = []
+        for place, values in enumerate(asked.values):
+            share = asked.shares[rows, place * WEEK : min((place + 1) * WEEK, days)].sum(axis=1, dtype=np.float64)
+            week = self.parted(values[rows], asked.levels[rows], panel.covariates.keys())
+            told.append(week.times(np.where(asked.ever_on_sale[rows], share, 0.0)))
+        return Reasons.added(told)
 
     def settings(self) -> dict[str, Any]:
         """Return the labels in the order of their numbers."""

@@ -7,6 +7,7 @@ import pytest
 
 from apps.forecasting.engine.backtest import poisoned
 from apps.forecasting.engine.base import Forecast, Forecaster, Grid, NotFitted, Panel
+from apps.forecasting.engine.explanation import explain
 from apps.forecasting.engine.frames import NotEnoughHistory
 from apps.forecasting.engine.models import fit_or_fall_back
 from tests.unit.forecasting import shops
@@ -59,6 +60,16 @@ class Conformance:
             make_model().predict(GRID)
         with pytest.raises(NotFitted):
             make_model().to_artifact()
+
+    @pytest.mark.parametrize("days", [14, 10])
+    def test_an_explanation_adds_up_to_the_forecast(self, fitted: Forecaster, known: Panel, days: int) -> None:
+        told = explain(fitted, days, known)
+        forecast = fitted.predict(Grid(days=28), known)
+        assert told.total == pytest.approx(forecast.sum_mean(days), rel=1e-4, abs=1e-5)
+        assert all(np.isfinite(part).all() for part in told.parts.values())
+        some = explain(fitted, days, known, np.array([5, 2]))
+        assert some.unique_ids.tolist() == known.ids[[5, 2]].tolist()
+        assert some.total == pytest.approx(told.total[[5, 2]], rel=1e-4, abs=1e-5)
 
     def test_quantiles_never_fall_with_the_level(self, forecast: Forecast) -> None:
         assert (np.diff(forecast.quantiles(LEVELS), axis=2) >= 0).all()

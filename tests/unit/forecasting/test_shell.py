@@ -122,6 +122,36 @@ def test_with_time_and_history_enough_the_blend_answers(
     assert f"{N_SERIES} series by blend, 28 days each." in capsys.readouterr().err
 
 
+def test_an_explanation_adds_up_to_the_forecast_of_the_same_days(
+    shop: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foretold = forecast(tmp_path, *shop, "--model", "lightgbm").groupby("unique_id")["mean"].sum()
+    assert main(["explain", *shop, "--model", "lightgbm", "--out", str(tmp_path / "why.parquet")]) == 0
+    why = pd.read_parquet(tmp_path / "why.parquet").set_index("unique_id")
+    assert {"usual", "stockouts", "recent_sales", "trend", "season", "holiday", "kind", "mailer"} < set(why)
+    assert why["mean"].to_numpy() == pytest.approx(foretold[why.index].to_numpy(), rel=1e-4)
+    assert why.drop(columns="mean").sum(axis=1).to_numpy() == pytest.approx(why["mean"].to_numpy())
+    printed = capsys.readouterr().out
+    assert "Units over 28 days, 60 series by lightgbm" in printed
+    assert "recent sales" in printed
+    one = ["explain", *shop, "--model", "lightgbm", "--out", str(tmp_path / "one.parquet"), "--series", "item-003"]
+    assert main(one) == 0
+    alone = pd.read_parquet(tmp_path / "one.parquet")
+    pd.testing.assert_frame_equal(alone, why.loc[["item-003"]].reset_index())
+
+
+def test_a_tree_is_drawn_and_a_series_that_is_not_there_is_named(
+    shop: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["explain", *shop, "--model", "decision_tree", "--out", str(tmp_path / "why.parquet")]
+    assert main(asked) == 0
+    lines = capsys.readouterr().out.split("\n\n", 1)[1].splitlines()
+    assert lines[0].endswith("?")
+    assert sum("x the level" in line for line in lines) == sum(line.endswith("?") for line in lines) + 1
+    assert main([*asked, "--series", "item-999"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "The panel has no series item-999."
+
+
 def test_a_backtest_prints_the_leaderboard_and_names_the_best(
     shop: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

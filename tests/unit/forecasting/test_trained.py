@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from apps.forecasting.engine.base import Artifact, Grid, OnProgress, Panel
+from apps.forecasting.engine.reasons import EVERY, Reasons, SomeRows
 from apps.forecasting.engine.trained import Grown, Trained
 from tests.unit.forecasting import shops
 
@@ -22,6 +23,9 @@ class Remembering:
     def daily_means(self, panel: Panel, days: int) -> np.ndarray:
         self.asked.append(panel.n_days)
         return np.repeat(2 * panel.sales[:, -28:].mean(axis=1, keepdims=True), days, axis=1)
+
+    def reasons(self, panel: Panel, days: int, rows: SomeRows = EVERY) -> Reasons:
+        return Reasons(self.daily_means(panel, days)[rows].sum(axis=1, dtype=np.float64), {})
 
     def files(self) -> Artifact:
         return {}
