@@ -129,7 +129,7 @@ def approve(request: ShopRequest, pk: int) -> HttpResponse:
 @needs(Permission.PLAN)
 def send(request: ShopRequest, pk: int) -> HttpResponse:
     """Mark an approved order as sent today."""
-    return _changed(request, pk, _("Marked as sent; its goods are expected from today on."), services.mark_sent,
+    return _changed(request, pk, _("Marked as sent: its lead times run from today."), services.mark_sent,
                     sent_on=request.tenant.today())
 
 

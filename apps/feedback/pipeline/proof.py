@@ -17,6 +17,8 @@ from apps.catalog import selectors as catalog
 from apps.feedback import selectors, services
 from apps.feedback.pipeline import scores
 from apps.feedback.pipeline.shop import Shop, shop_of, steady_stock
+from apps.feedback.selectors import PROOF_HISTORY_WEEKS as HISTORY_WEEKS
+from apps.feedback.selectors import PROOF_WEEKS as WEEKS
 from apps.forecasting import selectors as forecasting
 from apps.forecasting.engine import models
 from apps.forecasting.engine.base import Forecaster, Grid, Panel
@@ -34,8 +36,6 @@ from apps.optimization.engine.simulate import (
 )
 from apps.tenants.scope import tenant_context
 
-WEEKS = 13
-HISTORY_WEEKS = 8  # before the first replayed day, for both sides to start from
 REFIT_DAYS = 49
 PATHS = 60
 SEED = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,15 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Cast, TruncWeek
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from apps.feedback.models import ForecastScore, Judgement, Outcome, Proof
 from apps.forecasting.selectors import model_title
 
 FEWEST_OVERRIDES = 20
+PROOF_KIND = "feedback.proof"
+PROOF_WEEKS = 13
+PROOF_HISTORY_WEEKS = 8  # before the first replayed day, for both sides to start from
 FIRST_WEEK = "week_1"
 HORIZON_ORDER = ("week_1", "week_2", "week_3", "week_4", "days_14")
 WEEKS_SHOWN = 26
@@ -41,6 +44,20 @@ def latest_proof(as_of: dt.date | None = None) -> Proof | None:
     """The newest proof, or the newest one made on or before `as_of`."""
     found = Proof.objects.order_by("-as_of")
     return (found.filter(as_of__lte=as_of) if as_of else found).first()
+
+
+def proof_awaited(weeks: int, live: Collection[str]) -> str:
+    """What the first proof waits for, of a shop with so many weeks of sales and such kinds of jobs under way."""
+    if PROOF_KIND in live:
+        return gettext("Its weeks are replayed as soon as it is their turn.")
+    needed = PROOF_WEEKS + PROOF_HISTORY_WEEKS
+    if weeks >= needed:
+        return gettext("There are enough weeks of sales: they are replayed by themselves once the models have been "
+                       "compared.")
+    return ngettext("It needs %(needed)s weeks of sales, %(replayed)s to replay and %(before)s before them; %(n)s is "
+                    "known so far.", "It needs %(needed)s weeks of sales, %(replayed)s to replay and %(before)s before "
+                    "them; %(n)s are known so far.", weeks) % {
+        "needed": needed, "replayed": PROOF_WEEKS, "before": PROOF_HISTORY_WEEKS, "n": weeks}
 
 
 def latest_judgement(as_of: dt.date | None = None) -> Judgement | None:

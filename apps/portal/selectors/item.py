@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DAYS_BACK = 91
 WEEKS_BACK = 52
+PACE_WEEKS = 26  # what sells a week is told of so many, or of all that are known
 SHOWN_DAYS = 84
 DAILY_FROM_WEEKLY_UNITS = 7.0  # what sells less than one a day is charted by the week
 PATHS = 300
@@ -48,8 +49,13 @@ class ItemPage:
     coming: list[PurchaseOrderLine]
     promotions: list[Promotion]
     is_weekly: bool
+    weeks: int
     sales: dict[str, Any] | None
     projection: dict[str, Any] | None
+
+    @property
+    def is_half_a_year(self) -> bool:
+        return self.weeks == PACE_WEEKS
 
     @property
     def on_hand(self) -> float:
@@ -116,7 +122,7 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
         item=item, summary=summary, term=terms_of_items([item.pk]).get(item.pk), stock=facts["stock"], advice=advice,
         run=run, is_on_request=newest_run is not None and not is_forecast and item.status == Item.Status.ACTIVE,
         backtest=_backtest(item.pk), coming=coming,
-        promotions=promotions, is_weekly=is_weekly,
+        promotions=promotions, is_weekly=is_weekly, weeks=facts["weeks"],
         sales=_sales_chart(facts["days"], facts["today"], paths, as_of, is_weekly, promotions),
         projection=_projection(on_hand, coming, _still_today(paths, facts["today"]), as_of, advice,
                                summary.stockout_on if summary else None))
@@ -141,7 +147,8 @@ SELECT (SELECT coalesce(json_agg(json_build_array(date, units) ORDER BY date), '
             'share', share, 'is_known_ahead', is_known_ahead) ORDER BY starts_on DESC), '[]') FROM (
             SELECT * FROM sales_promotion WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND ends_on >= %(since)s
             ORDER BY starts_on DESC LIMIT 12) lately),
-       (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND item_id = %(item)s)
+       (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
+       (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s)
 """
 
 
@@ -151,12 +158,14 @@ def _item_facts(item_id: int, as_of: dt.date, days_back: int) -> dict[str, Any]:
         cursor.execute(_FACTS, {"tenant": current_tenant_id(), "item": item_id, "since": since, "until": as_of})
         row = cursor.fetchone()
         assert row is not None
-    sold, stock, promotions, first_on = row
+    sold, stock, promotions, first_on, begins_on = row
     by_day = {dt.date.fromisoformat(day): float(units) for day, units in sold}
     first = max(since, first_on) if first_on else as_of
     days = [(first + dt.timedelta(days=n), by_day.get(first + dt.timedelta(days=n), 0.0))
             for n in range((as_of - first).days)]
-    return {"days": days, "today": by_day.get(as_of), "stock": stock, "promotions": promotions}
+    weeks = (as_of - begins_on).days // 7 if begins_on else 0
+    return {"days": days, "today": by_day.get(as_of), "stock": stock, "promotions": promotions,
+            "weeks": min(max(weeks, 1), PACE_WEEKS)}
 
 
 def _promotion(facts: dict[str, Any]) -> Promotion:

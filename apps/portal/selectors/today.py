@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from apps.alerts.models import Alert
 from apps.alerts.selectors import open_alerts
 from apps.feedback.models import Proof
+from apps.feedback.selectors import proof_awaited
 from apps.ingestion.selectors import REJECTED_WAITING
 from apps.jobs.selectors import JobView, live_jobs
 from apps.optimization import selectors as optimization
@@ -76,6 +77,11 @@ class Today:
         return bool(self.facts["last_sale_on"] or self.facts["items"])
 
     @property
+    def proof_awaited(self) -> str:
+        first, as_of = self.facts["first_sale_on"], self.facts["as_of"]
+        return proof_awaited((as_of - first).days // 7 if first else 0, {view.job.kind for view in self.jobs})
+
+    @property
     def proof_verdict(self) -> str:
         """Who won, where the interval lies wholly on one side of zero."""
         if self.proof is None:
@@ -103,7 +109,8 @@ WITH plan AS (
     SELECT as_of, model, series FROM forecasting_forecastrun
     WHERE tenant_id = %(tenant)s AND is_complete AND NOT is_replay ORDER BY as_of DESC, id DESC LIMIT 1
 )
-SELECT (SELECT max(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s),
+SELECT %(as_of)s::date, (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s),
+       (SELECT max(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s),
        (SELECT max(as_of) FROM feedback_judgement WHERE tenant_id = %(tenant)s),
        open.due, open.at_risk,
        greatest(item.items, (SELECT count(*) FROM (
@@ -112,8 +119,8 @@ SELECT (SELECT max(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s),
        run.as_of, run.model, run.series, ({REJECTED_WAITING})
 FROM open, item, ordered LEFT JOIN run ON true
 """
-_NAMES = ("last_sale_on", "judged_on", "due", "at_risk", "items", "planned", "out_of_stock", "drafts", "unsent",
-          "coming", "run_as_of", "run_model", "run_series", "rejected")
+_NAMES = ("as_of", "first_sale_on", "last_sale_on", "judged_on", "due", "at_risk", "items", "planned", "out_of_stock",
+          "drafts", "unsent", "coming", "run_as_of", "run_model", "run_series", "rejected")
 
 
 def _facts(as_of: dt.date) -> dict[str, Any]:

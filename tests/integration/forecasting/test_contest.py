@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 from django.test import override_settings
 
-from apps.forecasting import selectors
+from apps.forecasting import selectors, services
 from apps.forecasting.engine.selection import Refusal
 from apps.forecasting.models import Backtest, ItemBacktest
 from apps.jobs.models import Job, JobRecord
@@ -219,6 +219,12 @@ def test_an_outsider_sees_no_version_of_another_shop(contested: Shop) -> None:
     with tenant_context(contested.tenant.pk):
         version = registry.champion("demand")
     assert version is not None
-    stranger = signed_in(make_shop(1))
+    other = make_shop(1)
+    stranger = signed_in(other)
     page(stranger, f"/models/{version.pk}/", status=404)
-    assert "No models have been compared yet" in page(stranger, "/models/")
+    text = page(stranger, "/models/")
+    assert "No models have been compared yet" in text and "Once six weeks of sales are in" in text
+    with tenant_context(other.tenant.pk):
+        services.request_backtest(tenant=other.tenant, reason="Sales came in.")
+    text = page(stranger, "/models/")
+    assert "as soon as it is their turn" in text and "Once six weeks" not in text

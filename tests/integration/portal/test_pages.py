@@ -17,6 +17,7 @@ from apps.alerts.models import Alert
 from apps.catalog.models import Item, PlanningDefaults, Supplier
 from apps.catalog.selectors import planning_defaults, terms_of_items
 from apps.feedback.models import Proof
+from apps.feedback.selectors.verdicts import PROOF_KIND
 from apps.inventory.models import PurchaseOrder, StockLevel
 from apps.inventory.selectors import order_counts
 from apps.inventory.services import approve_order, mark_sent
@@ -37,7 +38,7 @@ from apps.tenants.models import AuditEntry, Tenant
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import MONDAY, Shop, make_shop
-from tests.integration.optimization.planned_shops import forecast_for, run_plan
+from tests.integration.optimization.planned_shops import forecast_for, make_planned_shop, run_plan
 from tests.integration.portal.stocked_shops import DAY, make_stocked_shop, refreshed, sell
 
 pytestmark = pytest.mark.django_db
@@ -119,13 +120,38 @@ def test_advice_on_thin_ground_says_so_at_the_top_and_on_its_lines() -> None:
 
 def test_today_says_who_won_the_proof_and_when_nobody_did(shop: Shop) -> None:
     client = signed_in(shop)
-    assert "It needs 21 weeks of sales" in page(client, "/")
     for low, high, words in ((5, 20, "earned more than the simple rule"), (-20, -5, "for now, it wins"),
                              (-5, 20, "do not tell the two apart")):
         with tenant_context(shop.tenant.pk):
             Proof.objects.update_or_create(as_of=MONDAY, defaults={
                 "gain": Decimal(low + high) / 2, "gain_low": low, "gain_high": high})
         assert words in page(client, "/")
+
+
+def test_today_says_what_the_proof_waits_for_by_the_weeks_and_jobs_there_are(shop: Shop) -> None:
+    client = signed_in(shop)
+    words = "It needs 21 weeks of sales, 13 to replay and 8 before them; 10 are known so far."
+    assert words in page(client, "/")
+    with tenant_context(shop.tenant.pk):
+        enqueue(kind_name=PROOF_KIND)
+    text = page(client, "/")
+    assert "as soon as it is their turn" in text and "21 weeks" not in text
+    with tenant_context(shop.tenant.pk):
+        Job.objects.update(state="done")
+        sell(shop, 0, 21 * 7, 1)
+    text = page(client, "/")
+    assert "There are enough weeks of sales" in text and "21 weeks" not in text
+
+
+@pytest.mark.parametrize(("days_ago", "words"), [
+    (70, "Sold a week, over the 10 weeks that are known"), (7, "Sold a week, over the 1 week that is known"),
+    (182, "Sold a week, over half a year"), (400, "Sold a week, over half a year")])
+def test_an_item_says_over_how_many_weeks_its_pace_is_told(days_ago: int, words: str) -> None:
+    shop = make_planned_shop(1, demo_date=MONDAY)
+    with tenant_context(shop.tenant.pk):
+        sell(shop, 0, days_ago, 1)
+    refreshed(shop)
+    assert words in page(signed_in(shop), f"/items/{shop.items[0].pk}/")
 
 
 def test_today_shows_alerts_jobs_and_how_far_round_the_loop_the_shop_is(shop: Shop) -> None:
