@@ -2,7 +2,8 @@
 
 The first two parts need no model: what was sold lately, and what an empty shelf kept from being sold. From there on
 each model tells its own (`Forecaster.reasons`): trees by Shapley's values (exact, by TreeSHAP), a line by its
-coefficients, a network by being shown less. A model that looks at nothing but a series' own sales has one more part: RECENT.
+coefficients, a network by being shown less. A model that looks at nothing but a series' own sales has one more part:
+RECENT.
 """
 
 from collections.abc import Mapping
