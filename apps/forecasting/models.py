@@ -42,6 +42,12 @@ class ItemBacktest(TenantModel):
         constraints = [models.UniqueConstraint(fields=["tenant", "backtest", "item", "location"],
                                                name="forecasting_item_backtest_once")]
 
+    @property
+    def shares_missed(self) -> dict[str, float]:
+        """The errors as shares of what was sold, where something was."""
+        return {"wape": self.champion_error / self.actual,
+                "baseline_wape": self.baseline_error / self.actual} if self.actual else {}
+
 
 class ForecastRun(TenantModel):
     """One forecast of all planned series, as of one day: what made it, from which data, with which seed."""

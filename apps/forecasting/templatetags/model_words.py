@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import template
@@ -48,6 +49,24 @@ def outcome_words(outcome: str) -> str:
         "promoted": _("promoted"), "kept": _("kept"), "baseline": _("nothing beat the best simple model"),
         "too_few_cutoffs": _("too few past weeks to choose by"), "nothing_scored": _("too little history to compare"),
     }.get(outcome, outcome)
+
+
+@register.simple_tag
+def beyond_all(*found: Any) -> str:
+    """What more than 100 % missed means, where a share missed among what is shown is so much; else nothing."""
+    if max(_shares_missed(list(found)), default=0) <= 1:
+        return ""
+    return _("More than 100% missed means that the misses add up to more than was sold: usual for items that sell a "
+             "few units.")
+
+
+def _shares_missed(found: Any) -> Iterator[float]:
+    """Every share missed in a report, however deep."""
+    for name, value in found.items() if isinstance(found, dict) else (("", each) for each in found):
+        if isinstance(value, dict | list):
+            yield from _shares_missed(value)
+        elif name.endswith("wape") and value is not None:
+            yield value
 
 
 @register.filter

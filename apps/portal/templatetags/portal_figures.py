@@ -1,4 +1,4 @@
-"""What the portal's pages say of terms and tests: days of cover, where a term comes from, an error as a share."""
+"""What the portal's pages say of stock and terms: days of cover, where a term comes from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.portal.models import ItemSummary
-from apps.tenants.templatetags.stockwright import badge, day_short, days, share, units, unknown
+from apps.tenants.templatetags.stockwright import badge, day_short, days, units, unknown
 
 register = template.Library()
 
@@ -70,12 +70,6 @@ def term_badge(term: dict[str, Any], name: str) -> SafeString:
     if name in term["assumed"]:
         return badge("assumed")
     return badge("simulated") if name in term["simulated"] else SafeString("")
-
-
-@register.filter
-def error_share(scored: Any, name: str) -> str:
-    """An item's absolute error as a share of what it sold."""
-    return share(getattr(scored, name) / scored.actual) if scored.actual else ""
 
 
 @register.filter

@@ -375,6 +375,11 @@ def test_the_page_says_plainly_in_which_weeks_a_simple_model_was_as_good(shop: S
         judgement.save()
     text = page(signed_in(shop), "/accuracy/")
     assert "In 1 of 1 weeks the model in use did not beat the best simple model." in text
+    assert "More than 100% missed" not in text
+    with tenant_context(shop.tenant.pk):
+        week["wape"] = 1.15
+        judgement.save()
+    assert "More than 100% missed means" in page(signed_in(shop), "/accuracy/")
 
 
 def test_an_outsider_sees_no_verdict_of_another_shop(shop: Shop) -> None:

@@ -18,6 +18,7 @@ from apps.catalog.models import Item, PlanningDefaults, Supplier
 from apps.catalog.selectors import planning_defaults, terms_of_items
 from apps.feedback.models import Proof
 from apps.feedback.selectors.verdicts import PROOF_KIND
+from apps.forecasting.models import Backtest, ItemBacktest
 from apps.inventory.models import PurchaseOrder, StockLevel
 from apps.inventory.selectors import order_counts
 from apps.inventory.services import approve_order, mark_sent
@@ -152,6 +153,17 @@ def test_an_item_says_over_how_many_weeks_its_pace_is_told(days_ago: int, words:
         sell(shop, 0, days_ago, 1)
     refreshed(shop)
     assert words in page(signed_in(shop), f"/items/{shop.items[0].pk}/")
+
+
+@pytest.mark.parametrize(("error", "shown", "is_explained"), [(4.6, "4.6 (115%)", True), (3, "3 (75%)", False)])
+def test_an_item_that_is_missed_by_more_than_it_sold_says_what_that_means(
+        shop: Shop, error: float, shown: str, is_explained: bool) -> None:
+    with tenant_context(shop.tenant.pk):
+        contest = Backtest.objects.create(as_of=MONDAY, champion="mean_8w", series=6)
+        ItemBacktest.objects.create(backtest=contest, item=shop.items[0], location=shop.location, actual=4,
+                                    champion_error=error, baseline_error=2)
+    text = page(signed_in(shop), f"/items/{shop.items[0].pk}/")
+    assert shown in text and ("More than 100% missed means" in text) is is_explained
 
 
 def test_today_shows_alerts_jobs_and_how_far_round_the_loop_the_shop_is(shop: Shop) -> None:
