@@ -80,6 +80,21 @@ class CancelSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
 
 
+class LineSerializer(serializers.Serializer[Any]):
+    line_id = serializers.IntegerField()
+    reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+
+
+class ChangeLineSerializer(LineSerializer):
+    quantity = serializers.IntegerField(min_value=1, max_value=999_999_999)
+    reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="",
+                                   help_text="Needed where the quantity is another than advised.")
+    allow_odd = serializers.BooleanField(
+        source="may_be_odd", default=False,
+        help_text="Order a quantity that is no whole packs, below the minimum quantity, or ten times the advised one "
+                  "or more. Without it, such a quantity is answered by 409.")
+
+
 class OrderFilter(django_filters.FilterSet):
     status = django_filters.ChoiceFilter(choices=PurchaseOrder.Status.choices)
     supplier_id = django_filters.NumberFilter()
@@ -95,6 +110,22 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewS
     def rows(self) -> Any:
         today = self.tenant.today()
         return selectors.orders(today).prefetch_related(Prefetch("lines", selectors.lines(today)))
+
+    @extend_schema(request=ChangeLineSerializer, responses=OrderSerializer)
+    @action(detail=True, methods=["post"])
+    def change_line(self, request: Request, pk: str) -> Response:
+        """Order another quantity on a draft's line."""
+        given = ChangeLineSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self._changed(services.change_line, order_id=int(pk), as_of=self.tenant.today(), **given.validated_data)
+
+    @extend_schema(request=LineSerializer, responses=OrderSerializer)
+    @action(detail=True, methods=["post"])
+    def remove_line(self, request: Request, pk: str) -> Response:
+        """Take a line off a draft: what was advised may be decided on again. The last one cancels the order."""
+        given = LineSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self._changed(services.remove_line, order_id=int(pk), **given.validated_data)
 
     @extend_schema(request=None, responses=OrderSerializer)
     @action(detail=True, methods=["post"])
@@ -136,6 +167,10 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewS
             change(order_id=order_id, actor=None, label=self.program, **given)
         except services.MoreThanOrdered as error:
             raise Conflict(f"{error} Send allow_more to take it in all the same.") from error
+        except services.OddLot as error:
+            raise Conflict(f"{error} Send allow_odd to order it all the same.") from error
+        except services.ReasonMissing as error:
+            raise serializers.ValidationError({"reason": [str(error)]}) from error
         except services.NotPossible as error:
             raise Conflict(str(error)) from error
         return Response(self.get_serializer(self.get_object()).data)

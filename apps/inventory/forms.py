@@ -1,4 +1,4 @@
-"""What somebody typed on an order's page about goods that came in."""
+"""What somebody typed on an order's page: of goods that came in, of another quantity."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from apps.inventory.services import ReceivedLine
 from apps.tenants.tables import is_id
 
 PREFIX = "received-"
+MOST_DIGITS = 9
 
 
 class NotAQuantity(ValueError):
@@ -46,6 +47,29 @@ def typed_in(data: QueryDict) -> dict[int, str]:
     return {int(line_id): text for line_id, text in typed.items() if is_id(line_id) and text}
 
 
+@dataclass(frozen=True)
+class Edited:
+    """Another quantity of a draft's line as it was typed, and what there is to say about it."""
+
+    line_id: int
+    typed: str
+    reason: str
+    may_be_odd: bool
+    error: str = ""
+    question: str = ""
+
+    @classmethod
+    def from_post(cls, line_id: int, data: QueryDict) -> Edited:
+        # What somebody kept when asked is kept as long as nothing else is typed.
+        typed = data.get("quantity", "").strip()
+        is_kept = data.get("act") == "keep" or data.get("kept") == typed
+        return cls(line_id, typed, data.get("reason", "").strip()[:300], is_kept)
+
+    @property
+    def quantity(self) -> int:
+        if not self.typed.isdecimal() or len(self.typed) > MOST_DIGITS:
+            raise NotAQuantity(_("%(text)s is no quantity: give a whole number.") % {"text": self.typed[:20] or "–"})
+        return int(self.typed)
 
 
 def _quantity(text: str) -> Decimal:

@@ -254,9 +254,11 @@ def draft_values() -> dict[int, Decimal]:
     return {row["supplier_id"]: row["money"] for row in rows if row["money"]}
 
 
-def cancelled_among(order_ids: Sequence[int]) -> set[int]:
-    """Which of some orders were cancelled."""
-    return set(PurchaseOrder.objects.filter(pk__in=order_ids, status=Status.CANCELLED).values_list("pk", flat=True))
+def ordered_among(recommendation_ids: Sequence[int]) -> set[int]:
+    """Which of some recommendations stand on an order that was not cancelled."""
+    lines = PurchaseOrderLine.objects.filter(recommendation_id__in=recommendation_ids)
+    found = lines.exclude(order__status=Status.CANCELLED).values_list("recommendation_id", flat=True)
+    return {pk for pk in found if pk is not None}
 
 
 def over_received(order_id: int) -> list[str]:

@@ -8,6 +8,7 @@ app_name = "inventory"
 urlpatterns = [
     path("orders/", views.orders, name="orders"),
     path("orders/<int:pk>/", views.order, name="order"),
+    path("orders/<int:pk>/lines/<int:line_pk>/", views.change_line, name="line"),
     path("orders/<int:pk>/approve/", views.approve, name="approve"),
     path("orders/<int:pk>/send/", views.send, name="send"),
     path("orders/<int:pk>/receive/", views.receive, name="receive"),

@@ -1,9 +1,10 @@
-"""Purchase orders as people handle them: looked through, approved, sent, taken in, cancelled, printed."""
+"""Purchase orders as people handle them: looked through, edited, approved, sent, taken in, cancelled, printed."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -14,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.inventory import selectors, services
-from apps.inventory.forms import Delivery, NotAQuantity, typed_in
+from apps.inventory.forms import Delivery, Edited, NotAQuantity, typed_in
 from apps.inventory.models import PurchaseOrder
-from apps.inventory.services import MoreThanOrdered, NotPossible
+from apps.inventory.services import MoreThanOrdered, NotPossible, OddLot, ReasonMissing
 from apps.tenants.access import ShopRequest, needs
 from apps.tenants.downloads import csv_file
 from apps.tenants.figures import money as money_words
@@ -60,7 +61,7 @@ def order(request: ShopRequest, pk: int) -> HttpResponse:
     return _order(request, pk)
 
 
-def _order(request: ShopRequest, pk: int, question: str = "") -> HttpResponse:
+def _order(request: ShopRequest, pk: int, question: str = "", edited: Edited | None = None) -> HttpResponse:
     """The page of an order; with a question about what was typed on it, which stands there to be sent again."""
     found, today = _found(request, pk), request.tenant.today()
     lines, typed = list(selectors.order_lines(pk, today)), typed_in(request.POST)
@@ -70,9 +71,9 @@ def _order(request: ShopRequest, pk: int, question: str = "") -> HttpResponse:
         "order": found, "lines": lines, "receipts": selectors.receipts(pk)[:100], "today": today,
         "can_receive": found.status in selectors.SENT_STATUSES, "is_open": found.status in selectors.OPEN_STATUSES,
         "is_unsent": found.status in selectors.UNSENT_STATUSES,
-        "who": selectors.people_of(found), "question": question,
+        "who": selectors.people_of(found), "question": question, "edited": edited,
         "typed_note": request.POST.get("reference", ""), "token": request.POST.get("token") or uuid.uuid4().hex},
-        status=422 if question else 200)
+        status=422 if question or edited else 200)
 
 
 @require_safe
@@ -116,6 +117,24 @@ def _tell_odd(request: ShopRequest, found: PurchaseOrder) -> None:
     if found.status in (Status.RECEIVED, Status.PARTLY_RECEIVED) and (more := selectors.over_received(found.pk)):
         messages.warning(request, _("More came in than was ordered of %(items)s: all of it is in stock.") % {
             "items": ", ".join(more)})
+
+
+@require_POST
+@needs(Permission.PLAN)
+def change_line(request: ShopRequest, pk: int, line_pk: int) -> HttpResponse:
+    """Order another quantity on a draft's line, or take it off; what has to be asked first is asked beside the line."""
+    edited = Edited.from_post(line_pk, request.POST)
+    if request.POST.get("act") == "remove":
+        return _changed(request, pk, _("Taken off: what was advised may be decided on again."), services.remove_line,
+                        line_id=line_pk, reason=edited.reason)
+    try:
+        return _changed(request, pk, _("The line is changed."), services.change_line, line_id=line_pk,
+                        quantity=edited.quantity, reason=edited.reason, may_be_odd=edited.may_be_odd,
+                        as_of=request.tenant.today())
+    except (NotAQuantity, ReasonMissing) as error:
+        return _order(request, pk, edited=replace(edited, error=str(error)))
+    except OddLot as question:
+        return _order(request, pk, edited=replace(edited, question=str(question)))
 
 
 @require_POST

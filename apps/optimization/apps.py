@@ -11,7 +11,8 @@ class OptimizationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.inventory.services import on_lines_dropped
-        from apps.optimization.services import reopen
+        from apps.inventory.services import on_line_edited, on_lines_dropped
+        from apps.optimization.services import decide_edited, reopen
 
+        on_line_edited(decide_edited)
         on_lines_dropped(reopen)

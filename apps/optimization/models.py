@@ -103,7 +103,8 @@ class Recommendation(TenantModel):
 class Decision(TenantModel):
     """What a person decided on a recommendation; approving twice is one decision and one order line.
 
-    Once that order is cancelled, and nothing of it came, the line may be decided on again.
+    While that order is a draft, and once it is cancelled and nothing of it came, the line may be decided on again: the
+    last decision is the one that stands.
     """
 
     class Kind(models.TextChoices):
@@ -121,5 +122,4 @@ class Decision(TenantModel):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "recommendation", "purchase_order_id"],
-                                               nulls_distinct=False, name="optimization_decision_once")]
+        indexes = [models.Index(fields=["tenant", "recommendation", "-id"], name="optimization_decision_newest")]

@@ -186,16 +186,18 @@ def out_of_stock_share(as_of: dt.date) -> float | None:
 def settled_series(as_of: dt.date) -> list[str]:
     """Series, `item/location`, on which somebody decided less than their review period ago: they are left in peace.
 
-    A decision whose order was cancelled settles nothing.
+    A decision whose order was cancelled, or that was taken off it, settles nothing.
     """
     found = list(Decision.objects.filter(
         decided_on__lte=as_of, decided_on__gt=as_of - dt.timedelta(days=LONGEST_REVIEW_DAYS),
         recommendation__plan__is_replay=False).order_by("pk").values_list(
         "recommendation__item_id", "recommendation__location_id", "recommendation__review_period_days", "decided_on",
-        "purchase_order_id"))
-    cancelled = inventory.cancelled_among([order_id for *_rest, order_id in found if order_id])
-    return sorted({f"{item_id}/{location_id}" for item_id, location_id, review_days, decided_on, order_id in found
-                   if order_id not in cancelled and as_of < decided_on + dt.timedelta(days=max(review_days, 1))})
+        "purchase_order_id", "recommendation_id"))
+    ordered = inventory.ordered_among([line_id for *_rest, order_id, line_id in found if order_id])
+    return sorted({f"{item_id}/{location_id}"
+                   for item_id, location_id, review_days, decided_on, order_id, line_id in found
+                   if (order_id is None or line_id in ordered)
+                   and as_of < decided_on + dt.timedelta(days=max(review_days, 1))})
 
 
 _PREVIOUS = """

@@ -1,4 +1,4 @@
-"""The way of a purchase order: drafted from decisions, approved, sent, received, or cancelled."""
+"""The way of a purchase order: drafted from decisions, edited, approved, sent, received, or cancelled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from apps.alerts import services as alerts
 from apps.inventory.models import MOST_UNITS, PurchaseOrder, PurchaseOrderLine, Receipt
 from apps.inventory.selectors import NO_WAIT, SENT_STATUSES, overdue_for_sending, plain, wait_to_be_sent
-from apps.inventory.services.changes import tell_items_changed, tell_lines_dropped
+from apps.inventory.services.changes import LineEdit, tell_items_changed, tell_line_edited, tell_lines_dropped
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -108,9 +108,9 @@ def open_purchase_orders(*, lines: Sequence[WantedLine], as_of: dt.date, plan_id
 
 
 def lock_orders() -> None:
-    """Orders of one tenant are opened and cancelled one after another: their numbers have no gaps.
+    """Orders of one tenant are opened, edited and cancelled one after another: their numbers have no gaps.
 
-    Who decides locks advice before orders, who cancels orders before advice: both come here first.
+    Who decides locks advice before orders, who edits or cancels orders before advice: all come here first.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_ORDERS_LOCK, current_tenant_id() % 2**31])
@@ -143,6 +143,56 @@ def _expect_with_last_line(order_ids: list[int]) -> None:
                   WHERE tenant_id = %(tenant)s AND order_id = ANY(%(orders)s) GROUP BY 1) last
             WHERE ordered.tenant_id = %(tenant)s AND ordered.id = last.order_id""",
                        {"tenant": current_tenant_id(), "orders": order_ids})
+
+
+@transaction.atomic
+def change_line(*, order_id: int, line_id: int, quantity: int, reason: str, as_of: dt.date, actor: User | None,
+                label: str = "", may_be_odd: bool = False) -> PurchaseOrder:
+    """Order another quantity on a draft's line, as whoever advised it lets pass: see `on_line_edited`."""
+    lock_orders()
+    order, line = _line_of_draft(order_id, line_id)
+    if not 0 < quantity <= MOST_UNITS:
+        raise NotPossible(_("So much of %(item)s cannot be ordered: to order none of it, take it off the order.")
+                          % {"item": line.item})
+    before, line.quantity = line.quantity, Decimal(quantity)
+    if line.quantity == before:
+        return order
+    if line.recommendation_id is not None:
+        line.note = tell_line_edited(LineEdit(
+            recommendation_id=line.recommendation_id, order_id=order.pk, quantity=quantity, reason=reason,
+            may_be_odd=may_be_odd, as_of=as_of, decided_by=_name(actor, label)))
+    line.save(update_fields=["quantity", "note"])
+    tell_items_changed(item_ids=[line.item_id])
+    return _audited(order, "order.line_changed", actor, label, item=line.item.sku, before=plain(before),
+                    after=plain(line.quantity), reason=reason)
+
+
+@transaction.atomic
+def remove_line(*, order_id: int, line_id: int, reason: str, actor: User | None, label: str = "") -> PurchaseOrder:
+    """Take a line off a draft, so that it may be ordered again; the last one takes the order with it."""
+    lock_orders()
+    order, line = _line_of_draft(order_id, line_id)
+    if not PurchaseOrderLine.objects.filter(order=order).exclude(pk=line.pk).exists():
+        return cancel_order(order_id=order_id, reason=reason, actor=actor, label=label)
+    with connection.cursor() as cursor:  # receipts, which Django would delete too, are a ledger; a draft has none
+        cursor.execute("DELETE FROM inventory_purchaseorderline WHERE tenant_id = %s AND id = %s",
+                       [order.tenant_id, line.pk])
+    _expect_with_last_line([order.pk])
+    if line.recommendation_id is not None:
+        tell_lines_dropped(recommendation_ids=[line.recommendation_id])
+    tell_items_changed(item_ids=[line.item_id])
+    return _audited(order, "order.line_removed", actor, label, item=line.item.sku, quantity=plain(line.quantity),
+                    reason=reason)
+
+
+def _line_of_draft(order_id: int, line_id: int) -> tuple[PurchaseOrder, PurchaseOrderLine]:
+    order = _locked(order_id)
+    if order.status != Status.DRAFT:
+        raise NotPossible(_("Only a draft can be changed; %(number)s is %(status)s.") % _words(order))
+    line = PurchaseOrderLine.objects.select_related("item").filter(order=order, pk=line_id).first()
+    if line is None:
+        raise NotPossible(_("%(number)s has no such line.") % _words(order))
+    return order, line
 
 
 @transaction.atomic

@@ -1,12 +1,12 @@
 """What makes plans and decides on them."""
 
+from apps.inventory.services import OddLot, ReasonMissing
 from apps.optimization.services.decisions import (
     Choice,
     Decided,
     NotOpen,
-    OddLot,
-    ReasonMissing,
     decide,
+    decide_edited,
     decide_many,
     dismiss,
     dismiss_many,
@@ -27,6 +27,7 @@ __all__ = [
     "Rules",
     "Solved",
     "decide",
+    "decide_edited",
     "decide_many",
     "dismiss",
     "dismiss_many",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.inventory import services as inventory
-from apps.inventory.services import WantedLine
+from apps.inventory.services import LineEdit, OddLot, ReasonMissing, WantedLine
 from apps.optimization.models import Decision, Recommendation
 from apps.optimization.selectors import current_plan, decisions_of
 from apps.tenants.figures import units
@@ -29,14 +29,6 @@ FAR_MORE_TIMES = 10  # as much as is advised: what one zero too many comes to
 
 class NotOpen(ValueError):
     """The recommendation can no longer be decided on; the message says why."""
-
-
-class ReasonMissing(ValueError):
-    """Another quantity than the one advised, or none, needs a reason."""
-
-
-class OddLot(ValueError):
-    """Another quantity than advised breaks packs or minimum, or is far more, which somebody has to want; says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +87,7 @@ def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None
         quantity = line.quantity if choice.quantity is None else choice.quantity
         if quantity <= 0:
             raise ReasonMissing(_("Dismiss %(item)s, with a reason, to order none of it.") % {"item": line.item})
-        if quantity != line.quantity and not choice.reason.strip():
-            raise ReasonMissing(_("Say why %(item)s should be %(quantity)s instead of %(advised)s.")
-                                % {"item": line.item, "quantity": units(quantity), "advised": units(line.quantity)})
+        _ask_for_reason(line, quantity, choice.reason)
         fresh.append((line, quantity, choice.reason.strip()[:300]))
     for plan_id in sorted({line.plan_id for line, _quantity, _reason in fresh}):
         _place([each for each in fresh if each[0].plan_id == plan_id], plan_id, as_of, actor, label)
@@ -105,6 +95,31 @@ def decide_many(*, choices: Sequence[Choice], as_of: dt.date, actor: User | None
     decisions = decisions_of([*approved, *wanted])
     asked = {choice.recommendation_id for choice in choices}
     return Decided(decisions=tuple(decisions.values()), passed_over=len(asked) - len(approved) - len(wanted))
+
+
+@transaction.atomic
+def decide_edited(edit: LineEdit) -> str:
+    """Decide anew on a line that stands on a draft, by the same rules; what the order then says of it."""
+    line = _locked([edit.recommendation_id]).get(edit.recommendation_id)
+    if line is None:
+        return ""
+    if not edit.may_be_odd:
+        _ask_about_odd_lots([(line, edit.quantity)])
+    _ask_for_reason(line, edit.quantity, edit.reason)
+    reason = edit.reason.strip()[:300]
+    Decision.objects.create(recommendation=line, kind=_kind(line, edit.quantity), quantity=edit.quantity, reason=reason,
+                            decided_by=edit.decided_by, decided_on=edit.as_of, purchase_order_id=edit.order_id)
+    return _note(line, edit.quantity, reason, edit.decided_by)
+
+
+def _ask_for_reason(line: Recommendation, quantity: int, reason: str) -> None:
+    if quantity != line.quantity and not reason.strip():
+        raise ReasonMissing(_("Say why %(item)s should be %(quantity)s instead of %(advised)s.")
+                            % {"item": line.item, "quantity": units(quantity), "advised": units(line.quantity)})
+
+
+def _kind(line: Recommendation, quantity: int) -> Decision.Kind:
+    return Kind.APPROVED if quantity == line.quantity else Kind.EDITED
 
 
 def _ask_about_odd_lots(edited: Sequence[tuple[Recommendation, int]]) -> None:
@@ -145,9 +160,8 @@ def _place(fresh: list[tuple[Recommendation, int, str]], plan_id: int, as_of: dt
                        note=_note(line, quantity, reason, _name(actor, label)))
             for line, quantity, reason in fresh])
     Decision.objects.bulk_create([
-        Decision(recommendation=line, kind=Kind.APPROVED if quantity == line.quantity else Kind.EDITED,
-                 quantity=quantity, reason=reason, decided_by=_name(actor, label), decided_on=as_of,
-                 purchase_order_id=placed[line.pk])
+        Decision(recommendation=line, kind=_kind(line, quantity), quantity=quantity, reason=reason,
+                 decided_by=_name(actor, label), decided_on=as_of, purchase_order_id=placed[line.pk])
         for line, quantity, reason in fresh])
     Recommendation.objects.filter(pk__in=[line.pk for line, _quantity, _reason in fresh]).update(state=State.APPROVED)
 
@@ -191,7 +205,7 @@ def dismiss(*, recommendation_id: int, reason: str, as_of: dt.date, actor: User 
 
 @transaction.atomic
 def reopen(recommendation_ids: Sequence[int]) -> None:
-    """Open approved advice whose order was cancelled before anything came, unless a newer plan has replaced it."""
+    """Open approved advice that is off its order before anything came, unless a newer plan has replaced it."""
     plan = current_plan()
     lost = [pk for pk, line in _locked(recommendation_ids).items()
             if plan is not None and line.plan_id == plan.pk and line.state == State.APPROVED]

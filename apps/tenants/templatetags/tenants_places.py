@@ -33,7 +33,8 @@ def audit_actions() -> dict[str, str]:
         "sale.quantity_said": _("said how many were sold"),
         "defaults.changed": _("changed the planning rules"), "term.changed": _("changed an item's terms"),
         "plan.dismissed": _("dismissed lines of the plan"), "model.alias": _("put a model in its place"),
-        "order.lines_added": _("put lines on an order"), "order.approved": _("approved an order"),
+        "order.lines_added": _("put lines on an order"), "order.line_changed": _("changed a line of an order"),
+        "order.line_removed": _("took a line off an order"), "order.approved": _("approved an order"),
         "order.sent": _("marked an order as sent"), "order.cancelled": _("cancelled an order"),
         "order.received": _("took goods in"),
         "file.confirmed": _("confirmed a file"), "file.rows_set_aside": _("set rejected rows aside"),
@@ -81,7 +82,8 @@ def audit_fields() -> dict[str, tuple[str, Said | dict[str, str]]]:
         "planned_units_per_week": (_("planned from, units a week"), _figure),
         "unit_cost": (_("unit cost"), _figure), "moq": (_("minimum quantity"), _figure),
         "pack_size": (_("pack of"), _figure), "lines": (_("lines"), _figure), "quantity": (_("quantity"), _figure),
-        "reason": (_("reason"), str), "reference": (_("delivery note"), str), "role": (_("role"), _words_of(Role)),
+        "item": (_("item"), str), "reason": (_("reason"), str), "reference": (_("delivery note"), str),
+        "role": (_("role"), _words_of(Role)),
         "permissions": (_("may"), _words_of(Permission)), "kind": (_("what it holds"), {
             "orders": _("order lines"), "items": _("items"), "stock": _("stock"), "suppliers": _("suppliers"),
             "promotions": _("promotions")}),
@@ -132,7 +134,8 @@ def audit_detail(entry: AuditEntry) -> list[tuple[str, str | None, str]]:
             found = [(title(name), _said(name, before[name]) if name in before else None, _said(name, value))
                      for name, value in after.items()]
         else:
-            name = {"sale.quantity_said": "quantity", "person.role": "role"}.get(entry.action, "")
+            name = {"sale.quantity_said": "quantity", "order.line_changed": "quantity", "person.role": "role"}.get(
+                entry.action, "")
             found = [(title(name) or _("changed"), _said(name, before), _said(name, after))]
     for name, value in detail.items():
         parts = value.items() if isinstance(value, dict) else [(name, value)]

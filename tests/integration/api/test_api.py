@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from apps.catalog.models import Item, SupplyTerm
+from apps.catalog.models import Item, Location, Supplier, SupplyTerm
 from apps.catalog.services import furnish_tenant
 from apps.ingestion.services import apply_file, note_state
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
@@ -79,7 +79,8 @@ def test_every_resource_lists_to_its_own_and_shows_an_outsider_nothing(
     assert theirs.json()["results"] == []
     for row in rows.values():
         assert outsider.get(f"{resource}/{row.pk}/").status_code == 404
-        for action in ("approve", "send", "cancel", "receive", "retry", "decide", "dismiss"):
+        for action in ("approve", "send", "cancel", "receive", "change_line", "remove_line", "retry", "decide",
+                       "dismiss"):
             assert outsider.post(f"{resource}/{row.pk}/{action}/").status_code in (400, 404, 405)
 
 
@@ -146,6 +147,32 @@ def test_a_quantity_that_breaks_a_pack_is_ordered_only_where_the_program_says_so
     refused = program.post(path, wanted)
     assert refused.status_code == 409 and "the nearest are 12 and 18. Send allow_odd" in refused.json()["detail"]
     assert program.post(path, {**wanted, "allow_odd": True}).json()["quantity"] == 13
+
+
+def test_a_program_changes_a_drafts_lines_and_takes_them_off_as_it_decided_on_them(program: Program,
+                                                                                   tenant: Tenant) -> None:
+    with tenant_context(tenant.pk):
+        supplier, location = make_row(Supplier), make_row(Location)
+        plan = make_row(Plan, is_replay=False, as_of=tenant.today())
+        lines = [make_row(Recommendation, plan=plan, state="open", quantity=12, supplier=supplier, location=location,
+                          waterfall={"units": {"need": 12}, "moq": 1, "pack_size": 6}) for _ in range(2)]
+    order = [program.post(f"recommendations/{line.pk}/decide/").json()["purchase_order_id"] for line in lines][-1]
+    path = f"purchase-orders/{order}/"
+    line, other = program.get(path).json()["lines"]
+    wanted = {"line_id": line["id"], "quantity": 13}
+    refused = program.post(f"{path}change_line/", wanted)
+    assert refused.status_code == 409 and "the nearest are 12 and 18. Send allow_odd" in refused.json()["detail"]
+    refused = program.post(f"{path}change_line/", {**wanted, "allow_odd": True})
+    assert refused.status_code == 400 and "Say why" in refused.content.decode()
+    reader = Program(tenant, Permission.READ)
+    assert reader.post(f"{path}change_line/", wanted).status_code == 403
+    assert reader.post(f"{path}remove_line/", wanted).status_code == 403
+    changed = program.post(f"{path}change_line/", {**wanted, "allow_odd": True, "reason": "a party"}).json()
+    assert [each["quantity"] for each in changed["lines"]] == ["13.000", "12.000"]
+    assert program.post(f"{path}change_line/", {"line_id": 10 ** 6, "quantity": 12}).status_code == 409
+    assert len(program.post(f"{path}remove_line/", {"line_id": line["id"]}).json()["lines"]) == 1
+    assert program.post(f"{path}remove_line/", {"line_id": other["id"]}).json()["status"] == "cancelled"
+    assert {each["state"] for each in program.get("recommendations/").json()["results"]} == {"open"}
 
 
 def test_a_text_with_line_breaks_is_one_value_and_no_further_rows(program: Program, tenant: Tenant) -> None:

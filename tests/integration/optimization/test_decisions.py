@@ -12,7 +12,8 @@ from apps.inventory import services as inventory
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.optimization import selectors, services
 from apps.optimization.models import Decision, Recommendation
-from apps.optimization.services import Choice, NotOpen, ReasonMissing
+from apps.optimization.services import Choice, NotOpen, OddLot, ReasonMissing
+from apps.tenants.models import AuditEntry
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.shops import MONDAY
 from tests.integration.inventory.test_purchase_orders import at_once
@@ -91,6 +92,77 @@ def test_what_was_cancelled_before_it_came_is_open_again_and_may_be_decided_othe
         assert services.dismiss(recommendation_id=second.pk, reason="again", as_of=MONDAY, actor=None) == dismissed
         assert selectors.decisions_of([first.pk, second.pk]) == {first.pk: again, second.pk: dismissed}
         assert [line.pk for line in open_lines()] == [third.pk]
+
+
+@pytest.mark.django_db
+def test_a_drafts_line_is_decided_anew_by_the_rules_of_the_plan_and_the_last_decision_stands() -> None:
+    shop = make_planned_shop(2)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        line = open_lines()[0]
+        order_id = services.decide(recommendation_id=line.pk, as_of=MONDAY, actor=None).purchase_order_id
+        assert order_id is not None
+        ordered = PurchaseOrderLine.objects.get(recommendation_id=line.pk)
+
+        def change(quantity: int, reason: str = "", **given: Any) -> PurchaseOrderLine:
+            inventory.change_line(order_id=order_id, line_id=ordered.pk, quantity=quantity, reason=reason,
+                                  as_of=MONDAY + DAY, actor=None, label="Ada", **given)
+            found: PurchaseOrderLine = PurchaseOrderLine.objects.get(pk=ordered.pk)
+            return found
+
+        with pytest.raises(OddLot, match="no whole number of packs of 6"):
+            change(line.quantity + 1, "a party")
+        with pytest.raises(OddLot, match="is 10 times"):
+            change(line.quantity * 10, "a party")
+        with pytest.raises(ReasonMissing, match="Say why Item"):
+            change(line.quantity + 1, " ", may_be_odd=True)
+        with pytest.raises(inventory.NotPossible, match="take it off the order"):
+            change(0, "none")
+        assert Decision.objects.count() == 1 and change(line.quantity).quantity == line.quantity
+        assert Decision.objects.count() == 1, "the same quantity is no decision"
+        changed = change(line.quantity + 1, "a party", may_be_odd=True)
+        assert changed.quantity == line.quantity + 1
+        assert changed.note == f"{line.quantity} were advised; changed by Ada: a party"
+        last = selectors.decisions_of([line.pk])[line.pk]
+        assert (last.kind, last.quantity, last.reason, last.decided_by, last.decided_on, last.purchase_order_id) == (
+            "edited", line.quantity + 1, "a party", "Ada", MONDAY + DAY, order_id)
+        assert [each.pk for each in selectors.decisions_between(MONDAY, MONDAY + DAY)] == [last.pk]
+        audit = AuditEntry.objects.get(tenant=shop.tenant, action="order.line_changed")
+        assert audit.detail == {"item": line.item.sku, "before": str(line.quantity), "after": str(line.quantity + 1),
+                                "reason": "a party"}
+        back = change(line.quantity)
+        assert back.quantity == line.quantity and back.note == "", "what is advised needs no reason"
+        assert selectors.decisions_of([line.pk])[line.pk].kind == "approved"
+        inventory.approve_order(order_id=order_id, actor=None)
+        with pytest.raises(inventory.NotPossible, match="Only a draft can be changed; PO-2017-0001 is approved"):
+            change(line.quantity + 6, "a party")
+        with pytest.raises(inventory.NotPossible, match="Only a draft"):
+            inventory.remove_line(order_id=order_id, line_id=ordered.pk, reason="", actor=None)
+
+
+@pytest.mark.django_db
+def test_a_line_taken_off_a_draft_is_open_again_and_the_last_one_cancels_the_order() -> None:
+    shop = make_planned_shop(4)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        first, second = [line for line in open_lines() if line.supplier_id == shop.suppliers[0].pk]
+        choices = [Choice(recommendation_id=line.pk) for line in (first, second)]
+        [order_id] = services.decide_many(choices=choices, as_of=MONDAY, actor=None).order_ids
+
+        def take_off(line: Recommendation) -> str:
+            ordered = PurchaseOrderLine.objects.get(recommendation_id=line.pk)
+            return inventory.remove_line(order_id=order_id, line_id=ordered.pk, reason="by mistake", actor=None).status
+
+        PurchaseOrderLine.objects.filter(recommendation_id=first.pk).update(expected_on=MONDAY + 30 * DAY)
+        assert take_off(first) == "draft"
+        assert first.pk in {line.pk for line in open_lines()} and selectors.decisions_of([first.pk]) == {}
+        assert PurchaseOrder.objects.get().expected_on == MONDAY + 5 * DAY, "its last line is another one now"
+        assert AuditEntry.objects.get(tenant=shop.tenant, action="order.line_removed").detail["reason"] == "by mistake"
+        again = services.decide(recommendation_id=first.pk, as_of=MONDAY, actor=None)
+        assert again.purchase_order_id == order_id, "and may be put on the same draft"
+        assert take_off(first) == "draft"
+        assert take_off(second) == "cancelled"
+        assert {first.pk, second.pk} <= {line.pk for line in open_lines()}
 
 
 @pytest.mark.django_db

@@ -12,7 +12,9 @@ from django.test import Client
 from apps.catalog.models import Channel, Supplier
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.jobs.models import Job
+from apps.optimization import services
 from apps.optimization.models import Decision, Recommendation
+from apps.optimization.services import Choice
 from apps.sales.models import DailyDemand, SaleLine
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.people import page, signed_in
@@ -108,6 +110,46 @@ def test_what_stood_on_a_cancelled_draft_is_on_the_page_again(shop: Shop) -> Non
     for path in (f"/replenish/{line.pk}/", f"/items/{line.item_id}/"):
         text = client.get(path).content.decode()
         assert "on an order" not in text and "Ordered as advised" not in text, path
+
+
+def test_a_drafts_line_is_changed_and_taken_off_on_the_orders_page(shop: Shop) -> None:
+    client, first = signed_in(shop), lines(shop)[0]
+    with tenant_context(shop.tenant.pk):
+        [order_id] = services.decide_many(choices=[
+            Choice(recommendation_id=line.pk) for line in lines(shop)[:6] if line.supplier_id == first.supplier_id],
+            as_of=MONDAY, actor=None).order_ids
+        ordered = PurchaseOrderLine.objects.get(recommendation_id=first.pk)
+        others = PurchaseOrderLine.objects.filter(order_id=order_id).exclude(pk=ordered.pk).count()
+    order = f"/orders/{order_id}/"
+    path, odd = f"{order}lines/{ordered.pk}/", first.quantity + 1
+    assert f'action="{path}"' in page(client, order)
+    assert f'action="{path}"' not in page(signed_in(shop, "viewer"), order)
+    assert signed_in(make_shop()).post(path, {"act": "remove"}).status_code == 404
+
+    def send(**typed: object) -> tuple[int, str]:
+        response = client.post(path, {"act": "change", **typed})
+        return response.status_code, response.headers.get("Location", "") or response.content.decode()
+
+    for wrong in ("", "-3", "2.5", "many", "9" * 12):
+        status, text = send(quantity=wrong)
+        assert status == 422 and "is no quantity" in text, wrong
+    status, text = send(quantity=odd, reason="a party")
+    assert status == 422 and "is no whole number of packs of 6" in text and 'value="keep"' in text
+    assert f'value="{odd}"' in text and 'value="a party"' in text and text.count('<details class="why"') == others + 1
+    assert text.count('class="why" open') == 1
+    status, text = send(quantity=odd, act="keep")
+    assert status == 422 and "Say why" in text and f'name="kept" value="{odd}"' in text
+    assert send(quantity=odd, kept=odd, reason="a party") == (302, order)
+    text = page(client, order)
+    assert f"{first.quantity} were advised; changed by" in text and "The line is changed." in text
+    assert send(act="remove", quantity="") == (302, order)
+    text = page(client, order)
+    assert "Taken off" in text and f'action="{path}"' not in text
+    assert f'name="quantity-{first.pk}"' in page(client, "/replenish/")
+    assert send(act="remove") == (302, order), "it is off already"
+    assert "has no such line" in page(client, order)
+    trail = page(signed_in(shop, "owner"), "/settings/audit/")
+    assert "changed a line of an order" in trail and "took a line off an order" in trail
 
 
 def test_a_changed_quantity_needs_a_reason_and_keeps_what_was_typed_until_there_is_one(shop: Shop) -> None:

@@ -252,6 +252,18 @@ def test_a_cancelled_order_brings_its_advice_back() -> None:
     assert run_plan(shop)["lines"] == 2
 
 
+def test_a_line_that_was_taken_off_its_draft_is_advised_again_and_the_others_are_left_in_peace() -> None:
+    shop = make_planned_shop()
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        approve_all()
+        line = PurchaseOrderLine.objects.order_by("pk")[0]
+        inventory_services.remove_line(order_id=line.order_id, line_id=line.pk, reason="", actor=None)
+    assert run_plan(shop, MONDAY + DAY)["lines"] == 1
+    with tenant_context(shop.tenant.pk):
+        assert [each.item_id for each in open_lines()] == [line.item_id]
+
+
 def test_an_impossible_budget_and_an_moq_above_it_say_which_limit_binds() -> None:
     shop = make_planned_shop()
     with tenant_context(shop.tenant.pk):
