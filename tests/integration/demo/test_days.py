@@ -115,6 +115,14 @@ class TestADay:
         judge = last_record(tenant, "feedback.judge").input
         assert (judge["as_of"], judge["then"]) == ("2017-12-05", ["portal.refresh"])
 
+    def test_the_new_day_is_looked_at_for_orders_that_wait_and_sales_out_of_the_ordinary(
+            self, monkeypatch: pytest.MonkeyPatch) -> None:
+        told: list[tuple[str, dt.date]] = []
+        for name in ("tell_unsent", "tell_unusual"):
+            monkeypatch.setattr(pipeline, name, lambda *, as_of, name=name: told.append((name, as_of)))
+        let_in(loaded_shop(), days=2)
+        assert told == [(name, STANDS_ON + DAY * n) for n in (1, 2) for name in ("tell_unsent", "tell_unusual")]
+
     def test_each_monday_is_planned_and_the_week_goes_on_by_itself(self) -> None:
         steps = {STANDS_ON + DAY * n: services.steps_after(day=STANDS_ON + DAY * n, until=dt.date(2017, 12, 12))
                  for n in range(1, 9)}

@@ -304,6 +304,12 @@ def test_rejected_rows_wait_until_they_come_again_or_somebody_sets_them_aside() 
     assert rejected_waiting() == 0
 
 
+def test_only_rejected_rows_are_nameless() -> None:
+    file = take("order,date,sku,qty\n1,2025-01-05,A,1\n,2025-01-05,B,2\n,,,\n2,2025-01-05,B,x\n")
+    assert counts(file) == (4, 1, 0, 1, 2)
+    assert selectors.nameless_rows(file) == 1, "neither the empty row nor the one that its order names"
+
+
 def test_a_rejected_row_waits_on_where_the_row_that_names_it_was_set_aside() -> None:
     rows = rejected_file(take("order,date,sku,qty\n1,2025-01-05,A,one\n,2025-01-05,B,2\n"))
     assert counts(take(as_file([{**rows[0], "qty": "0"}, {**rows[1], "order": "2", "qty": "0"}]))) == (2, 0, 0, 2, 0)
@@ -359,6 +365,9 @@ def test_mended_rows_are_read_as_the_file_that_they_were_rejected_from() -> None
     assert rejected_waiting() == 0
     nobodys = store(as_file([{**rows[0], "import file": "999999"}]), None)
     assert nobodys.channel.slug == "files"
+    assert store(as_file(rows), None, channel="web").channel.slug == "web", "whoever names the channel is right"
+    others = store(as_file(rows), "stock")
+    assert (others.mapping.get("sku"), others.options["numbers"], others.channel.slug) == (None, "point", "files")
 
 
 def test_the_same_line_twice_is_one_or_none() -> None:

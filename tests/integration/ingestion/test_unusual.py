@@ -17,7 +17,7 @@ from apps.alerts.services import mark_seen, resolve
 from apps.ingestion import pipeline, services
 from apps.ingestion.services import NotCorrected
 from apps.jobs.models import Job
-from apps.jobs.running import Running
+from apps.jobs.running import LeaseLost, Running
 from apps.sales import selectors as sales
 from apps.sales.models import SaleLine
 from apps.sales.pipeline import refresh
@@ -128,12 +128,12 @@ def refreshed(tenant: Tenant) -> list[tuple[str, str]]:
     return alerts_open()
 
 
-def sent(sku: str, quantity: int, order: int) -> int:
+def sent(sku: str, quantity: int, order: int, **line: Any) -> int:
     """An order of one line, sent by a connected shop and not applied yet."""
     source, _secret = services.connect_shopify(name="S", shop_domain="s.example.test", secret="one", actor=None)
     at = f"{LAST}T11:00:00-05:00"
     body = {"id": order, "name": f"#{order}", "created_at": at, "updated_at": at, "currency": "USD", "line_items": [
-        {"id": order, "sku": sku, "title": sku, "quantity": quantity, "price": "5.00"}]}
+        {"id": order, "sku": sku, "title": sku, "quantity": quantity, "price": "5.00", **line}]}
     kept, _is_new = services.record_delivery(source=source, topic="orders/create", delivery_id=f"d-{order}",
                                              body=json.dumps(body).encode())
     return int(kept.pk)
@@ -154,6 +154,33 @@ def test_a_delivery_tells_of_what_it_brings_and_looks_at_no_other_item(shop: Ten
     assert delivered(shop, "C", 2, 3) == [(TWO, "seen")], "others still count, and nothing is news"
     assert delivered(shop, "C", 30_000, 4) == [(THREE, "open")]
     assert open_alerts().get().reason.startswith("100,000 of A in order typed, usually 2; 50,000 of B in order #2, ")
+
+
+def test_a_worker_that_was_replaced_applies_no_delivery_and_tells_of_none(
+        shop: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, lines, holds = sent("B", 50_000, 1), SaleLine.objects.count(), [LeaseLost("gone")]
+
+    def hold(_running: Running) -> None:
+        if holds:
+            raise holds.pop()
+        holds.append(LeaseLost("gone"))
+
+    monkeypatch.setattr(Running, "hold", hold)
+    running = Running(job_id=1, tenant_id=shop.pk, kind="ingestion.apply_delivery", attempt=1,
+                      input={"delivery_id": kept})
+    for written in (0, 1):  # it was replaced before the ledger was written; and after that
+        with outside_scope(), pytest.raises(LeaseLost):
+            pipeline.apply_delivery(running)
+        assert (SaleLine.objects.count(), alerts_open()) == (lines + written, [])
+
+
+def test_a_delivery_that_sells_nothing_is_not_looked_at(shop: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Any] = []
+    monkeypatch.setattr(pipeline, "tell_unusual", lambda **given: looked.append(given))
+    delivered(shop, "G", 1, 1)
+    kept = sent("H", 1, 2, gift_card=True)
+    ran(shop, "ingestion.apply_delivery", pipeline.apply_delivery, delivery_id=kept)
+    assert [len(given["item_ids"]) for given in looked] == [1]
 
 
 def test_what_a_person_has_resolved_comes_back_with_the_next_such_sale_and_not_before(shop: Tenant) -> None:

@@ -33,10 +33,12 @@ class Said:
 
     line: int
     version: int
-    quantity: int
-    price: int
+    quantity: int | Decimal
+    price: int | Decimal
     item: int
     hours: int
+    paid: int | Decimal | None = None  # as much as the price, where nothing else is said
+    discount: Decimal = Decimal(0)
 
 
 class Rolled(Exception):
@@ -67,7 +69,8 @@ class Shop:
                 version_at timestamptz, source text) ON COMMIT DROP""")
             cursor.executemany(f"INSERT INTO given_lines VALUES ({', '.join(['%s'] * 15)})", [
                 [self.channel.pk, f"line {said.line}", f"order {said.line // 2}", self.items[said.item].pk,
-                 self.location.pk, "", said.quantity, said.price, said.price, 0, "", "USD",
+                 self.location.pk, "", said.quantity, said.price, said.price if said.paid is None else said.paid,
+                 said.discount, "", "USD",
                  NOON + dt.timedelta(hours=said.hours), NOON + dt.timedelta(minutes=said.version), "test"]
                 for said in statements])
             recorded = services.record_lines(rows="given_lines", **options)
@@ -113,6 +116,29 @@ def test_any_order_and_any_number_of_deliveries_ends_the_same(shop: Shop, statem
         except Rolled:
             continue
     assert all(end == ends[0] for end in ends)
+
+
+MOST_UNITS, MOST_PRICE = Decimal("99999999999.999"), Decimal("9999999999.9999")
+BROAD = Said(line=0, version=0, quantity=1, price=0, item=0, hours=0)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("held", "beyond"), [
+    ([replace(BROAD, quantity=MOST_UNITS)], [replace(BROAD, quantity=Decimal("0.001"))]),
+    ([replace(BROAD, quantity=100, price=0, paid=MOST_PRICE)], [replace(BROAD, quantity=1, paid=MOST_PRICE)]),
+    ([replace(BROAD, quantity=100, price=MOST_PRICE, paid=0)], [replace(BROAD, quantity=1, price=MOST_PRICE, paid=0)]),
+    ([replace(BROAD, discount=MOST_PRICE)] * 100, [replace(BROAD, discount=MOST_PRICE)])])
+def test_a_day_holds_what_its_columns_hold_and_not_a_bit_more(
+        shop: Shop, held: list[Said], beyond: list[Said], sign: int) -> None:
+    """Units, revenue, value at the shelf and discount, up to either end."""
+    held, beyond = ([replace(said, line=line, quantity=sign * said.quantity, discount=sign * said.discount)
+                     for line, said in enumerate(lines, start)] for start, lines in ((0, held), (1000, beyond)))
+    assert shop.record(held).made == len(held)
+    before = shop.days()
+    with pytest.raises(services.TooMuchADay) as refused, transaction.atomic():
+        shop.record(beyond)
+    assert refused.value.days == [(shop.items[0].pk, shop.location.pk, NOON.date())]
+    assert shop.days() == before
 
 
 BASE = [Said(line=day * 3 + item, version=0, quantity=2, price=2, item=item, hours=day * 24)

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from django.core.paginator import Paginator
 from django.template import Context, Template
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,19 @@ def test_sizes_and_lists_of_a_report_are_written_as_the_shop_writes_them() -> No
     with numbers_as("de-de"):
         assert drawn("{{ size|file_size }}", size=3_456_000) == "3,5 MB"
         assert sw.plain_facts({"weeks": ["2017-12-04", 1234.5]}) == [("weeks", "4 Dec 2017, 1.234,50")]
+
+
+@pytest.mark.parametrize(("locale", "language", "shown"), [
+    ("de-DE", "de", "1.234,5"), ("de-ch", "de", "1’234.5"), ("fr-FR", "en", "1\u202f234,5"), ("it", "en", "1,234.5"),
+    ("en-us", "en", "1,234.5")])
+def test_a_job_writes_in_the_language_of_its_shop_or_in_the_installations_own(
+        locale: str, language: str, shown: str) -> None:
+    with override_settings(LANGUAGES=[("en", "English"), ("de", "Deutsch")], LANGUAGE_CODE="en"), translation.override(
+            "de" if language == "en" else "en"):
+        before = translation.get_language()
+        with figures.written_for(locale):
+            assert (translation.get_language(), figures.exact(1234.5)) == (language, shown)
+        assert (translation.get_language(), figures.exact(1234.5)) == (before, "1,234.5")
 
 
 def test_a_report_shows_a_dash_where_a_page_shows_one_that_says_why() -> None:
