@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 
 from apps.forecasting import selectors
@@ -19,14 +20,28 @@ class StepSerializer(serializers.Serializer[Any]):
     quantiles = serializers.DictField(child=serializers.FloatField(), help_text="By level, such as q0.95")
 
 
+class WhySerializer(serializers.Serializer[Any]):
+    starts_on = serializers.DateField()
+    days = serializers.IntegerField()
+    usual = serializers.FloatField(help_text="As many units as the last eight weeks sold in so many days")
+    parts = serializers.DictField(child=serializers.FloatField(), help_text="Units more or fewer, such as trend")
+    total = serializers.FloatField(help_text="The forecast of these days: usual and all parts together")
+
+
 class SeriesForecastSerializer(serializers.ModelSerializer[SeriesForecast]):
     as_of = serializers.DateField(source="run.as_of")
     model = serializers.CharField(source="run.model")
     steps = serializers.SerializerMethodField()
+    why = serializers.SerializerMethodField()
 
     class Meta:
         model = SeriesForecast
-        fields = ["id", "item_id", "location_id", "as_of", "model", "steps"]
+        fields = ["id", "item_id", "location_id", "as_of", "model", "steps", "why"]
+
+    @extend_schema_field(WhySerializer(allow_null=True))
+    def get_why(self, row: SeriesForecast) -> dict[str, Any] | None:
+        found = selectors.why_of(row.run, [row])
+        return dict(WhySerializer(found).data) if found else None
 
     def get_steps(self, row: SeriesForecast) -> list[dict[str, Any]]:
         found = [{"starts_on": step.starts_on, "days": step.days, "mean": step.mean,

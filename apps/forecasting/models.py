@@ -61,6 +61,9 @@ class ForecastRun(TenantModel):
     levels = ArrayField(models.FloatField(), help_text="The quantile levels of SeriesForecast.quantiles, in order.")
     weekday_profile = ArrayField(models.FloatField(), default=list,
                                  help_text="How the weekly steps spread over their days, Monday first.")
+    parts = ArrayField(models.CharField(max_length=60), default=list,
+                       help_text="What moves the forecasts, in the order of SeriesForecast.reasons after the first.")
+    explained_days = models.PositiveSmallIntegerField(_("days explained"), default=0)
     note = models.TextField(_("note"), blank=True)
     series = models.PositiveIntegerField(_("series"))
     on_request = models.PositiveIntegerField(_("too slow to forecast"), default=0)
@@ -89,7 +92,9 @@ class SeriesForecast(TenantModel):
     """The forecast of one item at one location.
 
     `mean` has one value for each step of the run's grid (its days, then its weeks); `quantiles` is laid out step by
-    step within a level, level by level; `recipe` is what redraws the same sample paths with the run's seed.
+    step within a level, level by level; `recipe` is what redraws the same sample paths with the run's seed; `reasons`
+    are units over the run's first `explained_days` days, what was usually sold and then the run's `parts`, that add up
+    to the forecast of these days (none where nobody asked why).
     """
 
     run = TenantForeignKey(ForecastRun, models.CASCADE)
@@ -98,6 +103,7 @@ class SeriesForecast(TenantModel):
     mean = ArrayField(models.FloatField())
     quantiles = ArrayField(models.FloatField())
     recipe = ArrayField(models.FloatField())
+    reasons = ArrayField(models.FloatField(), null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "run", "item", "location"],

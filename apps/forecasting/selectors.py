@@ -123,6 +123,47 @@ def model_title(name: str | None) -> str:
     return str(MODEL_TITLES.get(name or "", name or ""))
 
 
+def part_words(name: str) -> tuple[str, str]:
+    """What people call a part of an explanation, and what it means; other signals go by their own names."""
+    told = {
+        "usual": (gettext("Sold lately"), gettext("As many a day as in the last eight weeks.")),
+        "stockouts": (gettext("Empty shelf"), gettext("What was missing while it was out of stock.")),
+        "recent_sales": (gettext("Recent weeks"), gettext("How the last weeks sold, beside the eight of them.")),
+        "trend": (gettext("Trend"), gettext("How its category and the whole shop sell of late.")),
+        "season": (gettext("Time of month"), gettext("What the days ahead are in the week and the month.")),
+        "holiday": (gettext("Holidays"), gettext("Public holidays ahead, or the lack of them.")),
+        "kind": (gettext("Kind of item"), gettext("How items of its category and brand go on from here.")),
+        "totals": (gettext("Group total"), gettext("Drawn to the total of its group of items.")),
+        "mailer": (gettext("Mailer"), gettext("The mailer ahead, or that it is in none.")),
+        "display": (gettext("Display"), gettext("Displays of late.")),
+        "price": (gettext("Price"), gettext("Its price beside what it usually is.")),
+    }
+    return told.get(name, (name.replace("_", " ").capitalize(), ""))
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why an item is forecast to sell what it is: units over `days` days from `starts_on` on."""
+
+    starts_on: dt.date
+    days: int
+    usual: float
+    parts: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        return self.usual + sum(self.parts.values())
+
+
+def why_of(run: ForecastRun, rows: Sequence[SeriesForecast]) -> Why | None:
+    """Why a run forecasts what it does for some series together; None where it was made without saying so."""
+    told = [row.reasons for row in rows if row.reasons]
+    if not told:
+        return None
+    usual, *parts = (sum(values) for values in zip(*told, strict=True))
+    return Why(run.as_of, run.explained_days, usual, dict(zip(run.parts, parts, strict=True)))
+
+
 def trial_words(trial: dict[str, Any]) -> str:
     """One comparison of a contest, and what speaks against the candidate, as people say it."""
     from apps.forecasting.engine.selection import CALIBRATION_BOUNDS, NEEDED_GAIN, TOP_MAY_LOSE

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from apps.forecasting.engine.base import Forecaster
+    from apps.forecasting.engine.explanation import Explanation
     from apps.forecasting.engine.forecast import Forecast
 
 __all__ = ["DEMAND", "LEVELS", "SEED", "CannotRollBack", "ItemScores", "Made", "add_to_backtest", "challenge",
@@ -46,11 +47,13 @@ class Made:
 
 
 @transaction.atomic
-def save_forecast(*, forecast: Forecast, made: Made) -> ForecastRun:
-    """Save a forecast of `item/location` series: the run, then all series by one COPY and one INSERT.
+def save_forecast(*, forecast: Forecast, made: Made, why: Explanation | None = None) -> ForecastRun:
+    """Save a forecast of `item/location` series: the run, then all series by one COPY and one INSERT, and why it is so.
 
     A later forecast of the same day stands beside the earlier one, which keeps what plans were made from.
     """
+    import numpy as np
+
     from apps.forecasting.adapters import binary_copy
 
     run: ForecastRun = ForecastRun.objects.create(
@@ -58,18 +61,18 @@ def save_forecast(*, forecast: Forecast, made: Made) -> ForecastRun:
         weeks=forecast.grid.weeks, seed=SEED, levels=list(LEVELS), series=forecast.n_series,
         weekday_profile=forecast.weekday_profile.astype(float).tolist(), note=made.note, on_request=made.on_request,
         data_fingerprint=made.data_fingerprint, is_replay=made.is_replay, is_complete=True, job_id=made.job_id,
-        seconds=made.seconds)
+        seconds=made.seconds, parts=list(why.parts) if why else [], explained_days=why.days if why else 0)
     if forecast.n_series:
         item_ids, location_ids = split_ids(forecast.unique_ids)
         quantiles = forecast.quantiles(LEVELS).transpose(0, 2, 1).reshape(forecast.n_series, -1)
         recipes = forecast.recipe_frame()[["level_variance", "day_dispersion"]].to_numpy()
-        content = binary_copy.to_bytes({
+        columns = {
             "item_id": ("bigint", item_ids), "location_id": ("bigint", location_ids),
-            "mean": ("float8[]", forecast.mean), "quantiles": ("float8[]", quantiles),
-            "recipe": ("float8[]", recipes)})
-        _insert_copied(content, "forecasting_seriesforecast", "run_id", run.pk,
-                       {"item_id": "bigint", "location_id": "bigint", "mean": "float8[]", "quantiles": "float8[]",
-                        "recipe": "float8[]"})
+            "mean": ("float8[]", forecast.mean), "quantiles": ("float8[]", quantiles), "recipe": ("float8[]", recipes)}
+        if why:
+            columns["reasons"] = ("float8[]", np.stack([why.usual, *why.parts.values()], axis=1))
+        _insert_copied(binary_copy.to_bytes(columns), "forecasting_seriesforecast", "run_id", run.pk,
+                       {name: kind for name, (kind, _values) in columns.items()})
     if not made.is_replay:
         old = made.as_of - dt.timedelta(days=KEPT_DAYS)
         SeriesForecast.objects.filter(run__in=ForecastRun.objects.filter(as_of__lt=old, is_replay=False)).delete()

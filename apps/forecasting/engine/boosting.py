@@ -34,12 +34,13 @@ class Trees:
         """Return the trees' answer to each row [n]: the log of the mean, less what `base` added when they grew."""
         return np.asarray(self._booster.predict(values, raw_score=True, num_threads=threads), dtype=np.float64)
 
-    def contributions(self, values: Floats, threads: int) -> Doubles:
+    def contributions(self, values: Floats) -> Doubles:
         """Return Shapley's values [n, F + 1] of each row: what each column adds to the mean answer, in the last place.
 
         Exact, by TreeSHAP (Lundberg and others, Nature Machine Intelligence 2, 2020): their sum is what `logs` answers.
+        It takes as long as a thousand forecasts, so that all cores are used.
         """
-        return np.asarray(self._booster.predict(values, pred_contrib=True, num_threads=threads), dtype=np.float64)
+        return np.asarray(self._booster.predict(values, pred_contrib=True, num_threads=0), dtype=np.float64)
 
     def importance(self) -> dict[str, float]:
         """Return each column's share of the loss that splits on it took away, largest first."""

@@ -190,7 +190,7 @@ class DailyTrees:
         for values in self._asked(panel, days):
             bags = []
             for trees in self.bags:
-                logs = trees.contributions(values[rows], self.threads)
+                logs = trees.contributions(values[rows])
                 parts = by_theme(logs[:, :-1], trees.names, panel.covariates.keys(), labels)
                 bags.append(in_units(np.exp(logs[:, -1]), parts))
             told.append(Reasons.mean(bags).times(on_sale))

@@ -35,7 +35,7 @@ class WeeklyTrees(WeekByWeek):
 
     def parted(self, values: Floats, levels: Floats, covariates: Collection[str]) -> Reasons:
         """Return Shapley's values of the logs, in units."""
-        logs = self.trees.contributions(values, self.threads)
+        logs = self.trees.contributions(values)
         start = np.exp(logs[:, -1] + np.log(levels.astype(np.float64)))
         return in_units(start, by_theme(logs[:, :-1], self.names, covariates, KIND_LABELS))
 

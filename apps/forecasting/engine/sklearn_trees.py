@@ -138,7 +138,7 @@ class Multiples(WeekByWeek):
             len(self.names), nodes.left, nodes.right, nodes.feature, nodes.threshold, nodes.missing_left,
             nodes.value / len(nodes.roots), nodes.rows, nodes.roots,
         )  # fmt: skip
-        added = mean.contributions(finite(values), 1) * levels.astype(np.float64)[:, None]
+        added = mean.contributions(finite(values)) * levels.astype(np.float64)[:, None]
         return Reasons(added[:, -1], by_theme(added[:, :-1], self.names, covariates, KIND_LABELS))
 
     def files(self) -> Artifact:

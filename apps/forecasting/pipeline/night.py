@@ -16,7 +16,8 @@ from apps.alerts import services as alerts
 from apps.forecasting import selectors, services
 from apps.forecasting.engine import models
 from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
-from apps.forecasting.engine.base import ArtifactError, Forecast, Grid, Panel
+from apps.forecasting.engine.base import ArtifactError, Forecast, Forecaster, Grid, Panel
+from apps.forecasting.engine.explanation import Explanation, explain
 from apps.forecasting.engine.frames import NotEnoughHistory
 from apps.forecasting.models import ForecastRun
 from apps.forecasting.selectors import History
@@ -26,6 +27,7 @@ from apps.registry.selectors import ArtifactTampered, ModelVersion
 from apps.tenants.figures import units
 from apps.tenants.scope import tenant_context
 
+EXPLAINED_DAYS = 14
 TRIALS = 2
 TRIAL_DAYS = 8 * 7  # history that a trial of the cheap models needs before its cutoff
 
@@ -42,15 +44,16 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     grid = known.grid()
     panel = known.panel(grid)
     fingerprint = selectors.data_fingerprint(panel)
+    why = None
     if panel.n_series:
-        forecast, note, used = forecast_panel(panel, grid, version, files, running)
+        forecast, why, note, used = forecast_panel(panel, grid, version, files, running)
     else:
         forecast, note, used = nothing(known, grid), _("No item sells often enough to be forecast: all are ordered on "
                                                        "request."), False
     running.progress(0.8, _("Saving %(series)s series") % {"series": units(forecast.n_series)})
     with tenant_context(running.tenant_id):
         running.hold()
-        run = services.save_forecast(forecast=forecast, made=services.Made(
+        run = services.save_forecast(forecast=forecast, why=why, made=services.Made(
             as_of=as_of, data_fingerprint=fingerprint, version=version if used else None,
             note=" ".join(filter(None, [trouble, note])), job_id=running.job_id,
             on_request=max(known.active_items - items_of(panel), 0), seconds=time.perf_counter() - started))
@@ -85,19 +88,26 @@ def require_sales(known: History) -> None:
 
 
 def forecast_panel(panel: Panel, grid: Grid, version: ModelVersion | None, files: dict[str, bytes],
-                   running: Running) -> tuple[Forecast, str, bool]:
-    """The forecast, a note where it is not the champion's, and whether it is."""
+                   running: Running) -> tuple[Forecast, Explanation, str, bool]:
+    """The forecast, why it is so, a note where it is not the champion's, and whether it is."""
     note = ""
+
+    def asked(model: Forecaster) -> tuple[Forecast, Explanation]:
+        forecast = model.predict(grid, panel)
+        running.progress(0.5, _("Asking why %(series)s forecasts are as they are") % {
+            "series": units(forecast.n_series)})
+        return forecast, explain(model, EXPLAINED_DAYS, panel)
+
     if version is not None:
         running.progress(0.3, _("Forecasting with %(version)s") % {"version": version})
         try:
-            return models.model_class(version.model).from_artifact(files).predict(grid, panel), "", True
+            return *asked(models.model_class(version.model).from_artifact(files)), "", True
         except (ArtifactError, NotEnoughHistory) as error:
             note = str(error)
     running.progress(0.3, _("Trying the simple models"))
     name, why = best_cheap(panel)
     model, fell_back = models.fit_or_fall_back(models.make(name), panel)
-    return model.predict(grid), " ".join(filter(None, [note, fell_back or why])), False
+    return *asked(model), " ".join(filter(None, [note, fell_back or why])), False
 
 
 def best_cheap(panel: Panel) -> tuple[str, str]:

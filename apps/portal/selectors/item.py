@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from apps.catalog.models import Item
 from apps.catalog.selectors import terms_of_items
 from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
-from apps.forecasting.selectors import demand_paths, latest_run
+from apps.forecasting.selectors import Why, demand_paths, latest_run, part_words, why_of
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.inventory.selectors import FIRM_STATUSES, UNSENT_STATUSES, open_lines_of_item
 from apps.optimization.models import Plan, Recommendation
@@ -31,6 +31,7 @@ PACE_WEEKS = 26  # what sells a week is told of so many, or of all that are know
 SHOWN_DAYS = 84
 DAILY_FROM_WEEKLY_UNITS = 7.0  # what sells less than one a day is charted by the week
 PATHS = 300
+LEAST_TOLD = 0.02  # of a forecast: what moves it by less is left out of its drawing
 LEVELS = (0.025, 0.10, 0.90, 0.975)
 
 
@@ -44,6 +45,7 @@ class ItemPage:
     stock: list[dict[str, Any]]
     advice: list[Recommendation]
     run: ForecastRun | None
+    why: Why | None
     is_on_request: bool
     backtest: ItemBacktest | None
     coming: list[PurchaseOrderLine]
@@ -92,6 +94,23 @@ class ItemPage:
         return sum(line.quantity for line in self.advice if line.state == Recommendation.State.OPEN)
 
     @property
+    def why_chart(self) -> dict[str, Any] | None:
+        """Why the next days are forecast as they are; what hardly moves the forecast is drawn as one."""
+        if self.why is None:
+            return None
+        told = {"usual": self.why.usual, **self.why.parts}
+        least = LEAST_TOLD * max(self.why.total, 1.0)
+        shown = {name: value for name, value in told.items() if name == "usual" or abs(value) >= least}
+        rest = self.why.total - sum(shown.values())
+        steps = [{"label": part_words(name)[0], "note": part_words(name)[1], "kind": "part", "value": round(value, 2)}
+                 for name, value in shown.items()]
+        if len(shown) < len(told) and round(rest, 2):
+            steps.append({"label": _("All else"), "note": _("Several small parts together."), "kind": "part",
+                          "value": round(rest, 2)})
+        return {"steps": [*steps, {"label": _("Forecast"), "value": round(self.why.total, 2), "kind": "total"}],
+                "unit": "units"}
+
+    @property
     def stock_badge(self) -> str:
         return "simulated" if any(level["origin"] == "simulated" for level in self.stock) else ""
 
@@ -112,15 +131,16 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
     is_weekly = summary is None or summary.weekly_units < DAILY_FROM_WEEKLY_UNITS
     facts = _item_facts(item.pk, as_of, DAYS_BACK if not is_weekly else 7 * WEEKS_BACK)
     newest_run = latest_run(as_of)
-    is_forecast = SeriesForecast.objects.filter(run=newest_run, item=item).exists() if newest_run else False
-    run = newest_run if is_forecast else None
+    rows = list(SeriesForecast.objects.filter(run=newest_run, item=item).only("reasons")) if newest_run else []
+    run = newest_run if rows else None
     coming = list(open_lines_of_item(item.pk, as_of))
     paths = _paths(run, item.pk, as_of) if run else None
     promotions = [_promotion(each) for each in facts["promotions"]]
     on_hand = sum(level["on_hand"] for level in facts["stock"]) if facts["stock"] else None
     return ItemPage(
         item=item, summary=summary, term=terms_of_items([item.pk]).get(item.pk), stock=facts["stock"], advice=advice,
-        run=run, is_on_request=newest_run is not None and not is_forecast and item.status == Item.Status.ACTIVE,
+        run=run, why=why_of(run, rows) if run else None,
+        is_on_request=newest_run is not None and not rows and item.status == Item.Status.ACTIVE,
         backtest=_backtest(item.pk), coming=coming,
         promotions=promotions, is_weekly=is_weekly, weeks=facts["weeks"],
         sales=_sales_chart(facts["days"], facts["today"], paths, as_of, is_weekly, promotions),

@@ -12,6 +12,7 @@ from django.test import Client
 
 from apps.catalog.models import Item, Location, Supplier, SupplyTerm
 from apps.catalog.services import furnish_tenant
+from apps.forecasting.models import ForecastRun, SeriesForecast
 from apps.ingestion.services import apply_file, note_state
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.jobs.models import Job, JobRecord
@@ -243,6 +244,20 @@ def test_a_program_says_on_what_terms_an_item_is_bought(program: Program, tenant
     first, _second = AuditEntry.objects.filter(tenant=tenant, action="term.changed").order_by("pk")
     assert first.detail["after"] == {"lead_time_days": "9.50", "pack_size": "12"}
     assert first.actor_label.startswith("till")
+
+
+def test_a_forecast_says_why_it_is_so_in_parts_that_add_up(program: Program, tenant: Tenant) -> None:
+    with tenant_context(tenant.pk):
+        run = make_row(ForecastRun, is_replay=False, is_complete=True, parts=["trend", "mailer"], explained_days=14,
+                       days=0, weeks=0)
+        make_row(SeriesForecast, run=run, reasons=[20.0, -6.5, 12.0])
+        make_row(SeriesForecast, run=run)
+    found = program.get("forecasts/").json()["results"]
+    told, untold = sorted(found, key=lambda each: each["why"] is None)
+    why = told["why"]
+    assert (why["starts_on"], why["days"]) == (run.as_of.isoformat(), 14)
+    assert (why["usual"], why["parts"], why["total"]) == (20, {"trend": -6.5, "mailer": 12}, 25.5)
+    assert untold["why"] is None
 
 
 def test_a_method_that_is_not_offered_is_no_lack_of_permission(program: Program) -> None:

@@ -62,6 +62,24 @@ def test_without_a_champion_the_best_simple_model_forecasts_and_the_run_says_so(
     assert series.steps[0].starts_on == MONDAY, "the planning day is the first one forecast"
 
 
+@pytest.mark.parametrize("champion", [None, "tsb", "ridge"])
+def test_each_forecast_says_why_it_is_so(champion: str | None) -> None:
+    shop = make_selling_shop(6)
+    if champion:
+        registered(shop, champion)
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        run = selectors.latest_run()
+        assert run is not None
+        assert {"stockouts", "recent_sales"} <= set(run.parts)
+        assert ("trend" in run.parts) == (champion == "ridge")
+        for row in selectors.newest_series():
+            told = selectors.why_of(run, [row])
+            assert told is not None
+            assert (told.starts_on, told.days) == (MONDAY, 14)
+            assert told.total == pytest.approx(sum(row.mean[:14]), rel=1e-4, abs=1e-5)
+
+
 def test_the_horizon_covers_the_longest_lead_time_and_review_period() -> None:
     shop = make_selling_shop(3)
     with tenant_context(shop.tenant.pk):

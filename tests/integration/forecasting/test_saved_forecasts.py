@@ -10,6 +10,7 @@ import pytest
 
 from apps.catalog.models import Item, Location
 from apps.forecasting import selectors, services
+from apps.forecasting.engine.explanation import Explanation
 from apps.forecasting.engine.forecast import Forecast
 from apps.forecasting.engine.grid import Grid
 from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
@@ -73,6 +74,19 @@ def test_an_items_forecast_has_the_engines_means_and_bands_step_by_step(scope: N
     assert series.steps[0].starts_on == AS_OF
     assert series.steps[28].starts_on == AS_OF + dt.timedelta(days=28)
     assert series.steps[29].starts_on == AS_OF + dt.timedelta(days=35)
+
+
+def test_why_a_forecast_is_so_is_saved_with_it_and_adds_up_over_places(scope: None) -> None:
+    forecast = some_forecast(3)
+    parts = {"trend": np.array([1.0, -2.0, 0.5]), "mailer": np.array([0.0, 3.0, 0.25])}
+    why = Explanation("tsb", forecast.unique_ids, 14, np.array([10.0, 20.0, 30.0]), parts)
+    run = services.save_forecast(forecast=forecast, why=why, made=Made(as_of=AS_OF, data_fingerprint="f"))
+    rows = list(SeriesForecast.objects.filter(run=run).order_by("pk"))
+    told = selectors.why_of(run, rows)
+    assert told == selectors.Why(AS_OF, 14, 60.0, {"trend": -0.5, "mailer": 3.25})
+    assert told.total == 62.75
+    assert selectors.why_of(run, rows[:1]) == selectors.Why(AS_OF, 14, 10.0, {"trend": 1.0, "mailer": 0.0})
+    assert selectors.why_of(saved(forecast), list(SeriesForecast.objects.exclude(run=run))) is None
 
 
 def test_an_item_outside_the_forecast_is_ordered_on_request(scope: None) -> None:

@@ -18,7 +18,7 @@ from apps.catalog.models import Item, PlanningDefaults, Supplier
 from apps.catalog.selectors import planning_defaults, terms_of_items
 from apps.feedback.models import Proof
 from apps.feedback.selectors.verdicts import PROOF_KIND
-from apps.forecasting.models import Backtest, ItemBacktest
+from apps.forecasting.models import Backtest, ForecastRun, ItemBacktest, SeriesForecast
 from apps.inventory.models import PurchaseOrder, StockLevel
 from apps.inventory.selectors import order_counts
 from apps.inventory.services import approve_order, mark_sent
@@ -379,6 +379,19 @@ def test_the_lines_of_an_older_plan_run_out_on_days_and_never_today(shop: Shop) 
     for path in ("/", "/replenish/"):
         text = page(client, path)
         assert "is out" not in text and "Mon 4 Dec</span>" in text, path
+
+
+def test_an_item_says_why_it_is_forecast_to_sell_what_it_is(shop: Shop) -> None:
+    client, path = signed_in(shop), f"/items/{shop.items[0].pk}/"
+    assert "Why this forecast" not in page(client, path), "this one was made without asking"
+    with tenant_context(shop.tenant.pk):
+        ForecastRun.objects.update(parts=["stockouts", "trend", "season", "kind", "mailer"], explained_days=14)
+        SeriesForecast.objects.filter(item=shop.items[0]).update(reasons=[20.0, 0, -6.5, 0.1, 0.2, 12.2])
+    text = page(client, path)
+    assert "Why this forecast: the next 14 days" in text and "Units from Mon 4 Dec on" in text
+    steps = data_of(text, "forecast-parts")["steps"]
+    assert [(step["label"], step["value"]) for step in steps] == [
+        ("Sold lately", 20), ("Trend", -6.5), ("Mailer", 12.2), ("All else", 0.3), ("Forecast", 26)]
 
 
 def test_an_item_that_the_newest_forecast_leaves_out_is_ordered_on_request(shop: Shop) -> None:

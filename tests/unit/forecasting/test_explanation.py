@@ -71,7 +71,7 @@ def test_contributions_of_trees_are_shapleys_values_by_their_definition(
         4, nodes.left, nodes.right, nodes.feature, nodes.threshold, nodes.missing_left,
         nodes.value / len(nodes.roots), nodes.rows, nodes.roots,
     )  # fmt: skip
-    told = trees.contributions(rows[:6], 1)
+    told = trees.contributions(rows[:6])
     for row, values in zip(rows[:6], told, strict=True):
         by_definition = shapley(lambda known, row=row: expected(nodes, row, known), 4)  # type: ignore[misc]
         assert values[:4] == pytest.approx(by_definition, abs=1e-9)
@@ -85,7 +85,7 @@ def test_a_tree_of_one_leaf_has_nothing_to_explain() -> None:
         2, nodes.left, nodes.right, nodes.feature, nodes.threshold, nodes.missing_left, nodes.value, nodes.rows,
         nodes.roots,
     )  # fmt: skip
-    assert trees.contributions(np.ones((1, 2), dtype=np.float32), 1).tolist() == [[0.0, 0.0, 3.0]]
+    assert trees.contributions(np.ones((1, 2), dtype=np.float32)).tolist() == [[0.0, 0.0, 3.0]]
 
 
 def test_logs_are_told_in_units_with_nothing_left_over() -> None:
