@@ -85,6 +85,11 @@ class Recommendation(TenantModel):
                    models.Index(fields=["tenant", "item", "-plan"], name="optimization_rec_item")]
 
     @property
+    def is_stock_unknown(self) -> bool:
+        """Nobody ever counted it: it was planned as if there were nothing, and when it runs out cannot be told."""
+        return self.on_hand <= 0 and self.stockout_on is None
+
+    @property
     def pack_size(self) -> int:
         """In which multiples the supplier sold it when it was planned."""
         return int(self.waterfall.get("pack_size") or 1)

@@ -41,6 +41,7 @@ class ItemSummary(TenantModel):
     days_of_cover = models.FloatField(null=True)
     stockout_on = models.DateField(null=True)
     lasts_from = models.DateField(null=True)  # the day from which both are reckoned; none where nothing is forecast
+    lasts_at = models.BigIntegerField(null=True)  # the location where it ends first, of which both are told
     recommended = models.PositiveBigIntegerField(default=0)
     money_at_risk = models.FloatField(default=0)
     refreshed_at = models.DateTimeField(default=timezone.now)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection, transaction
 
 from apps.catalog.selectors import joined_in_sets
-from apps.inventory.selectors import FIRM_STATUSES, arrivals
-from apps.optimization.selectors import AT_RISK_SQL, LONGEST_COVER_DAYS
+from apps.optimization.selectors import AT_RISK_SQL, LASTING_SQL, lasting_given
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
@@ -23,18 +21,12 @@ _SUMMARIES_LOCK = 0x5355  # the class of the advisory lock under which summaries
 _COLUMNS = (
     "sku", "title", "category", "department", "brand", "supplier_name", "status", "planning", "abc", "price",
     "unit_cost", "cost_origin", "on_hand", "on_order", "weekly_units", "units_28d", "revenue_28d", "last_sold_on",
-    "days_of_cover", "stockout_on", "lasts_from", "recommended", "money_at_risk",
+    "days_of_cover", "stockout_on", "lasts_from", "lasts_at", "recommended", "money_at_risk",
 )
 
 # How items stand by stock, orders and advice: what people change as they decide and take goods in.
 #
-# `lasting` says how long the stock of this moment lasts, at the place where it ends first. Cover: at expected sales, on
-# hand alone. The run-out day: the first on which, with what is on its way, as likely as not not all that is asked for
-# can be served, as plans reckon it; but a draft, which plans count so as to buy nothing twice, puts nothing off: it may
-# never be approved. Sales to a day are negative binomial with the mean `total` and the variance
-# total * (1 + dispersion) + level * total^2; that is Poisson around a gamma of shape total / spread, whose median is
-# total * (1 - 1 / (9 shape))^3 (Wilson and Hilferty 1931), and a Poisson exceeds n as likely as not where its mean is
-# n + 2/3.
+# `lasting` says of an item how long its stock lasts where that ends first.
 _STANDING = """
 plan AS (
     SELECT id FROM optimization_plan WHERE tenant_id = %(tenant)s AND NOT is_replay AND as_of <= %(as_of)s
@@ -54,46 +46,9 @@ plan AS (
     WHERE line.tenant_id = %(tenant)s AND head.status IN ('draft', 'approved', 'sent', 'partly_received')
       AND line.received_quantity < line.quantity{of_some}
     GROUP BY 1
-), run AS (
-    SELECT id, days, %(as_of)s::date - as_of AS late FROM forecasting_forecastrun
-    WHERE tenant_id = %(tenant)s AND NOT is_replay AND is_complete AND as_of <= %(as_of)s
-    ORDER BY as_of DESC, id DESC LIMIT 1
-), arriving AS (
-    SELECT item_id, location_id, greatest(due_on - %(as_of)s::date, 0) AS day, sum(units) AS units
-    FROM unnest(%(due_items)s::bigint[], %(due_places)s::bigint[], %(due_days)s::date[], %(due_units)s::float8[])
-         AS due (item_id, location_id, due_on, units) GROUP BY 1, 2, 3
-), ahead AS (
-    SELECT line.item_id, line.location_id, line.recipe[1] AS level, line.recipe[2] AS dispersion,
-           greatest(place.on_hand, 0)::float8 AS on_hand, step.begins + nth - run.late AS day,
-           CASE WHEN step.begins + nth = run.late THEN greatest(step.units - coalesce(today.units, 0)::float8, 0)
-                ELSE step.units END AS units
-    FROM run JOIN forecasting_seriesforecast line ON line.tenant_id = %(tenant)s AND line.run_id = run.id{of_some}
-    JOIN inventory_stocklevel place ON place.tenant_id = %(tenant)s AND place.item_id = line.item_id
-        AND place.location_id = line.location_id
-    LEFT JOIN sales_dailydemand today ON today.tenant_id = %(tenant)s AND today.item_id = line.item_id
-        AND today.location_id = line.location_id AND today.date = %(as_of)s
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN n <= run.days THEN n - 1 ELSE run.days + 7 * (n - run.days - 1) END AS begins,
-               CASE WHEN n <= run.days THEN 1 ELSE 7 END AS days,
-               CASE WHEN n <= run.days THEN mean ELSE mean / 7 END AS units
-        FROM unnest(line.mean) WITH ORDINALITY given (mean, n)) step
-    CROSS JOIN LATERAL generate_series(0, step.days - 1) nth
-    WHERE step.begins + nth >= run.late
-), totalled AS (
-    SELECT ahead.*, sum(ahead.units) OVER by_then AS total, coalesce(sum(arriving.units) OVER by_then, 0) AS arrived,
-           dispersion + level * sum(ahead.units) OVER by_then AS spread
-    FROM ahead LEFT JOIN arriving USING (item_id, location_id, day)
-    WINDOW by_then AS (PARTITION BY item_id, location_id ORDER BY day)
-), lasting AS (
-    SELECT item_id, min(days_of_cover) AS days_of_cover, min(stockout_on) AS stockout_on FROM (
-        SELECT item_id,
-               CASE WHEN on_hand <= 0 THEN 0 ELSE coalesce(
-                   min(day + greatest(on_hand - total + units, 0) / nullif(units, 0)) FILTER (WHERE total > on_hand),
-                   least(count(*) * on_hand / nullif(max(total), 0), %(longest)s)) END AS days_of_cover,
-               %(as_of)s::date + CASE WHEN on_hand <= 0 THEN 0 ELSE min(day) FILTER (
-                   WHERE total * (1 - spread / 9 / nullif(total, 0)) ^ 3 >= floor(on_hand + arrived) + 2 / 3.0)::int
-                   END AS stockout_on
-        FROM totalled GROUP BY item_id, location_id, on_hand) place GROUP BY item_id
+), {lasting_at}, lasting AS (
+    SELECT DISTINCT ON (item_id) item_id, location_id, days_of_cover, stockout_on FROM lasting_at
+    ORDER BY item_id, stockout_on NULLS LAST, days_of_cover, location_id
 )
 """
 
@@ -103,7 +58,8 @@ _LASTS = """
 CASE WHEN lasting.item_id IS NOT NULL THEN lasting.days_of_cover
      ELSE CASE WHEN stock.on_hand <= 0 THEN 0 ELSE stock.on_hand END
          / nullif(greatest({weekly_units}, 0) / 7, 0) END AS days_of_cover,
-lasting.stockout_on, CASE WHEN lasting.item_id IS NOT NULL THEN %(as_of)s::date END AS lasts_from
+lasting.stockout_on, CASE WHEN lasting.item_id IS NOT NULL THEN %(as_of)s::date END AS lasts_from,
+lasting.location_id AS lasts_at
 """
 
 # A, B and C by what was sold in half a year: the first 80 % of the money, the next 15 %, the rest.
@@ -172,9 +128,9 @@ WITH {standing}, fresh AS (
     WHERE known.tenant_id = %(tenant)s AND known.item_id = ANY(%(items)s)
 )
 UPDATE portal_itemsummary kept
-SET (on_hand, on_order, days_of_cover, stockout_on, lasts_from, recommended, money_at_risk) =
-    ROW (fresh.on_hand, fresh.on_order, fresh.days_of_cover, fresh.stockout_on, fresh.lasts_from, fresh.recommended,
-         fresh.money_at_risk)
+SET (on_hand, on_order, days_of_cover, stockout_on, lasts_from, lasts_at, recommended, money_at_risk) =
+    ROW (fresh.on_hand, fresh.on_order, fresh.days_of_cover, fresh.stockout_on, fresh.lasts_from, fresh.lasts_at,
+         fresh.recommended, fresh.money_at_risk)
 FROM fresh WHERE kept.tenant_id = %(tenant)s AND kept.item_id = fresh.item_id
 """
 
@@ -209,7 +165,7 @@ class Refreshed:
 def refresh_summaries(*, as_of: dt.date) -> Refreshed:
     """Derive every item's summary anew from what the apps below know on the morning of `as_of`."""
     statement = _REFRESH.format(
-        standing=_STANDING.format(at_risk=AT_RISK_SQL, of_some=""),
+        standing=_standing(""),
         lasts=_LASTS.format(weekly_units="sold.units / known.weeks"), columns=", ".join(_COLUMNS),
         excluded=", ".join(f"excluded.{name}" for name in _COLUMNS),
         kept=", ".join(f"kept.{name}" for name in _COLUMNS))
@@ -217,7 +173,7 @@ def refresh_summaries(*, as_of: dt.date) -> Refreshed:
     _lock_summaries()
     with joined_in_sets(), connection.cursor() as cursor:
         cursor.execute(statement, {
-            **_given(as_of), "month": as_of - dt.timedelta(days=MONTH_DAYS),
+            **lasting_given(as_of), "month": as_of - dt.timedelta(days=MONTH_DAYS),
             "half_year": as_of - dt.timedelta(days=HALF_YEAR_DAYS)})
         written = cursor.rowcount
         cursor.execute("SELECT count(*) FROM portal_itemsummary WHERE tenant_id = %s", [tenant])
@@ -230,18 +186,15 @@ def follow_items(item_ids: Sequence[int]) -> None:
     """Show what has just changed of some items: their stock, how long it lasts, what is on order, what is advised."""
     as_of = tenant_by_id(current_tenant_id()).today()
     _lock_summaries()
-    statement = _FOLLOW.format(standing=_STANDING.format(
-        at_risk=AT_RISK_SQL, of_some=" AND line.item_id = ANY(%(items)s)"),
+    statement = _FOLLOW.format(
+        standing=_standing(" AND line.item_id = ANY(%(items)s)"),
         lasts=_LASTS.format(weekly_units="known.weekly_units"))
     with joined_in_sets(len(item_ids) >= MANY_ITEMS), connection.cursor() as cursor:
-        cursor.execute(statement, {**_given(as_of, item_ids), "items": list(item_ids)})
+        cursor.execute(statement, {**lasting_given(as_of, item_ids), "items": list(item_ids)})
 
 
-def _given(as_of: dt.date, item_ids: Sequence[int] | None = None) -> dict[str, Any]:
-    due = arrivals(as_of, item_ids, statuses=FIRM_STATUSES)
-    items, places, days, units = (list(column) for column in zip(*due, strict=True)) if due else ([], [], [], [])
-    return {"tenant": current_tenant_id(), "as_of": as_of, "due_items": items, "due_places": places, "due_days": days,
-            "due_units": units, "longest": LONGEST_COVER_DAYS}
+def _standing(of_some: str) -> str:
+    return _STANDING.format(at_risk=AT_RISK_SQL, lasting_at=LASTING_SQL.format(of_some=of_some), of_some=of_some)
 
 
 def _lock_summaries() -> None:

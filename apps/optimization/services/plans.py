@@ -13,9 +13,10 @@ from django.db import connection, transaction
 
 from apps.catalog import selectors as catalog
 from apps.catalog import services as catalog_services
+from apps.catalog.selectors import joined_in_sets
 from apps.jobs import services as jobs
 from apps.optimization.models import Plan, Recommendation
-from apps.optimization.selectors import current_plan
+from apps.optimization.selectors import LASTING_SQL, current_plan, lasting_given
 from apps.optimization.services.planning import LINE_COLUMNS, SETTLED, Inputs, Note, Solved
 from apps.tenants.scope import current_tenant_id
 
@@ -41,7 +42,8 @@ def _object(suffix: str) -> str:
             f"THEN jsonb_build_object('{SETTLED}', line.{SETTLED}{suffix}) ELSE '{{}}' END")
 
 
-_INSERT = f"""
+def _insert_sql(cover: str, stockout_on: str, places: str = "") -> str:
+    return f"""
 INSERT INTO optimization_recommendation (
     tenant_id, plan_id, item_id, location_id, supplier_id, quantity, unit_cost, price, on_hand, on_order, mean_demand,
     lead_time_days, review_period_days, days_of_cover, stockout_on, order_by_on, arrives_on, lost_units_without,
@@ -49,7 +51,7 @@ INSERT INTO optimization_recommendation (
 SELECT %(tenant)s, %(plan)s, line.item_id, line.location_id,
        CASE WHEN line.supplier_id = 0 THEN %(unnamed)s ELSE line.supplier_id END,
        line.quantity, line.unit_cost, line.price, line.on_hand, line.on_order, line.mean_demand, line.lead_time_days,
-       line.review_period_days, line.days_of_cover, line.stockout_on, line.order_by_on, line.arrives_on,
+       line.review_period_days, {cover}, {stockout_on}, line.order_by_on, line.arrives_on,
        line.lost_units_without, line.lost_units_with, line.avoided_lost_sales, line.net_gain,
        jsonb_build_object('units', {_object("")}, 'money', {_object("_value")}, 'saves', {_object("_saves")},
                           'moq', line.moq, 'pack_size', line.pack_size),
@@ -58,8 +60,16 @@ SELECT %(tenant)s, %(plan)s, line.item_id, line.location_id,
        to_jsonb(array_remove(string_to_array(line.simulated, ','), '')),
        CASE WHEN line.driver IS NULL THEN '{{}}'::jsonb ELSE jsonb_build_object(
            'driver', line.driver, 'before', line.previous_quantity, 'saves', line.change_saves) END, 'open'
-FROM saved_lines line ORDER BY line.net_gain DESC, line.item_id
+FROM saved_lines line {places} ORDER BY line.net_gain DESC, line.item_id
 """
+
+
+# How long stock lasts is told of a plan's lines as it is told everywhere else; of a replayed day, as the engine saw it:
+# stock has moved on since then.
+_INSERT_REPLAYED = _insert_sql("line.days_of_cover", "line.stockout_on")
+_INSERT = f"WITH {LASTING_SQL.format(of_some='')}" + _insert_sql(
+    "coalesce(place.days_of_cover, line.days_of_cover)", "place.stockout_on",
+    "LEFT JOIN lasting_at place ON place.item_id = line.item_id AND place.location_id = line.location_id")
 
 
 def request_plan(*, as_of: dt.date) -> Job:
@@ -151,5 +161,10 @@ def _insert(plan: Plan, solved: Solved) -> None:
         cursor.execute(f"CREATE TEMPORARY TABLE saved_lines ({columns}) ON COMMIT DROP")
         with cursor.copy(f"COPY saved_lines FROM STDIN (FORMAT CSV, FORCE_NOT_NULL ({strings}))") as copy:
             copy.write(text.getvalue())
-        cursor.execute(_INSERT, {"tenant": current_tenant_id(), "plan": plan.pk, "unnamed": unnamed})
+        given = {"tenant": current_tenant_id(), "plan": plan.pk, "unnamed": unnamed}
+        if plan.is_replay:
+            cursor.execute(_INSERT_REPLAYED, given)
+        else:
+            with joined_in_sets():
+                cursor.execute(_INSERT, {**given, **lasting_given(plan.as_of)})
         cursor.execute("DROP TABLE saved_lines")

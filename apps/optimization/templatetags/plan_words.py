@@ -126,12 +126,18 @@ def made_up_names(codes: list[str]) -> str:
 
 @register.simple_tag
 def runs_out_words(line: Any, as_of: dt.date, today: dt.date) -> str:
-    """When a line's item runs out; of an older plan its day alone, since stock has moved on."""
+    """When a line's item runs out; of an older plan the day that it gave, and of which day that is told."""
+    if line.is_stock_unknown:
+        return _("not known")
+    if as_of != today:
+        words = day_short(line.stockout_on) if line.stockout_on else _("not soon")
+        note = _("as of %(day)s") % {"day": day_short(as_of)}
+        return format_html('{}<span class="cell-sub">{}</span>', words, note)
     if line.stockout_on is None:
         return _("not soon")
-    if as_of == today and line.on_hand <= 0:
+    if line.on_hand <= 0:
         return _("is out")
-    return _("today") if as_of == today == line.stockout_on else day_short(line.stockout_on)
+    return _("today") if line.stockout_on == today else day_short(line.stockout_on)
 
 
 @register.simple_tag

@@ -54,6 +54,8 @@ class ItemPage:
     weeks: int
     sales: dict[str, Any] | None
     projection: dict[str, Any] | None
+    ends_at: str
+    """The place where stock ends first, of several: how long it lasts is told of that one, and so is the projection."""
 
     @property
     def is_half_a_year(self) -> bool:
@@ -134,18 +136,31 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
     rows = list(SeriesForecast.objects.filter(run=newest_run, item=item).only("reasons")) if newest_run else []
     run = newest_run if rows else None
     coming = list(open_lines_of_item(item.pk, as_of))
-    paths = _paths(run, item.pk, as_of) if run else None
+    paths = _paths(run, item.pk, as_of) if run else {}
     promotions = [_promotion(each) for each in facts["promotions"]]
-    on_hand = sum(level["on_hand"] for level in facts["stock"]) if facts["stock"] else None
+    at = _where_it_ends(summary, facts["stock"], paths)
     return ItemPage(
         item=item, summary=summary, term=terms_of_items([item.pk]).get(item.pk), stock=facts["stock"], advice=advice,
         run=run, why=why_of(run, rows) if run else None,
         is_on_request=newest_run is not None and not rows and item.status == Item.Status.ACTIVE,
         backtest=_backtest(item.pk), coming=coming,
         promotions=promotions, is_weekly=is_weekly, weeks=facts["weeks"],
-        sales=_sales_chart(facts["days"], facts["today"], paths, as_of, is_weekly, promotions),
-        projection=_projection(on_hand, coming, _still_today(paths, facts["today"]), as_of, advice,
-                               summary.stockout_on if summary else None))
+        sales=_sales_chart(facts["days"], facts["today"], _total(paths), as_of, is_weekly, promotions),
+        projection=_projection(
+            next((level["on_hand"] for level in facts["stock"] if level["location_id"] == at), None),
+            [line for line in coming if line.order.location_id == at],
+            _still_today(paths[at], facts["today_at"].get(str(at))) if at else None, as_of,
+            [line for line in advice if line.location_id == at], summary.stockout_on if summary else None),
+        ends_at=next((level["location"] for level in facts["stock"]
+                      if level["location_id"] == at and len(facts["stock"]) > 1), ""))
+
+
+def _where_it_ends(summary: ItemSummary | None, stock: Sequence[dict[str, Any]],
+                   paths: dict[int, NDArray[Any]]) -> int | None:
+    """The place of which an item's run-out day is told: where its stock ends first, or the only one."""
+    places = {level["location_id"] for level in stock} & set(paths)
+    told = summary.lasts_at if summary else None
+    return told if told in places else places.pop() if len(places) == 1 else None
 
 
 def _backtest(item_id: int) -> ItemBacktest | None:
@@ -158,7 +173,8 @@ SELECT (SELECT coalesce(json_agg(json_build_array(date, units) ORDER BY date), '
             SELECT date, sum(units)::float8 AS units FROM sales_dailydemand
             WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND date >= %(since)s AND date <= %(until)s
             GROUP BY date) sold),
-       (SELECT coalesce(json_agg(json_build_object('location', place.name, 'on_hand', level.on_hand::float8,
+       (SELECT coalesce(json_agg(json_build_object('location', place.name, 'location_id', place.id,
+            'on_hand', level.on_hand::float8,
             'mode', level.mode, 'origin', level.origin, 'counted_at', level.counted_at) ORDER BY place.name), '[]')
         FROM inventory_stocklevel level JOIN catalog_location place
           ON place.tenant_id = level.tenant_id AND place.id = level.location_id
@@ -167,6 +183,8 @@ SELECT (SELECT coalesce(json_agg(json_build_array(date, units) ORDER BY date), '
             'share', share, 'is_known_ahead', is_known_ahead) ORDER BY starts_on DESC), '[]') FROM (
             SELECT * FROM sales_promotion WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND ends_on >= %(since)s
             ORDER BY starts_on DESC LIMIT 12) lately),
+       (SELECT coalesce(json_object_agg(location_id, units::float8), '{}') FROM sales_dailydemand
+        WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND date = %(until)s),
        (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
        (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s)
 """
@@ -178,13 +196,13 @@ def _item_facts(item_id: int, as_of: dt.date, days_back: int) -> dict[str, Any]:
         cursor.execute(_FACTS, {"tenant": current_tenant_id(), "item": item_id, "since": since, "until": as_of})
         row = cursor.fetchone()
         assert row is not None
-    sold, stock, promotions, first_on, begins_on = row
+    sold, stock, promotions, today_at, first_on, begins_on = row
     by_day = {dt.date.fromisoformat(day): float(units) for day, units in sold}
     first = max(since, first_on) if first_on else as_of
     days = [(first + dt.timedelta(days=n), by_day.get(first + dt.timedelta(days=n), 0.0))
             for n in range((as_of - first).days)]
     weeks = (as_of - begins_on).days // 7 if begins_on else 0
-    return {"days": days, "today": by_day.get(as_of), "stock": stock, "promotions": promotions,
+    return {"days": days, "today": by_day.get(as_of), "today_at": today_at, "stock": stock, "promotions": promotions,
             "weeks": min(max(weeks, 1), PACE_WEEKS)}
 
 
@@ -193,17 +211,23 @@ def _promotion(facts: dict[str, Any]) -> Promotion:
                         "ends_on": dt.date.fromisoformat(facts["ends_on"])})
 
 
-def _paths(run: ForecastRun, item_id: int, as_of: dt.date) -> NDArray[Any] | None:
-    """Sample paths of the item over all its locations, from `as_of` on [paths, days]; None when they are used up."""
+def _paths(run: ForecastRun, item_id: int, as_of: dt.date) -> dict[int, NDArray[Any]]:
+    """Sample paths of the item at each of its places, from `as_of` on [paths, days]; none when they are used up."""
     import numpy as np
 
     drawn = demand_paths(run, item_id)
     late = (as_of - run.as_of).days
     if not len(drawn.item_ids) or late >= drawn.days:
-        return None
+        return {}
     days = min(drawn.days, late + SHOWN_DAYS)
-    found: NDArray[Any] = drawn.paths(np.arange(len(drawn.item_ids)), PATHS, days=days).sum(axis=0)[:, late:]
-    return found
+    places = [int(unique_id.split("/")[1]) for unique_id in drawn.unique_ids.astype(str)]
+    return dict(zip(places, drawn.paths(np.arange(len(places)), PATHS, days=days)[:, :, late:], strict=True))
+
+
+def _total(paths: dict[int, NDArray[Any]]) -> NDArray[Any] | None:
+    import numpy as np
+
+    return np.sum(list(paths.values()), axis=0) if paths else None
 
 
 def _still_today(paths: NDArray[Any] | None, sold: float | None) -> NDArray[Any] | None:

@@ -10,6 +10,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.catalog.models import Item, Origin, Supplier
+from apps.optimization.selectors import cover_days
 from apps.portal.models import ItemSummary
 from apps.tenants.downloads import Cell
 from apps.tenants.figures import rounded_units
@@ -101,6 +102,8 @@ def export_rows(filters: Filters) -> Iterator[list[Cell]]:
             return str(words[name].get(cell, cell))
         if name in ("on_hand", "on_order", "weekly_units", "units_28d") and cell is not None:
             return rounded_units(cell)
+        if name == "days_of_cover" and cell is not None:
+            return cover_days(cell)
         return round(cell) if isinstance(cell, float) else cell
 
     yield list(titles.values())

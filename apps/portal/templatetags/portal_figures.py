@@ -9,6 +9,7 @@ from django import template
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from apps.optimization.selectors import cover_days
 from apps.portal.models import ItemSummary
 from apps.tenants.templatetags.stockwright import badge, day_short, days, units, unknown
 
@@ -22,7 +23,9 @@ def whole_days(value: float | str | None) -> str:
     """Days of cover: whole, and above a year only that."""
     if value in (None, ""):
         return unknown()
-    return _("over a year") if float(value) > OVER_A_YEAR_DAYS else days(round(float(value)))
+    if 0 < float(value) < 1:
+        return _("under a day")
+    return _("over a year") if float(value) > OVER_A_YEAR_DAYS else days(cover_days(float(value)))
 
 
 def _is_todays(summary: ItemSummary, today: dt.date) -> bool:
@@ -46,12 +49,14 @@ def runs_out(summary: ItemSummary, today: dt.date) -> str:
 
 
 @register.simple_tag
-def lasts_note(summary: ItemSummary | None, today: dt.date) -> str:
+def lasts_note(summary: ItemSummary | None, today: dt.date, place: str = "") -> str:
     """What stands under how long an item's stock lasts."""
-    if summary is None or summary.days_of_cover is None:
+    if summary is None or summary.on_hand is None:
         return ""
-    if summary.on_hand is not None and summary.on_hand <= 0:
+    if summary.on_hand <= 0:
         return _("out of stock")
+    if summary.days_of_cover is None:
+        return _("nothing sold in half a year")
     if summary.lasts_from is None:
         return _("at the pace of the last half year")
     if summary.stockout_on is None:
@@ -60,6 +65,8 @@ def lasts_note(summary: ItemSummary | None, today: dt.date) -> str:
         words = _("runs out today")
     else:
         words = _("runs out %(day)s") % {"day": day_short(summary.stockout_on)}
+    if place:
+        words = _("%(words)s at %(place)s") % {"words": words, "place": place}
     note = as_of_note(summary, today)
     return _("%(words)s, %(note)s") % {"words": words, "note": note} if note else words
 

@@ -28,15 +28,25 @@ from apps.inventory.services import (
     set_counts,
 )
 from apps.optimization.models import Recommendation
+from apps.optimization.selectors import recommendation_rows
 from apps.optimization.services import Choice, decide_many, dismiss
 from apps.portal.models import ItemSummary
+from apps.portal.selectors.items import Filters, export_rows
 from apps.portal.services import refresh_summaries
 from apps.portal.templatetags.portal_figures import lasts_note, whole_days
 from apps.sales.models import DailyDemand
+from apps.tenants.figures import day_short
 from apps.tenants.scope import tenant_context
+from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import MONDAY, Shop, counts, make_shop, sales
-from tests.integration.optimization.planned_shops import forecast_for, put_on_hand
+from tests.integration.optimization.planned_shops import (
+    forecast_for,
+    make_planned_shop,
+    put_on_hand,
+    run_plan,
+)
 from tests.integration.portal.stocked_shops import DAY, make_stocked_shop, refreshed, sell
+from tests.integration.portal.test_pages import data_of
 
 pytestmark = pytest.mark.django_db
 
@@ -157,15 +167,103 @@ def test_only_open_advice_is_advised_and_at_risk() -> None:
             assert (found.money_at_risk > 0) is is_open
 
 
-def test_stock_lasts_as_the_plan_of_the_same_facts_says() -> None:
-    shop = make_stocked_shop(3)
+def make_varied_shop() -> Shop:
+    """Items of which there is nothing, little and plenty, sold by the day and by the month, on orders of every kind."""
+    shop = make_planned_shop(40, demo_date=MONDAY)
     with tenant_context(shop.tenant.pk):
         for place, item in enumerate(shop.items):
-            line, found = Recommendation.objects.get(item=item), summary(shop, place)
-            assert found.days_of_cover == pytest.approx(line.days_of_cover, abs=0.5)
-            assert found.stockout_on is not None and line.stockout_on is not None
-            assert abs(found.stockout_on - line.stockout_on) <= DAY
-            assert found.lasts_from == MONDAY
+            StockLevel.objects.filter(item=item).update(on_hand=[-1, 0, 1, 2.5, 5, 8, 13, 21, 40, 90][place % 10])
+        StockLevel.objects.filter(item=shop.items[39]).delete()
+        SeriesForecast.objects.filter(item__in=shop.items[10:20]).update(
+            mean=[0.06] * 28 + [0.4] * 4, recipe=[0.4, 0.6])
+        SeriesForecast.objects.filter(item__in=shop.items[29:30]).update(mean=[0] * 32)
+        for number, status in enumerate(("draft", "approved", "sent")):
+            order = PurchaseOrder.objects.create(number=f"PO-{number}", supplier=shop.suppliers[0], currency="USD",
+                                                 location=shop.location, status=status, ordered_on=MONDAY - DAY)
+            PurchaseOrderLine.objects.bulk_create([
+                PurchaseOrderLine(order=order, item=item, quantity=12, unit_cost=2, expected_on=MONDAY + 3 * DAY)
+                for item in shop.items[number:36:4]])
+    return shop
+
+
+def test_stock_lasts_as_the_plan_of_the_same_facts_says_to_the_day() -> None:
+    shop = make_varied_shop()
+    run_plan(shop)
+    refreshed(shop)
+    client = signed_in(shop)
+    with tenant_context(shop.tenant.pk):
+        lines = {line.item_id: line for line in Recommendation.objects.all()}
+        found = {each.item_id: each for each in ItemSummary.objects.all()}
+        told = {pk: (each.stockout_on, each.lasts_from) for pk, each in found.items()}
+        uncounted = shop.items[39].pk
+        assert told == {pk: (line.stockout_on, None if pk == uncounted else MONDAY) for pk, line in lines.items()}
+        assert len(set(told.values())) > 8 and told[shop.items[29].pk] == (None, MONDAY)
+        for pk, line in lines.items():
+            assert found[pk].days_of_cover == (None if pk == uncounted else line.days_of_cover)
+    for line in lines.values():
+        text = page(client, f"/items/{line.item_id}/").split('class="grid"')[0]
+        why = page(client, f"/replenish/{line.pk}/", HTTP_HX_REQUEST="true").split("On hand covers</dt><dd>")[1]
+        assert why.split("<")[0] in ("not known" if line.item_id == uncounted else text)
+        if line.stockout_on and line.on_hand > 0:
+            assert (f"runs out {day_short(line.stockout_on)}" in text) or line.stockout_on == MONDAY
+
+
+def test_a_plan_says_that_it_cannot_tell_when_what_nobody_counted_runs_out() -> None:
+    shop = make_planned_shop(1, demo_date=MONDAY)
+    with tenant_context(shop.tenant.pk):
+        StockLevel.objects.all().delete()
+    run_plan(shop)
+    refreshed(shop)
+    client = signed_in(shop)
+    with tenant_context(shop.tenant.pk):
+        line = Recommendation.objects.get()
+    for path in ("/", "/replenish/", f"/replenish/{line.pk}/"):
+        text = page(client, path)
+        assert "not known" in text and "is out" not in text and "not soon" not in text, path
+    assert "0 days" not in page(client, f"/replenish/{line.pk}/").split("Lead time")[0]
+    assert ";;" in page(client, "/replenish/export/") or ",," in page(client, "/replenish/export/")
+
+
+def test_of_several_places_it_is_told_how_long_stock_lasts_where_it_ends_first() -> None:
+    shop = make_stocked_shop(1)
+    with tenant_context(shop.tenant.pk):
+        north = Location.objects.create(code="north", name="North")
+        item, [series] = shop.items[0], SeriesForecast.objects.all()
+        for place, units in ((north, 9), (shop.location, 60)):
+            StockLevel.objects.update_or_create(item=item, location=place, defaults={"on_hand": units})
+        series.pk, series.location = None, north
+        series.save()
+    refreshed(shop)
+    client, path = signed_in(shop), f"/items/{shop.items[0].pk}/"
+    with tenant_context(shop.tenant.pk):
+        found = summary(shop, 0)
+        assert (found.lasts_at, found.on_hand) == (north.pk, 69) and found.days_of_cover == pytest.approx(4.5)
+        assert found.stockout_on is not None
+    text = page(client, path)
+    chart = data_of(text, "projection")
+    assert "How the stock will run at North, where it ends first" in text
+    assert f"runs out {day_short(found.stockout_on)} at North" in text
+    assert chart["markers"][0]["x"] == found.stockout_on.isoformat()
+    closing = dict(zip(chart["x"], chart["series"][0]["values"], strict=True))
+    assert chart["series"][0]["values"][0] == pytest.approx(7, abs=0.5), "of the 9 that are there"
+    assert closing[found.stockout_on.isoformat()] < 2
+
+
+@pytest.mark.parametrize(("days", "words"), [(12.5, "12 days"), (13.5, "13 days"), (6.99, "6 days"), (1.2, "1 day"),
+                                             (0.4, "under a day"), (0, "0 days"), (4.9999999999, "5 days")])
+def test_cover_is_told_in_days_that_are_covered_wholly(days: float, words: str) -> None:
+    shop = make_stocked_shop(1)
+    with tenant_context(shop.tenant.pk):
+        ItemSummary.objects.update(days_of_cover=days)
+        Recommendation.objects.update(days_of_cover=days)
+        line = Recommendation.objects.get()
+        assert whole_days(days) == words
+        row = dict(zip(*map(list, export_rows(Filters())), strict=True))
+        told = dict(zip(*map(list, recommendation_rows(Recommendation.objects.all())), strict=True))
+        assert row["Days of cover"] == told["Days of cover"] == int("0" if days < 1 else words.removesuffix("s")[:-4])
+    client = signed_in(shop)
+    for path in ("/items/", f"/items/{line.item_id}/", f"/replenish/{line.pk}/"):
+        assert words in page(client, path), path
 
 
 @pytest.mark.parametrize("level_variance", [0.02, 0.3, 1.0, 2.5, 4.0])
@@ -203,6 +301,22 @@ def test_what_is_on_its_way_moves_the_run_out_day_and_not_the_cover_of_what_is_t
         assert helped.days_of_cover == other.days_of_cover == 5
         assert helped.stockout_on is not None and other.stockout_on is not None
         assert other.stockout_on <= MONDAY + 6 * DAY < MONDAY + 13 * DAY <= helped.stockout_on
+
+
+def test_what_neither_is_forecast_nor_sold_says_what_is_known_of_it() -> None:
+    shop = make_shop(3, demo_date=MONDAY)
+    with tenant_context(shop.tenant.pk):
+        put_on_hand(shop, shop.items[0], 5)
+        put_on_hand(shop, shop.items[1], 0)
+    refreshed(shop)
+    client = signed_in(shop)
+    with tenant_context(shop.tenant.pk):
+        said = [lasts_note(summary(shop, place), MONDAY) for place in range(3)]
+        assert said == ["nothing sold in half a year", "out of stock", ""]
+        assert all("–" in whole_days(summary(shop, place).days_of_cover) for place in range(3))
+    for path in ("/items/", *(f"/items/{item.pk}/" for item in shop.items)):
+        text = page(client, path)
+        assert ">None<" not in text and "0 days" not in text.split('class="grid"')[0], path
 
 
 def test_what_is_forecast_to_sell_nothing_lasts_however_much_it_sold_before() -> None:
