@@ -99,7 +99,8 @@ WITH plan AS (
     WHERE tenant_id = %(tenant)s AND plan_id = (SELECT id FROM plan) AND state = 'open'
 ), item AS (
     SELECT count(*) AS items, count(*) FILTER (WHERE planning = 'planned') AS planned,
-           count(*) FILTER (WHERE planning = 'planned' AND on_hand <= 0) AS out_of_stock
+           count(*) FILTER (WHERE planning = 'planned' AND on_hand <= 0) AS out_of_stock,
+           count(*) FILTER (WHERE planning = 'planned' AND on_hand IS NOT NULL) AS stocked
     FROM portal_itemsummary WHERE tenant_id = %(tenant)s
 ), ordered AS (
     SELECT count(*) FILTER (WHERE status = 'draft') AS drafts, count(*) FILTER (WHERE status = 'approved') AS unsent,
@@ -115,12 +116,12 @@ SELECT %(as_of)s::date, (SELECT min(date) FROM sales_dailydemand WHERE tenant_id
        open.due, open.at_risk,
        greatest(item.items, (SELECT count(*) FROM (
            SELECT FROM catalog_item WHERE tenant_id = %(tenant)s LIMIT 1) one)),
-       item.planned, item.out_of_stock, ordered.drafts, ordered.unsent, ordered.coming,
+       item.planned, item.out_of_stock, item.stocked, ordered.drafts, ordered.unsent, ordered.coming,
        run.as_of, run.model, run.series, ({REJECTED_WAITING})
 FROM open, item, ordered LEFT JOIN run ON true
 """
 _NAMES = ("as_of", "first_sale_on", "last_sale_on", "judged_on", "due", "at_risk", "items", "planned", "out_of_stock",
-          "drafts", "unsent", "coming", "run_as_of", "run_model", "run_series", "rejected")
+          "stocked", "drafts", "unsent", "coming", "run_as_of", "run_model", "run_series", "rejected")
 
 
 def _facts(as_of: dt.date) -> dict[str, Any]:

@@ -98,6 +98,20 @@ def test_todays_figures_are_the_plans_the_orders_and_the_lists() -> None:
     assert "1 to approve, 1 to send" in page(signed_in(shop), "/")
 
 
+def test_before_any_count_nothing_is_said_of_what_is_out_of_stock() -> None:
+    shop = make_stocked_shop(3)
+    assert "of 3 planned items<" in page(signed_in(shop), "/")
+    with tenant_context(shop.tenant.pk):
+        StockLevel.objects.filter(item__in=shop.items[:2]).delete()
+    refreshed(shop)
+    assert "of 1 planned items whose stock is known" in page(signed_in(shop), "/")
+    with tenant_context(shop.tenant.pk):
+        StockLevel.objects.all().delete()
+    refreshed(shop)
+    text = page(signed_in(shop), "/")
+    assert "no stock was counted yet" in text and "planned items<" not in text
+
+
 def test_advice_on_thin_ground_says_so_at_the_top_and_on_its_lines() -> None:
     shop = make_stocked_shop(4)
     client = signed_in(shop)
