@@ -130,6 +130,7 @@ def test_advice_on_thin_ground_says_so_at_the_top_and_on_its_lines() -> None:
         text = page(client, path)
         assert "2 of 4 lines" in text and "nobody has counted" in text and 'href="/data/imports/"' in text
         assert "1 of 4 lines" in text and "rests on under eight weeks of sales" in text
+        assert "Import earlier sales, if there are any" in text, "an item may be new"
         assert (text.count(">never counted<"), text.count(">short history<")) == (2, 1)
 
 
