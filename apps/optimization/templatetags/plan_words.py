@@ -189,6 +189,22 @@ def waterfall_rows(line: Any) -> list[dict[str, Any]]:
 
 
 @register.simple_tag
+def no_need_words(line: Any) -> str:
+    """Why a line has no need of its own, where it has none: a step of zero is left out of its waterfall."""
+    if (line.waterfall or {}).get("units", {}).get("need"):
+        return ""
+    if line.mean_demand <= 0:
+        return _("Nothing is needed: no sales are expected until the next order has come.")
+    position = line.on_hand + line.on_order
+    words = {"have": units(position), "sales": units(line.mean_demand)}
+    if position < line.mean_demand:
+        return _("Nothing is needed: %(sales)s are expected to sell until the next order has come, less than half a "
+                 "unit more than the %(have)s on hand and on order.") % words
+    return _("Nothing is needed: the %(have)s on hand and on order cover the %(sales)s that are expected to sell until "
+             "the next order has come.") % words
+
+
+@register.simple_tag
 def waterfall_of(advice: Any) -> dict[str, Any]:
     """A recommendation's waterfall as a chart's data; steps of zero are left out, the sum stays exact."""
     found = (advice.waterfall or {}).get("units", {})

@@ -15,7 +15,9 @@ from apps.jobs.models import Job
 from apps.optimization import services
 from apps.optimization.models import Decision, Recommendation
 from apps.optimization.services import Choice
+from apps.portal.services import refresh_summaries
 from apps.sales.models import DailyDemand, SaleLine
+from apps.tenants.figures import units
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import COUNTED_AT, MONDAY, Shop, make_shop
@@ -150,6 +152,18 @@ def test_a_drafts_line_is_changed_and_taken_off_on_the_orders_page(shop: Shop) -
     assert "has no such line" in page(client, order)
     trail = page(signed_in(shop, "owner"), "/settings/audit/")
     assert "changed a line of an order" in trail and "took a line off an order" in trail
+
+
+def test_a_line_of_which_there_is_more_than_enough_says_that_nothing_is_needed() -> None:
+    shop = make_planned_shop(2, demo_date=MONDAY, on_hand=200)
+    run_plan(shop)
+    client = signed_in(shop)
+    with tenant_context(shop.tenant.pk):
+        line = Recommendation.objects.all()[0]
+        refresh_summaries(as_of=MONDAY)
+    assert (line.quantity, line.waterfall["units"]["need"]) == (0, 0)
+    words = f"the 200 on hand and on order cover the {units(line.mean_demand)} that are expected to sell"
+    assert words in page(client, f"/replenish/{line.pk}/") and words in page(client, f"/items/{line.item_id}/")
 
 
 def test_a_changed_quantity_needs_a_reason_and_keeps_what_was_typed_until_there_is_one(shop: Shop) -> None:

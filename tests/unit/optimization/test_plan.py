@@ -38,6 +38,17 @@ def test_the_waterfall_telescopes_exactly_in_units_and_money(shop: Shop) -> None
         assert made.order_value == pytest.approx(lines["order_value"].sum())
 
 
+def test_where_there_is_more_than_is_needed_the_need_is_nothing_and_the_waterfall_still_adds_up() -> None:
+    items = items_frame({"on_hand": 500, "moq": 50, "pack_size": 50}, {"on_hand": 25}, {}, {"on_hand": -4})
+    made = plan(items, arrivals_frame(("item-1", 1, 40)), steady([2, 2, 2, 2]))
+    lines = made.lines
+    assert lines["need"].tolist() == [0, 0, 20, 24] and (lines["need"] + lines["buffer"]).ge(0).all()
+    assert lines[list(PARTS)].sum(axis=1).tolist() == lines["order_quantity"].tolist() == [0, 0, *order_of(lines)[2:]]
+    for suffix, total in (("value", lines["order_value"]),
+                          ("saves", lines["expected_cost_without"] - lines["expected_cost"])):
+        np.testing.assert_allclose(lines[[f"{part}_{suffix}" for part in PARTS]].sum(axis=1), total, atol=1e-9)
+
+
 @settings(max_examples=20, deadline=None)
 @given(shops())
 def test_every_limit_is_kept(shop: Shop) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from apps.optimization.engine.explain import WORDS
 from apps.optimization.engine.frames import PARTS
-from apps.optimization.templatetags.plan_words import note_words, parts, sentences, waterfall_rows
+from apps.optimization.templatetags.plan_words import no_need_words, note_words, parts, sentences, waterfall_rows
 
 RENAMED = {"unique_id": "item", "supplier_id": "supplier"}
 
@@ -46,3 +46,15 @@ def test_the_rows_of_a_waterfall_add_up_to_the_line(values: list[int]) -> None:
     rows = waterfall_rows(line)
     assert sum(row["units"] for row in rows) == line.quantity
     assert all(0 < row["share"] <= 1 for row in rows)
+
+
+@pytest.mark.parametrize(("on_hand", "on_order", "sales", "words"), [
+    (1200, 34, 12.5, "Nothing is needed: the 1,234 on hand and on order cover the 12 that are expected to sell until"),
+    (0, 0, 0.4, "Nothing is needed: 0.4 are expected to sell until the next order has come, less than half a unit more "
+                "than the 0 on hand and on order."),
+    (0, 0, 0, "Nothing is needed: no sales are expected until"),
+])
+def test_why_nothing_is_needed_is_said_in_words(on_hand: int, on_order: int, sales: float, words: str) -> None:
+    line = SimpleNamespace(waterfall={"units": {"need": 0}}, on_hand=on_hand, on_order=on_order, mean_demand=sales)
+    assert no_need_words(line).startswith(words)
+    assert no_need_words(SimpleNamespace(**{**vars(line), "waterfall": {"units": {"need": 3}}})) == ""
