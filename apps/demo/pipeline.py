@@ -34,10 +34,16 @@ class Given:
     kind: str
     options: dict[str, str]
     share: float = 0.0
+    day: dt.date | None = None
 
     def on(self, day: dt.date) -> Given:
         """The file that a later day adds to this one."""
-        return Given(day_file(self.name, day), self.kind, self.options)
+        return Given(day_file(self.name, day), self.kind, self.options, day=day)
+
+    def told(self, note: str) -> str:
+        """What is done with it, for people: of a day's file they know the day."""
+        return _("%(what)s: %(note)s") % {
+            "what": date_format(self.day, "l j F") if self.day else self.name, "note": note}
 
 
 SIMULATED = {"origin": "simulated", "unknown_items": "set_aside"}
@@ -76,7 +82,7 @@ def bring_in(running: Running, tenant: Tenant, given: Given, part: Part) -> dict
     source = shelf.open_file(tenant.pk, given.name)
     if source is None:
         return None
-    part(0.0, _("%(name)s: storing") % {"name": given.name})
+    part(0.0, given.told(_("storing")))
     with source, tenant_context(tenant.pk):
         known = ingestion_selectors.files().filter(name=given.name, uploaded_by=LABEL, state="applied").first()
         if known is None:
@@ -87,7 +93,7 @@ def bring_in(running: Running, tenant: Tenant, given: Given, part: Part) -> dict
             try:
                 known = ingestion.apply_file(
                     file_id=stored.pk, hold=running.hold,
-                    on_progress=lambda share, note: part(share, f"{given.name}: {note}"))
+                    on_progress=lambda share, note: part(share, given.told(note)))
             except (ingestion.FileRefused, TooManyItems) as refused:
                 raise GiveUp(f"{given.name}: {refused}") from refused
     return {"rows": known.rows_read, "applied": known.rows_applied, "set_aside": known.rows_set_aside,

@@ -27,6 +27,7 @@ from apps.inventory.models import StockLevel, StockMovement
 from apps.inventory.services import WantedLine
 from apps.jobs import services as jobs
 from apps.jobs.models import Job
+from apps.jobs.running import Running
 from apps.jobs.services import NotNow, enqueue, start_nights
 from apps.sales.models import SaleLine
 from apps.tenants.models import Role, Tenant, User
@@ -122,6 +123,15 @@ class TestADay:
             monkeypatch.setattr(pipeline, name, lambda *, as_of, name=name: told.append((name, as_of)))
         let_in(loaded_shop(), days=2)
         assert told == [(name, STANDS_ON + DAY * n) for n in (1, 2) for name in ("tell_unsent", "tell_unusual")]
+
+    def test_what_is_done_meanwhile_is_told_of_the_day_and_not_of_its_file(
+            self, monkeypatch: pytest.MonkeyPatch) -> None:
+        notes: list[str] = []
+        monkeypatch.setattr(Running, "progress", lambda _running, _share, note="": notes.append(note))
+        let_in(loaded_shop())
+        assert {"Monday 4 December: storing", "Monday 4 December: closing the day"} <= set(notes)
+        assert {"orders.csv: storing", "items.csv: storing"} <= set(notes), "the history's files have no day"
+        assert not any("2017" in note for note in notes)
 
     def test_each_monday_is_planned_and_the_week_goes_on_by_itself(self) -> None:
         steps = {STANDS_ON + DAY * n: services.steps_after(day=STANDS_ON + DAY * n, until=dt.date(2017, 12, 12))
