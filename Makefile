@@ -8,7 +8,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwrig
 	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast
+.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand
 
 help:
 	@echo "make demo      the whole product with its demo, at http://127.0.0.1:$(PORT)/"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-plan seconds and gap of one plan over 7,500 generated items"
 	@echo "make bench-models seconds and scores of every model on the demo's grocer (ARGS='--model NAME' for some)"
 	@echo "make bench-forecast DATA=folder   the engine on M5's sales, scored as the competition was"
+	@echo "make bench-demand DATA=folder     demand that empty shelves hid, found again in M5's sales"
 	@echo "make lock      compiles requirements/*.in and package.json anew"
 
 demo: install assets
@@ -72,6 +73,9 @@ bench-models: install-dev
 
 bench-forecast: install-dev
 	@$(RUN) -m tests.bench.forecast $(DATA) $(ARGS)
+
+bench-demand: install-dev
+	@$(RUN) -m tests.bench.demand $(DATA) $(ARGS)
 
 # One resolution for all: what runs is what was tested.
 lock: install-dev

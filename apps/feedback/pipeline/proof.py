@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -133,14 +133,14 @@ class Advice:
 
 
 def as_lived(panel: Panel, first: int, view: View) -> Panel:
-    """The panel as the replayed shop knows it on a morning: history, then its own sales, sold-out days unknown."""
+    """The panel as the replayed shop knows it on a morning: history, then its own sales, and where it was sold out."""
     known = panel.upto(panel.dates[first + view.day - 1])
-    y, available = known.y.copy(), known.available.copy()
+    sold, available, sold_out = known.sales.copy(), known.available.copy(), np.zeros(known.y.shape, dtype=bool)
     lived = slice(first, first + view.day)
-    y[:, lived] = view.sold[:, lived]
-    available[:, lived] = np.where(view.sold_out | (known.available[:, lived] == 0), 0, 1)
-    y[available == 0] = np.nan
-    return replace(known, y=y, available=available)
+    sold[:, lived] = view.sold[:, lived]
+    available[:, lived] = known.available[:, lived] > 0
+    sold_out[:, lived] = view.sold_out
+    return known.with_sales(sold, available, sold_out)
 
 
 def break_even(gain: float, sides: dict[str, dict[str, Any]]) -> float | None:

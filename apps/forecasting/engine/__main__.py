@@ -4,8 +4,8 @@
     python -m apps.forecasting.engine backtest --history H.parquet --horizon 28 --freq D --json scores.json
     python -m apps.forecasting.engine explain  --history H.parquet --horizon 28 --freq D --out E.parquet
 
-History: unique_id, ds, y, optional available (0 to 1), and any covariates: numbers or words. Future: unique_id, ds, and
-the covariates that are known ahead. Static: unique_id and labels.
+History: unique_id, ds, y, optional available (0 to 1) and sold_out (0 or 1), and any covariates: numbers or words.
+Future: unique_id, ds, and the covariates that are known ahead. Static: unique_id and labels.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def read_panel(told: argparse.Namespace) -> tuple[Panel, Periods]:
     frames.require_columns(history, [frames.UNIQUE_ID, frames.DS, frames.Y], "history")
     periods = Periods.of(history, told.freq)
     static = _read(told.static, "static") if told.static else None
-    own = [frames.UNIQUE_ID, frames.DS, frames.Y, frames.AVAILABLE]
+    own = [frames.UNIQUE_ID, frames.DS, frames.Y, frames.AVAILABLE, frames.SOLD_OUT]
     covariates = [column for column in history.columns if column not in own]
     ahead: list[str] = []
     told_of = history[[frames.UNIQUE_ID, frames.DS, *covariates]]

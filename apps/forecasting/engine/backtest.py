@@ -14,7 +14,7 @@ coverage_50 .. the share of sums inside the central 50, 80, 95 % band. Units are
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Final
 
@@ -427,8 +427,8 @@ class Leak(AssertionError):
 def poisoned(panel: Panel, cutoff: Any, seed: int = 13) -> Panel:
     """Return the panel with everything that cannot be known at `cutoff` replaced by noise.
 
-    Sales, availability and past-only covariates after the cutoff are replaced; what came before, covariates known
-    ahead and the kinds of items stay.
+    Sales, availability, sold-out days and past-only covariates after the cutoff are replaced; what came before,
+    covariates known ahead and the kinds of items stay.
     """
     kept = int((as_day(cutoff) - panel.dates[0]).astype(np.int64)) + 1
     noise = np.random.default_rng(seed)
@@ -436,15 +436,18 @@ def poisoned(panel: Panel, cutoff: Any, seed: int = 13) -> Panel:
     later = (panel.n_series, panel.n_days - kept)
     available[:, kept:] = noise.integers(0, 2, later)
     y[:, kept:] = np.where(available[:, kept:] > 0, noise.poisson(1000.0, later), np.nan)
+    bounds = panel.sold_out
+    if bounds is not None:
+        bounds = bounds.copy()
+        bounds[:, kept:] = np.where(noise.random(later) < 0.5, y[:, kept:], np.nan)
     covariates = {}
     for name, values in panel.covariates.items():
         changed = values.copy()
         if name not in panel.known_ahead:
-            changed[:, kept : panel.n_days] = noise.random(later)
+            words = len(panel.categories.get(name, ()))
+            changed[:, kept : panel.n_days] = noise.integers(0, words, later) if words else noise.random(later)
         covariates[name] = changed
-    return Panel(
-        panel.ids, panel.dates, y, available, panel.static, covariates, panel.known_ahead, panel.country
-    )
+    return replace(panel, y=y, available=available, covariates=covariates, sold_out=bounds)
 
 
 def prove_no_leak(make_model: MakeModel, panel: Panel, cutoff: Any, grid: Grid | None = None) -> None:

@@ -14,6 +14,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from apps.forecasting.engine import frames
+from apps.forecasting.engine.calendar import weekdays
+from apps.forecasting.engine.censoring import Recovered, recover
 from apps.forecasting.engine.forecast import Forecast
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
 from apps.forecasting.engine.grid import Grid
@@ -48,6 +50,7 @@ def as_day(moment: Any) -> np.datetime64:
 BELIEVED = 10.0  # times the largest day before
 SOLD_DAYS = 5
 KIND_SERIES = 20
+SERVED = 0.999
 ALWAYS_BELIEVED = 20.0  # units of a day, however few were sold before
 
 
@@ -71,8 +74,10 @@ class Panel:
 
     ids         [n] text, sorted
     dates       [T] datetime64[D], without gaps; the last one is the cutoff
-    y           [n, T] float32 units sold; NaN where unknown (not yet on sale, or not available)
-    available   [n, T] float32, the share of the day the item could be bought; 0 exactly where y is NaN
+    y           [n, T] float32 units sold, or of a day that was sold out what is to be expected behind it; NaN where
+                unknown (not yet on sale, or not available)
+    available   [n, T] float32, the share of the day the item could be bought; 0 exactly where y is NaN. A day that was
+                sold out counts as all but whole (SERVED), so that nobody takes its `y` for what was sold
     static      one row per series: labels (category, department, brand and whatever was given; text), price (NaN where
                 unknown)
     covariates  name -> [n, T + horizon_days] float32; beyond T only those in `known_ahead` hold anything but 0
@@ -80,6 +85,7 @@ class Panel:
     country     ISO code whose public holidays count, or None
     categories  covariate of words -> its words; the covariate holds their places, and place 0 is the empty word
     told        covariate known ahead -> days from dates[0] on that are told of it; later ones are not known to be 0
+    sold_out    [n, T] float32 units sold on days that ended sold out, NaN on all others; None where there are none
 
     Arrays are read-only: no model can leave a trace in the panel of another.
     """
@@ -94,10 +100,12 @@ class Panel:
     country: str | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     told: Mapping[str, int] = field(default_factory=dict)
+    sold_out: Floats | None = None
 
     def __post_init__(self) -> None:
-        for array in (self.ids, self.dates, self.y, self.available, *self.covariates.values()):
-            array.setflags(write=False)
+        for array in (self.ids, self.dates, self.y, self.available, self.sold_out, *self.covariates.values()):
+            if array is not None:
+                array.setflags(write=False)
 
     @classmethod
     def from_frames(
@@ -113,8 +121,10 @@ class Panel:
     ) -> Self:
         """Build the panel known at the end of `cutoff` (default: the last day of `history`).
 
-        history     unique_id, ds, y, optional available (0 to 1). A day without a row, from the series' start on, is
-                    a day without a sale; a day with available 0 or NaN, or y NaN, is unknown and never a zero.
+        history     unique_id, ds, y, optional available (0 to 1) and sold_out (0 or 1). A day without a row, from the
+                    series' start on, is a day without a sale; a day with available 0 or NaN, or y NaN, is unknown and
+                    never a zero. Of a day that ended sold out, y is the least that was asked for (`censoring.py`);
+                    one without a sale tells nothing, and is unknown.
         static      unique_id, then any of category, department, brand, price, start, and labels of any other name.
                     Where given, its rows are the series; otherwise the ids in `history` are. `start` is the first day
                     on sale (default: first row).
@@ -132,7 +142,7 @@ class Panel:
         y = frames.clean_numbers(history, frames.Y, "history")
         if (y < 0).any():
             raise FrameError(f"The history frame has {int((y < 0).sum())} rows with a y below zero.")
-        available = _availability(history)
+        available, sold_out = _availability(history), _sold_out(history)
         last = as_day(cutoff) if cutoff is not None else (days.max() if len(days) else None)
         grid = grid or Grid()
 
@@ -164,7 +174,9 @@ class Panel:
             first = np.minimum(first, offset)
         exposure[np.arange(len(dates))[None, :] < first[:, None]] = 0
         units = np.minimum(units, _believable(units))
-        units[exposure == 0] = np.nan
+        ended = np.zeros(shape, dtype=bool)
+        ended[rows, columns] = sold_out[kept]
+        units, exposure, bounds = _observed(units, exposure, ended, dates)
         dense = _dense_covariates(covariates, index, dates, grid, frozenset(known_ahead))
         return cls(
             ids=ids,
@@ -177,6 +189,7 @@ class Panel:
             country=country,
             categories=dense.categories,
             told=dense.told,
+            sold_out=bounds,
         )
 
     @property
@@ -203,6 +216,16 @@ class Panel:
         filled: Floats = np.nan_to_num(self.y, nan=0.0)
         filled.setflags(write=False)
         return filled
+
+    @property
+    def recorded(self) -> Floats:
+        """Units that were sold [n, T], 0 where unknown: without the demand behind days that were sold out."""
+        return self.sales if self.sold_out is None else np.where(np.isnan(self.sold_out), self.sales, self.sold_out)
+
+    def recovered(self) -> Recovered:
+        """Return what was asked for, as far as can be known: also on days, or parts of days, without stock."""
+        bounds = np.full_like(self.y, np.nan) if self.sold_out is None else self.sold_out
+        return recover(self.recorded, self.available, ~np.isnan(bounds), weekdays(self.dates))
 
     def future_days(self, days: int) -> NDArray[np.datetime64]:
         """Return the `days` days after the cutoff."""
@@ -259,12 +282,12 @@ class Panel:
                 covariates[name] = np.concatenate(
                     [values[:, :kept], np.zeros((self.n_series, horizon), dtype=np.float32)], axis=1
                 )
+        y, available, bounds = self.y[:, :kept], self.available[:, :kept], self.sold_out
+        if bounds is not None:  # what is expected behind a day may know no later one
+            bounds = bounds[:, :kept]
+            y, available = _with_demand(y, available, bounds, self.dates[:kept])
         return replace(
-            self,
-            dates=self.dates[:kept],
-            y=self.y[:, :kept],
-            available=self.available[:, :kept],
-            covariates=covariates,
+            self, dates=self.dates[:kept], y=y, available=available, covariates=covariates, sold_out=bounds
         )
 
     def take(self, rows: ArrayLike) -> "Panel":
@@ -279,7 +302,13 @@ class Panel:
             available=self.available[picked],
             static=self.static.iloc[picked].reset_index(drop=True),
             covariates={name: values[picked] for name, values in self.covariates.items()},
+            sold_out=None if self.sold_out is None else self.sold_out[picked],
         )
+
+    def with_sales(self, units: Floats, available: Floats, sold_out: NDArray[np.bool_]) -> "Panel":
+        """Return the panel with other units sold, availability and days that ended sold out, all [n, T]."""
+        y, available, bounds = _observed(units, available, sold_out, self.dates)
+        return replace(self, y=y, available=available, sold_out=bounds)
 
     def with_covariates(self, names: Sequence[str], *, known_ahead: Sequence[str] | None = None) -> "Panel":
         """Return the panel with only the covariates in `names`; `known_ahead` may be told anew (for ablations).
@@ -298,6 +327,38 @@ class Panel:
             covariates[name] = values
         words = {name: self.categories[name] for name in names if name in self.categories}
         return replace(self, covariates=covariates, known_ahead=ahead & frozenset(names), categories=words)
+
+
+def _observed(
+    units: Floats, available: Floats, sold_out: NDArray[np.bool_], dates: NDArray[np.datetime64]
+) -> tuple[Floats, Floats, Floats | None]:
+    """Return what a panel holds of units sold, availability and days that ended sold out."""
+    tells = sold_out & (units > 0) & (available > 0)
+    available = np.where(sold_out & ~tells, np.float32(0), available)
+    units = np.where(available == 0, np.float32(np.nan), units)
+    if not tells.any():
+        return units, available, None
+    bounds = np.where(tells, units, np.float32(np.nan))
+    return *_with_demand(units, available, bounds, dates), bounds
+
+
+def _with_demand(
+    units: Floats, available: Floats, bounds: Floats, dates: NDArray[np.datetime64]
+) -> tuple[Floats, Floats]:
+    """Return units and availability with the demand to be expected behind days that were sold out at `bounds`."""
+    out = ~np.isnan(bounds)
+    sold = np.where(out, bounds, np.nan_to_num(units))
+    demand = recover(sold, available, out, weekdays(dates)).demand
+    return np.where(out, SERVED * demand, units).astype(np.float32), np.where(out, np.float32(SERVED), available)
+
+
+def _sold_out(history: pd.DataFrame) -> NDArray[np.bool_]:
+    if frames.SOLD_OUT not in history.columns:
+        return np.zeros(len(history), dtype=bool)
+    told = np.nan_to_num(frames.clean_numbers(history, frames.SOLD_OUT, "history"), nan=0.0)
+    if not np.isin(told, (0, 1)).all():
+        raise FrameError("The history frame has a sold_out that is neither 0 nor 1.")
+    return np.asarray(told == 1)
 
 
 def _availability(history: pd.DataFrame) -> Floats:

@@ -18,7 +18,6 @@ from apps.forecasting.engine import frames
 from apps.forecasting.engine.base import Forecaster, Panel
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.reasons import EVERY, PARTS, RECENT, STOCKOUTS, SomeRows
-from apps.forecasting.engine.totals import as_if_on_sale
 
 Doubles = NDArray[np.float64]
 
@@ -73,6 +72,6 @@ def usual_sales(panel: Panel, days: int) -> tuple[Doubles, Doubles]:
     window = slice(max(0, panel.n_days - USUAL_DAYS), panel.n_days)
     begun = np.maximum.accumulate(panel.available > 0, axis=1)[:, window].sum(axis=1)
     share = days / np.maximum(begun, 1)
-    usual: Doubles = panel.sales[:, window].sum(axis=1, dtype=np.float64) * share
-    whole: Doubles = as_if_on_sale(panel)[:, window].sum(axis=1) * share
+    usual: Doubles = panel.recorded[:, window].sum(axis=1, dtype=np.float64) * share
+    whole: Doubles = panel.recovered().demand[:, window].sum(axis=1) * share
     return usual, whole

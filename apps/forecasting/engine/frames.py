@@ -11,6 +11,7 @@ UNIQUE_ID: Final = "unique_id"
 DS: Final = "ds"
 Y: Final = "y"
 AVAILABLE: Final = "available"
+SOLD_OUT: Final = "sold_out"
 CUTOFF: Final = "cutoff"
 
 CATEGORY: Final = "category"

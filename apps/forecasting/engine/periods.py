@@ -88,6 +88,8 @@ class Periods:
         """Return the frame with a row for every day of its periods: `y` spread over them, everything else as it was."""
         if self.freq == "D":
             return frame
+        if frames.SOLD_OUT in frame:
+            raise FrameError(f"The {name} frame has sold_out by the {NAMES[self.freq]}: only a day can be sold out.")
         called = frames.clean_days(frame, name)
         rows = np.repeat(np.arange(len(frame)), self.days)
         within = np.tile(np.arange(self.days), len(frame)).astype("timedelta64[D]")

@@ -19,8 +19,6 @@ Doubles = NDArray[np.float64]
 GROUP_SERIES = 30
 """A label divides the series into groups only where they keep so many series on average."""
 FEWEST_WEEKS = 8
-AROUND = 28
-"""Days before and after a day on which a series was out, that tell what it would have sold."""
 FURTHEST = 3.0
 """A forecast is never scaled by more than this, nor by less than one over it."""
 
@@ -44,38 +42,13 @@ def added_up(values: Doubles | Floats, members: NDArray[np.int64]) -> Doubles:
     return totals
 
 
-def as_if_on_sale(panel: Panel) -> Doubles:
-    """Return units [n, T] with what a series would have sold on days, or parts of days, on which it was out.
-
-    From its first day on sale on, the missing part of a day counts as its mean over the days on sale around it
-    (AROUND on each side), or over all of them: a shelf that is empty is no lack of demand. Before that day there is
-    nothing.
-    """
-    known = panel.available.astype(np.float64)
-    ends = np.minimum(np.arange(panel.n_days) + AROUND + 1, panel.n_days)
-    starts = np.maximum(np.arange(panel.n_days) - AROUND, 0)
-
-    def around(values: Doubles) -> Doubles:
-        added = np.zeros((len(values), panel.n_days + 1))
-        np.cumsum(values, axis=1, out=added[:, 1:])
-        return np.asarray(added[:, ends] - added[:, starts])
-
-    sales = panel.sales.astype(np.float64)
-    ever = sales.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1e-9)
-    exposure = around(known)
-    rate = np.divide(around(sales), exposure, out=np.broadcast_to(ever, sales.shape).copy(), where=exposure >= 1)
-    begun = np.maximum.accumulate(known > 0, axis=1)
-    filled: Doubles = sales + np.where(begun, (1 - known) * rate, 0.0)
-    return filled
-
-
 def drawn_to_totals(panel: Panel, daily: Floats, share: float) -> Floats:
     """Return daily means [n, days] scaled so that each group's total lies `share` of the way to Theta's total.
     """
     if not share or panel.n_days < FEWEST_WEEKS * WEEK or not daily.size:
         return daily
     members = groups(panel)
-    foretold = np.maximum(theta_means(added_up(as_if_on_sale(panel), members), WEEK, daily.shape[1]), 0.0)
+    foretold = np.maximum(theta_means(added_up(panel.recovered().demand, members), WEEK, daily.shape[1]), 0.0)
     own = added_up(daily, members)
     wanted = share * foretold + (1 - share) * own
     factor = np.clip(np.divide(wanted, own, out=np.ones_like(own), where=own > 0), 1 / FURTHEST, FURTHEST)

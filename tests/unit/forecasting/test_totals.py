@@ -6,7 +6,7 @@ import pytest
 
 from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.smoothing import theta_means
-from apps.forecasting.engine.totals import added_up, as_if_on_sale, drawn_to_totals, groups
+from apps.forecasting.engine.totals import added_up, drawn_to_totals, groups
 from tests.unit.forecasting import shops
 
 
@@ -54,7 +54,7 @@ def test_an_empty_shelf_is_no_lack_of_demand() -> None:
     demand = stream.poisson(6.0, (200, 168)).astype(float)
     known = stream.random(demand.shape) > 0.3
     panel = shops.panel_of(np.where(known, demand, np.nan), known)
-    assert as_if_on_sale(panel).sum() == pytest.approx(demand.sum(), rel=0.01)
+    assert panel.recovered().demand.sum() == pytest.approx(demand.sum(), rel=0.01)
     daily = np.full((200, 14), 6.0, dtype=np.float32)
     assert drawn_to_totals(panel, daily, 1.0).mean() == pytest.approx(6.0, rel=0.02)
 
@@ -65,7 +65,7 @@ def test_a_shelf_that_went_empty_lately_is_no_fall_and_an_item_before_its_first_
     known[:20, -50:] = False
     known[30:, :70] = False
     panel = shops.panel_of(np.where(known, demand, np.nan), known)
-    filled = as_if_on_sale(panel)
+    filled = panel.recovered().demand
     np.testing.assert_allclose(filled[:30], 5.0)
     np.testing.assert_allclose(filled[30:], np.where(np.arange(140) < 70, 0.0, 5.0)[None].repeat(10, axis=0))
 
