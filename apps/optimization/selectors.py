@@ -55,7 +55,7 @@ run AS (
          AS due (item_id, location_id, due_on, units) GROUP BY 1, 2, 3
 ), ahead AS (
     SELECT line.item_id, line.location_id, line.recipe[1] AS level, line.recipe[2] AS dispersion,
-           greatest(place.on_hand, 0)::float8 AS on_hand, step.begins + nth - run.late AS day,
+           place.on_hand::float8 AS on_hand, step.begins + nth - run.late AS day,
            CASE WHEN step.begins + nth = run.late THEN greatest(step.units - coalesce(today.units, 0)::float8, 0)
                 ELSE step.units END AS units
     FROM run JOIN forecasting_seriesforecast line ON line.tenant_id = %(tenant)s AND line.run_id = run.id{of_some}

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection
 
 from apps.catalog.models import Location, PlanningDefaults, SupplyTerm
-from apps.forecasting.models import SeriesForecast
+from apps.forecasting.models import ForecastRun, SeriesForecast
 from apps.forecasting.selectors import demand_paths
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockLevel
 from apps.inventory.services import (
@@ -229,15 +229,18 @@ def test_of_several_places_it_is_told_how_long_stock_lasts_where_it_ends_first()
     with tenant_context(shop.tenant.pk):
         north = Location.objects.create(code="north", name="North")
         item, [series] = shop.items[0], SeriesForecast.objects.all()
-        for place, units in ((north, 9), (shop.location, 60)):
+        for place, units in ((north, 9), (shop.location, 6)):
             StockLevel.objects.update_or_create(item=item, location=place, defaults={"on_hand": units})
         series.pk, series.location = None, north
         series.save()
+        order = PurchaseOrder.objects.create(number="PO-1", supplier=shop.suppliers[0], currency="USD",
+                                             location=shop.location, status="sent", ordered_on=MONDAY - DAY)
+        PurchaseOrderLine.objects.create(order=order, item=item, quantity=60, unit_cost=2, expected_on=MONDAY + DAY)
     refreshed(shop)
     client, path = signed_in(shop), f"/items/{shop.items[0].pk}/"
     with tenant_context(shop.tenant.pk):
         found = summary(shop, 0)
-        assert (found.lasts_at, found.on_hand) == (north.pk, 69) and found.days_of_cover == pytest.approx(4.5)
+        assert (found.lasts_at, found.on_hand) == (north.pk, 15) and found.days_of_cover == pytest.approx(4.5)
         assert found.stockout_on is not None
     text = page(client, path)
     chart = data_of(text, "projection")
@@ -247,6 +250,14 @@ def test_of_several_places_it_is_told_how_long_stock_lasts_where_it_ends_first()
     closing = dict(zip(chart["x"], chart["series"][0]["values"], strict=True))
     assert chart["series"][0]["values"][0] == pytest.approx(7, abs=0.5), "of the 9 that are there"
     assert closing[found.stockout_on.isoformat()] < 2
+    with tenant_context(shop.tenant.pk):
+        for place, units in ((north, 700), (shop.location, 900)):
+            StockLevel.objects.filter(location=place).update(on_hand=units)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        found = summary(shop, 0)
+        assert found.stockout_on is None and found.lasts_at == north.pk
+        assert found.days_of_cover == pytest.approx(350)
 
 
 @pytest.mark.parametrize(("days", "words"), [(12.5, "12 days"), (13.5, "13 days"), (6.99, "6 days"), (1.2, "1 day"),
@@ -385,6 +396,80 @@ def test_of_an_older_forecast_only_the_days_from_today_on_are_left_and_of_today_
     refreshed(shop)
     with tenant_context(shop.tenant.pk):
         assert summary(shop, 0).days_of_cover == pytest.approx(4), "today's two are sold: they are not to come as well"
+
+
+@pytest.mark.parametrize(("as_of", "changes", "days"), [
+    (MONDAY, {"is_replay": True}, 5), (MONDAY, {"is_complete": False}, 5), (MONDAY + DAY, {}, 5), (MONDAY - DAY, {}, 5),
+    (MONDAY, {}, 1),
+])
+def test_stock_lasts_by_the_newest_whole_forecast_of_the_day_or_before(
+        as_of: dt.date, changes: dict[str, Any], days: int) -> None:
+    shop = make_shop(1)
+    with tenant_context(shop.tenant.pk):
+        put_on_hand(shop, shop.items[0], 10)
+        forecast_for(shop, 14)
+        later = forecast_for(shop, 70, as_of=as_of, fingerprint="others")
+        ForecastRun.objects.filter(pk=later.pk).update(**changes)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).days_of_cover == pytest.approx(days)
+
+
+def test_what_is_overdue_is_counted_as_coming_today() -> None:
+    shop = make_shop(1)
+    with tenant_context(shop.tenant.pk):
+        put_on_hand(shop, shop.items[0], 10)
+        forecast_for(shop, 14)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        before = summary(shop, 0).stockout_on
+        order = PurchaseOrder.objects.create(number="PO-1", supplier=shop.suppliers[0], currency="USD",
+                                             location=shop.location, status="sent", ordered_on=MONDAY - 9 * DAY)
+        PurchaseOrderLine.objects.create(order=order, item=shop.items[0], quantity=10, unit_cost=2,
+                                         expected_on=MONDAY - 4 * DAY)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        after = summary(shop, 0).stockout_on
+        assert before is not None and after is not None and after >= before + 4 * DAY
+
+
+def test_of_today_only_what_was_sold_at_the_place_is_taken_off_and_no_more_than_was_expected() -> None:
+    shop = make_shop(1)
+    with tenant_context(shop.tenant.pk):
+        put_on_hand(shop, shop.items[0], 10)
+        forecast_for(shop, 14)
+        sell(shop, 0, 0, 100)
+        DailyDemand.objects.update(location=Location.objects.create(code="north"))
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).days_of_cover == pytest.approx(5), "the others were sold elsewhere"
+        DailyDemand.objects.update(location=shop.location)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).days_of_cover == pytest.approx(6), "of today nothing is to come, of the rest all"
+
+
+def test_cover_ends_with_the_first_day_that_asks_for_more_than_there_is_however_little_is_asked_for_later() -> None:
+    shop = make_shop(1)
+    with tenant_context(shop.tenant.pk):
+        put_on_hand(shop, shop.items[0], 9)
+        forecast_for(shop, 14)
+        SeriesForecast.objects.update(mean=[2.0] * 6 + [0.01] * 22 + [0.01] * 4)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert summary(shop, 0).days_of_cover == pytest.approx(4.5)
+
+
+def test_what_is_not_forecast_never_lasts_less_than_no_day() -> None:
+    shop = make_shop(2)
+    with tenant_context(shop.tenant.pk):
+        put_on_hand(shop, shop.items[0], -4)
+        put_on_hand(shop, shop.items[1], 4)
+        sell(shop, 0, 1, 28)
+        sell(shop, 1, 1, -28)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        assert [summary(shop, place).days_of_cover for place in range(2)] == [0, None]
 
 
 def test_an_unknown_stock_lasts_for_an_unknown_time() -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from apps.jobs.kinds import QUEUES
 from config.embedded import Secrets, free_port, own_file
-from config.local import MARK, GaveUp, Started, State, Supervisor, end
+from config.local import MARK, GaveUp, Service, Started, State, Supervisor, end
 
 
 @pytest.fixture
@@ -93,3 +94,19 @@ def test_a_file_is_never_written_through_a_link(tmp_path: Path) -> None:
 def test_one_database_address_without_the_other_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GaveUp, match="belong together"):
         Supervisor(tmp_path, {"DATABASE_URL": "postgres://app@db/stockwright"})
+
+
+def test_each_queue_has_a_worker_of_its_own_and_those_that_compute_run_one_job_at_a_time(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[Service] = []
+    monkeypatch.setattr(Supervisor, "launch", lambda _self, service, fresh_log=False: launched.append(service))
+    monkeypatch.setattr(Supervisor, "wait_for_portal", lambda _self, _web: None)
+    Supervisor(tmp_path, {}).start_processes(0)
+    workers = [service for service in launched if service.name.startswith("worker-")]
+    given = [dict(zip(service.command, service.command[1:], strict=False)) for service in workers]
+    assert [(each["--queues"], each["--pool"]) for each in given] == [
+        ("light", "prefork"), ("heavy", "solo"), ("batch", "solo"), ("gpu", "solo")]
+    assert [each["--queues"] for each in given] == list(QUEUES)
+    assert [service.niceness for service in workers] == [0, 5, 10, 10], "what nobody waits for goes last"
+    assert [service.extra.get("OMP_WAIT_POLICY") for service in workers] == [None, *["PASSIVE"] * 3]
+    assert [launched[0].name, launched[-1].name] == ["web", "beat"], "the portal answers first"
