@@ -235,7 +235,7 @@ def solve(*, inputs: Inputs) -> Solved:
     settled = items["is_settled"].to_numpy(dtype=bool)
     asked = items[list(ITEM_COLUMNS)].copy()
     largest = np.minimum(MOST_UNITS, MOST_MONEY / items["unit_cost"].clip(lower=1e-4))
-    asked["max_order_quantity"] = np.where(settled, 0.0, np.floor(largest))
+    asked["max_order_quantity"] = np.where(settled, 0.0, largest)
     asked.loc[settled, "shortage_cost"] = 0.0  # looked at, and not wanted
     plan = replenish.plan(
         asked, inputs.arrivals, inputs.demand, previous=inputs.previous, seed=inputs.run.seed,

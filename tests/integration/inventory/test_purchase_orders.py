@@ -248,7 +248,11 @@ def test_a_cancelled_order_is_expected_no_more_and_keeps_what_came() -> None:
         [line] = lines_of(order)
         services.receive_lines(order_id=order.pk, lines=[ReceivedLine(line_id=line.pk, quantity=Decimal(2))],
                                received_on=MONDAY, reference="van", actor=None)
-        services.cancel_order(order_id=order.pk, reason="out of stock there", actor=None)
+        for _twice in range(2):
+            services.cancel_order(order_id=order.pk, reason="out of stock there", actor=None)
+        cancelled = selectors.order(order.pk, MONDAY)
+        assert cancelled is not None and cancelled.note == "out of stock there", "a second time changes nothing"
+        assert AuditEntry.objects.filter(tenant=shop.tenant, action="order.cancelled").count() == 1
         assert shop.level(milk) == 2
         assert selectors.arrivals_frame(MONDAY).empty
         assert selectors.placed_since(MONDAY, MONDAY).orders == 0

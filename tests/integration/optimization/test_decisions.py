@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 
 from apps.inventory import services as inventory
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
@@ -55,6 +57,39 @@ def test_another_quantity_and_a_dismissal_need_a_reason() -> None:
         assert PurchaseOrderLine.objects.get().quantity == first.quantity + 6
         dismissed = services.dismiss(recommendation_id=second.pk, reason="delisted", as_of=MONDAY, actor=None)
         assert services.dismiss(recommendation_id=second.pk, reason="again", as_of=MONDAY, actor=None) == dismissed
+
+
+@pytest.mark.django_db
+def test_what_is_advised_is_never_odd_and_what_is_not_advised_is_only_asked_for_a_reason() -> None:
+    shop = make_planned_shop(2)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        advised, nothing = open_lines()
+        Recommendation.objects.filter(pk=advised.pk).update(quantity=7)
+        assert services.decide(recommendation_id=advised.pk, quantity=7, as_of=MONDAY, actor=None).kind == "approved"
+        Recommendation.objects.filter(pk=nothing.pk).update(quantity=0)
+        with pytest.raises(ReasonMissing):
+            services.decide(recommendation_id=nothing.pk, quantity=6, as_of=MONDAY, actor=None)
+        with pytest.raises(OddLot, match="7 is no whole number of packs of 6; the nearest are 6 and 12"):
+            services.decide(recommendation_id=nothing.pk, quantity=7, reason="a fair", as_of=MONDAY, actor=None)
+        edited = services.decide(recommendation_id=nothing.pk, quantity=6, reason="a fair", as_of=MONDAY, actor=None)
+        assert (edited.kind, edited.quantity) == ("edited", 6)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, " 1 more line is so."), (7, " 2 more lines are so.")])
+def test_of_many_odd_quantities_five_are_named_and_the_others_counted(count: int, more: str) -> None:
+    shop = make_planned_shop(8)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        lines = open_lines()
+        choices = [Choice(recommendation_id=line.pk, quantity=line.quantity + (place < count), reason="a fair")
+                   for place, line in enumerate(lines)]
+        with pytest.raises(OddLot) as asked:
+            services.decide_many(choices=choices, as_of=MONDAY, actor=None)
+        assert str(asked.value).count("is no whole number") == 5
+        assert str(asked.value).endswith(more) and (" so." in str(asked.value)) is bool(more)
+        assert not Decision.objects.exists()
 
 
 @pytest.mark.django_db
@@ -184,6 +219,47 @@ def test_neither_what_a_newer_plan_replaced_nor_what_has_come_is_opened_again() 
     with tenant_context(shop.tenant.pk):
         inventory.cancel_order(order_id=other, reason="", actor=None)
         assert Recommendation.objects.filter(pk__in=[line.pk for line in lines], state="open").count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_decides_and_who_edits_or_cancels_orders_comes_after_one_another() -> None:
+    shop = make_planned_shop(2)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        ordered, other = open_lines()
+        order_id = services.decide(recommendation_id=ordered.pk, as_of=MONDAY, actor=None).purchase_order_id
+        assert order_id is not None
+        line_id = PurchaseOrderLine.objects.get().pk
+    of_line: dict[str, Any] = {"order_id": order_id, "line_id": line_id, "reason": "a fair", "actor": None}
+    changes: list[Callable[[], object]] = [
+        lambda: services.decide(recommendation_id=other.pk, as_of=MONDAY, actor=None),
+        lambda: inventory.change_line(**of_line, quantity=ordered.quantity + 6, as_of=MONDAY),
+        lambda: inventory.remove_line(**of_line),
+        lambda: inventory.cancel_order(order_id=order_id, reason="", actor=None)]
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with tenant_context(shop.tenant.pk):
+            inventory.lock_orders()
+            list(Recommendation.objects.select_for_update())
+            list(PurchaseOrder.objects.select_for_update())
+            is_held.set()
+            may_end.wait(60)
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        assert is_held.wait(30)
+        for change in changes:
+            with (pytest.raises(OperationalError, match="lock timeout") as refused, tenant_context(shop.tenant.pk)):
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL lock_timeout = '200ms'")
+                change()
+            assert "locking tuple" not in str(refused.value), "no row was asked for before"
+    finally:
+        may_end.set()
+        holder.join()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -243,6 +243,16 @@ def test_dismissed_lines_stay_away_for_their_review_period_and_come_back_after_i
             assert (line.item_id in {each.item_id for each in open_lines()}) is is_open, days
 
 
+def test_what_is_not_to_be_ordered_yet_says_by_when_it_will_be() -> None:
+    shop = make_planned_shop(2, on_hand=60)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        for line in Recommendation.objects.all():
+            assert line.quantity == 0 == line.net_gain
+            assert line.order_by_on is not None and line.stockout_on is not None
+            assert MONDAY < line.order_by_on < line.stockout_on
+
+
 def test_a_cancelled_order_brings_its_advice_back() -> None:
     shop = make_planned_shop()
     run_plan(shop)
