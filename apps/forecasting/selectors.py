@@ -107,8 +107,9 @@ def data_fingerprint(panel: Panel) -> str:
     from apps.forecasting.engine import frames
 
     digest = hashlib.sha256()
-    for array in (panel.ids, panel.dates.astype(np.int64), panel.y, panel.available):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    for array in (panel.ids, panel.dates.astype(np.int64), panel.y, panel.available, panel.sold_out):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).tobytes())
     for name in sorted(panel.covariates):
         digest.update(name.encode() + np.ascontiguousarray(panel.covariates[name]).tobytes())
     for column in (*frames.STATIC_LABELS, frames.PRICE):

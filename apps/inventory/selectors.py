@@ -145,6 +145,44 @@ FROM running WHERE occurred_on >= %(since)s ORDER BY 1, 2, 3
 """
 
 
+def empty_days_sql(wanted: str) -> str:
+    """A SELECT of days before %(as_of)s that closed with nothing on hand, of the items and locations in a table.
+
+    item_id, location_id, date; `all_day`: nothing was there when it opened and nothing came; `spell` numbers the days
+    on end on which there was nothing. Only stock that is known is told of: counted, from the first count on, and
+    neither simulated nor a demo's, whose sales are what was asked for. %(known_at)s, unless null, leaves out what the
+    ledger learned later.
+    """
+    return f"""
+WITH moved AS (
+    SELECT movement.item_id, movement.location_id, movement.occurred_on, sum(movement.quantity) AS change,
+           coalesce(sum(movement.quantity) FILTER (WHERE movement.quantity > 0), 0) AS came,
+           bool_or(movement.kind = 'count') AS is_counted, bool_or(movement.wanted IS NOT NULL) AS is_demand
+    FROM {wanted} wanted
+    JOIN inventory_stocklevel level ON level.tenant_id = %(tenant)s AND level.item_id = wanted.item_id
+         AND level.location_id = wanted.location_id AND level.origin <> 'simulated'
+    JOIN inventory_stockmovement movement ON movement.tenant_id = %(tenant)s AND movement.item_id = wanted.item_id
+         AND movement.location_id = wanted.location_id
+    WHERE movement.occurred_on < %(as_of)s
+      AND (%(known_at)s::timestamptz IS NULL OR movement.recorded_at <= %(known_at)s)
+    GROUP BY 1, 2, 3
+), closed AS (
+    SELECT moved.*, sum(change) OVER days AS closing, sum(change) OVER days - change + came AS most,
+           bool_or(is_counted) OVER days AS is_known, bool_or(is_demand) OVER series AS is_of_demo,
+           lead(occurred_on, 1, %(as_of)s::date) OVER days AS next_on
+    FROM moved WINDOW series AS (PARTITION BY item_id, location_id), days AS (series ORDER BY occurred_on)
+), opened AS (
+    SELECT closed.*, coalesce(lag(is_known) OVER days, false) AND most <= 0 AS is_empty
+    FROM closed WINDOW days AS (PARTITION BY item_id, location_id ORDER BY occurred_on)
+), numbered AS (
+    SELECT opened.*, count(*) FILTER (WHERE NOT is_empty) OVER days AS spell
+    FROM opened WINDOW days AS (PARTITION BY item_id, location_id ORDER BY occurred_on)
+)
+SELECT item_id, location_id, day::date AS date, is_empty OR day > occurred_on AS all_day, spell
+FROM numbered CROSS JOIN LATERAL generate_series(occurred_on::timestamp, next_on - interval '1 day', '1 day') day
+WHERE is_known AND NOT is_of_demo AND closing <= 0"""
+
+
 def stock_days_frame(since: dt.date, until: dt.date) -> pd.DataFrame:
     """Every item's days on which stock moved: item_id, location_id, date, closing, sold, wanted, received (units)."""
     return _frame(_CLOSINGS, since=since, until=until)

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from apps.catalog.selectors import TERMS, joined_in_sets, not_goods_sql, planning_defaults
+from apps.inventory.selectors import empty_days_sql
 from apps.sales.models import LARGE_QUANTITY, PERSON, SaleLine
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -112,10 +113,10 @@ def closed_weekdays(gaps: Sequence[dt.date], last: dt.date) -> set[int]:
 class DemandFrames:
     """The forecasting engine's frames, of what was known on the morning of a planning day.
 
-    `history`: unique_id, ds, y, available; `static`: unique_id, category, department, brand, price, start;
-    `covariates`: unique_id, ds, mailer, display, price_cut, other (shares 0 to 1; `<kind>_unforeseen` beside a kind
-    of which some were known ahead and some not), discount (share of the shelf price), price. `unique_id` is
-    "item/location". `known_ahead` names the covariates that are known for days to come.
+    `history`: unique_id, ds, y, available, sold_out (1 on days that ended so); `static`: unique_id, category,
+    department, brand, price, start; `covariates`: unique_id, ds, mailer, display, price_cut, other (shares 0 to 1;
+    `<kind>_unforeseen` beside a kind of which some were known ahead and some not), discount (share of the shelf price),
+    price. `unique_id` is "item/location". `known_ahead` names the covariates that are known for days to come.
     """
 
     history: pd.DataFrame
@@ -164,6 +165,25 @@ FROM sales_planned planned JOIN (SELECT * FROM {days} AND day.date >= %(since)s 
      USING (item_id, location_id)
 """
 
+# The days on which an item had run out, as far as sales bear the ledger out: where something was sold on a day that had
+# nothing on hand, the count was wrong, and all days on end are left alone. So are days on which the whole shop sold
+# nothing: they are unknown for other reasons, or it was closed.
+_OUT_DAYS = """
+SELECT item_id, location_id, date, NOT all_day AS is_sold_out
+FROM (SELECT empty.item_id, empty.location_id, empty.date, empty.all_day, coalesce(day.units, 0) AS units,
+             bool_or(empty.all_day AND coalesce(day.units, 0) > 0)
+                 OVER (PARTITION BY empty.item_id, empty.location_id, empty.spell) AS is_wrong
+      FROM ({empty}) empty
+      LEFT JOIN (SELECT * FROM {days} AND day.date < %(as_of)s) day USING (item_id, location_id, date)) told
+WHERE NOT is_wrong AND (all_day OR units > 0) AND date >= %(since)s
+  AND EXISTS (SELECT FROM sales_dailydemand known WHERE known.tenant_id = %(tenant)s AND known.date = told.date)
+"""
+
+_OUT = """
+SELECT planned.place, out_day.date - DATE '1970-01-01' AS day, out_day.is_sold_out::int AS sold_out
+FROM sales_planned planned JOIN ({out_days}) out_day USING (item_id, location_id)
+"""
+
 # Past the planning day only what was known ahead; before it, everything.
 _PROMOTIONS = """
 SELECT planned.place, promotion.kind, promotion.starts_on - DATE '1970-01-01' AS starts,
@@ -181,7 +201,8 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
 
     Planned are active goods that sold at least the defaults' `planned_units_per_week` over the last 26 weeks (or the
     shop's whole history, where that is shorter). `weeks` limits the history; `known_at` leaves out what the ledger
-    learned later. Days on which the whole shop sold nothing have `available` 0, unless it is regularly closed then.
+    learned later. Days on which the whole shop sold nothing have `available` 0, unless it is regularly closed then, and
+    so have days on which an item whose stock is known had none.
     """
     import pandas as pd
 
@@ -204,6 +225,8 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
                           given)
         sold = _with_prices(_columns(_HISTORY.format(days=days), ("place", "day", "units", "revenue", "shelf_value"),
                                      given))
+        out = _columns(_OUT.format(out_days=_OUT_DAYS.format(empty=empty_days_sql("sales_planned"), days=days)),
+                       ("place", "day", "sold_out"), given)
         promotions = _columns(_PROMOTIONS, ("place", "kind", "starts", "ends", "share", "ahead"), given)
         cursor.execute("DROP TABLE sales_planned")
     ids = static["unique_id"].to_numpy(zero_copy_only=False).astype(str)
@@ -212,12 +235,13 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
     for name in ("category", "department", "brand"):
         static_frame[name] = static_frame[name].fillna("")
     covariates, known_ahead = _covariates(sold, promotions, ids, as_of)
-    return DemandFrames(history=_history(sold, ids, static_frame, as_of), static=static_frame, covariates=covariates,
-                        known_ahead=known_ahead)
+    return DemandFrames(history=_history(sold, out, ids, static_frame, as_of), static=static_frame,
+                        covariates=covariates, known_ahead=known_ahead)
 
 
 _TYPES = {"unique_id": "string", "category": "string", "department": "string", "brand": "string", "kind": "string",
-          "start": "date32", "place": "int64", "day": "int64", "starts": "int64", "ends": "int64", "ahead": "int64"}
+          "start": "date32", "place": "int64", "day": "int64", "starts": "int64", "ends": "int64", "ahead": "int64",
+          "sold_out": "int64"}
 _BLOCK_ROWS = 10_000
 
 
@@ -264,26 +288,32 @@ def _with_prices(sold: Any) -> Any:
     return pa.table({"place": place, "day": day, "units": np.maximum(units, 0), "price": price, "discount": discount})
 
 
-def _history(sold: Any, ids: NDArray[Any], static: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+def _history(sold: Any, out: Any, ids: NDArray[Any], static: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    place: Any = sold["place"].to_numpy()
-    day = sold["day"].to_numpy().astype("datetime64[D]")
-    units = sold["units"].to_numpy()
-    available = np.ones(len(place))
+    width = np.int64(1 << 20)
+    keys = sold["place"].to_numpy() * width + sold["day"].to_numpy()
+    start = static["start"].to_numpy().astype("datetime64[D]").astype(np.int64)
     gaps = gap_days(as_of)
     last = dt.date.fromordinal(_EPOCH + int(sold["day"].to_numpy().max())) if len(sold) else as_of
     closed = closed_weekdays([gap for gap in gaps if gap <= last], last)
-    unknown = np.array([gap for gap in gaps if gap.weekday() not in closed], dtype="datetime64[D]")
-    if len(unknown) and len(ids):
-        start = static["start"].to_numpy().astype("datetime64[D]")
-        series, which = np.nonzero(unknown[None, :] >= start[:, None])
-        place, day = np.concatenate([place, series]), np.concatenate([day, unknown[which]])
-        units, available = np.concatenate([units, np.zeros(len(series))]), np.concatenate(
-            [available, np.zeros(len(series))])
-    return pd.DataFrame({"unique_id": pd.Categorical.from_codes(place, pd.Index(ids)),
-                         "ds": day.astype("datetime64[ns]"), "y": units, "available": available})
+    unknown = np.array([gap.toordinal() - _EPOCH for gap in gaps if gap.weekday() not in closed], dtype=np.int64)
+    series, which = np.nonzero(unknown[None, :] >= start[:, None])
+    place, day = out["place"].to_numpy(), out["day"].to_numpy()
+    on_sale = day >= start[place]
+    ended = on_sale & (out["sold_out"].to_numpy() == 1)
+    sold_out = place[ended] * width + day[ended]
+    empty = np.concatenate([series * width + unknown[which], (place * width + day)[on_sale & ~ended]])
+    index = np.unique(np.concatenate([keys, empty]))
+    units, available, is_sold_out = np.zeros(len(index)), np.ones(len(index)), np.zeros(len(index))
+    units[np.searchsorted(index, keys)] = sold["units"].to_numpy()
+    available[np.searchsorted(index, empty)] = 0
+    is_sold_out[np.searchsorted(index, sold_out)] = 1
+    series_of: Any = index // width
+    return pd.DataFrame({"unique_id": pd.Categorical.from_codes(series_of, pd.Index(ids)),
+                         "ds": (index % width).astype("datetime64[D]").astype("datetime64[ns]"), "y": units,
+                         "available": available, "sold_out": is_sold_out})
 
 
 def _covariates(sold: Any, promotions: Any, ids: NDArray[Any],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from apps.forecasting import selectors
 from apps.forecasting.engine import models
 from apps.forecasting.models import ForecastRun
 from apps.forecasting.services import promote, register_model
+from apps.inventory.models import StockLevel, StockMovement
 from apps.jobs.models import Job
 from apps.jobs.running import Cancelled, GiveUp
 from apps.jobs.services import claim, start_chain
@@ -214,3 +216,43 @@ def test_a_cancelled_forecast_saves_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 def _cancel_late(running: Any) -> None:
     if running.fraction >= 0.8:
         raise Cancelled("cancelled at its last report of progress")
+
+
+def run_dry(shop: Shop, days: int, **fields: Any) -> None:
+    """The first item was counted twelve weeks ago, and had run out `days` days ago."""
+    item = shop.items[0]
+    with tenant_context(shop.tenant.pk):
+        DailyDemand.objects.filter(item=item, date__gte=MONDAY - days * DAY).delete()
+        StockLevel.objects.create(item=item, location=shop.location, on_hand=0, **fields)
+        StockMovement.objects.bulk_create([
+            StockMovement(item=item, location=shop.location, kind="count", occurred_on=day, quantity=units,
+                          reference=str(day)) for day, units in (
+                (MONDAY - 84 * DAY, 500), (MONDAY - (days + 1) * DAY, -500))])
+
+
+def four_weeks_of_the_first(shop: Shop) -> float:
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        [series] = selectors.item_forecast(shop.items[0].pk).series
+    return sum(step.mean for step in series.steps[:28])
+
+
+def test_an_item_that_ran_dry_is_forecast_at_its_earlier_rate_and_made_up_stock_changes_nothing() -> None:
+    stocked, dry, made_up, untold = (make_selling_shop(4, a_day=20) for _number in range(4))
+    run_dry(dry, 21)
+    run_dry(made_up, 21, origin="simulated")
+    with tenant_context(untold.tenant.pk):
+        DailyDemand.objects.filter(item=untold.items[0], date__gte=MONDAY - 21 * DAY).delete()
+    usual, ran_dry, as_sold, unknown = (four_weeks_of_the_first(shop) for shop in (stocked, dry, made_up, untold))
+    assert ran_dry == pytest.approx(usual, rel=0.15)
+    assert as_sold == unknown < 0.8 * usual
+
+
+def test_the_fingerprint_of_the_data_tells_a_day_that_ended_sold_out_from_one_that_did_not() -> None:
+    shop = make_selling_shop(2)
+    with tenant_context(shop.tenant.pk):
+        known = selectors.known_history(MONDAY)
+    panel = known.panel()
+    bounds = np.full_like(panel.y, np.nan)
+    bounds[0, -1] = 1
+    assert selectors.data_fingerprint(panel) != selectors.data_fingerprint(replace(panel, sold_out=bounds))
