@@ -145,7 +145,12 @@ FROM running WHERE occurred_on >= %(since)s ORDER BY 1, 2, 3
 """
 
 
-def empty_days_sql(wanted: str) -> str:
+# What is kept in stock, of some items or, where %(items)s is null, of all.
+KEPT = """(SELECT item_id, location_id FROM inventory_stocklevel WHERE tenant_id = %(tenant)s
+           AND (%(items)s::bigint[] IS NULL OR item_id = ANY(%(items)s)))"""
+
+
+def empty_days_sql(wanted: str = KEPT) -> str:
     """A SELECT of days before %(as_of)s that closed with nothing on hand, of the items and locations in a table.
 
     item_id, location_id, date; `all_day`: nothing was there when it opened and nothing came; `spell` numbers the days

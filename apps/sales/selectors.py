@@ -378,6 +378,19 @@ def units_frame(since: dt.date, as_of: dt.date) -> pd.DataFrame:
         return pd.DataFrame(cursor.fetchall(), columns=["item_id", "location_id", "date", "units"])
 
 
+def out_days(since: dt.date, as_of: dt.date, item_ids: Sequence[int] | None = None
+             ) -> list[tuple[int, int, dt.date, bool]]:
+    """The days from one on and before `as_of` on which items whose stock is known had none, in order.
+
+    item_id, location_id, date, and whether something was sold before it ran out; of some items, or of all.
+    """
+    with joined_in_sets(item_ids is None), connection.cursor() as cursor:
+        cursor.execute(f"{_OUT_DAYS.format(empty=empty_days_sql(), days=_DAYS)} ORDER BY 1, 2, 3", {
+            "tenant": current_tenant_id(), "since": since, "as_of": as_of, "known_at": None,
+            "items": None if item_ids is None else list(item_ids)})
+        return [(item_id, location_id, day, is_sold_out) for item_id, location_id, day, is_sold_out in cursor]
+
+
 def young_series(as_of: dt.date) -> list[str]:
     """Series, `item/location`, that were first sold less than eight weeks ago."""
     with connection.cursor() as cursor:

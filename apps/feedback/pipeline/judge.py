@@ -94,6 +94,7 @@ def score_due_runs(running: Running, as_of: dt.date) -> int:
         due = due_runs(as_of)
         units = sales.units_frame(as_of - dt.timedelta(days=LOOK_BACK_DAYS), as_of) if due else None
         unknown = sales.gap_days(as_of)
+        out = sales.out_days(as_of - dt.timedelta(days=LOOK_BACK_DAYS), as_of) if due else []
     for place, (run, horizons) in enumerate(due):
         running.progress(0.05 + 0.75 * place / len(due), _("Scoring the forecast of %(day)s")
                          % {"day": date_format(run.as_of, "j M Y")})
@@ -104,7 +105,8 @@ def score_due_runs(running: Running, as_of: dt.date) -> int:
         if not panel.n_series or units is None:
             continue
         until = min(as_of, run.as_of + dt.timedelta(days=scores.SCORED_DAYS))
-        sold = scores.sold_matrix(panel.ids, units, run.as_of, until, unknown)
+        sold = scores.without_empty_shelves(
+            scores.sold_matrix(panel.ids, units, run.as_of, until, unknown), panel.ids, run.as_of, out)
         save_scores(running, paths, panel, horizons, sold, until - dt.timedelta(days=1))
     return len(due)
 

@@ -104,7 +104,8 @@ def prove(shop: Shop, model: str, grid: Grid, on_progress: Callable[[float, str]
 class Advice:
     """Forecasts for one side of the replay, from what that side could know: its own sales, and its own empty shelves.
 
-    A day that ended with an empty shelf is unknown to the model, not a day of little demand. The model is fitted anew
+    What was sold on a day that ended with an empty shelf is the least that was asked for, and one without stock is
+    unknown. The model is fitted anew
     every seven weeks, never on a day that has not come yet.
     """
 
@@ -135,7 +136,8 @@ class Advice:
 def as_lived(panel: Panel, first: int, view: View) -> Panel:
     """The panel as the replayed shop knows it on a morning: history, then its own sales, and where it was sold out."""
     known = panel.upto(panel.dates[first + view.day - 1])
-    sold, available, sold_out = known.sales.copy(), known.available.copy(), np.zeros(known.y.shape, dtype=bool)
+    sold, available = known.recorded.copy(), known.available.copy()
+    sold_out = np.zeros(known.y.shape, dtype=bool) if known.sold_out is None else ~np.isnan(known.sold_out)
     lived = slice(first, first + view.day)
     sold[:, lived] = view.sold[:, lived]
     available[:, lived] = known.available[:, lived] > 0

@@ -44,6 +44,7 @@ class Replay:
     cash: optimization.Cash
     units: pd.DataFrame
     unknown: list[dt.date]
+    out: scores.OutDays
     world: World
     fitted: Forecaster | None = None
     fitted_on: dt.date | None = None
@@ -68,7 +69,7 @@ def replay_tenant(running: Running) -> dict[str, Any]:
         replay = Replay(
             running=running, as_of=as_of, model=forecasting.model_in_use(), terms=catalog.terms_frame(),
             cash=optimization.Cash(budget=budget), units=sales.units_frame(mondays[0], as_of),
-            unknown=sales.gap_days(as_of), world=World(mondays[0]))
+            unknown=sales.gap_days(as_of), out=sales.out_days(mondays[0], as_of), world=World(mondays[0]))
     weeks = [live_week(replay, monday, running.part(place / (len(mondays) + 1), (place + 1) / (len(mondays) + 1)))
              for place, monday in enumerate(mondays)]
     running.progress(len(mondays) / (len(mondays) + 1), _("Judging what came of the plans"))
@@ -146,8 +147,9 @@ def score_week(replay: Replay, paths: DemandPaths, panel: Panel) -> None:
     """Score a Monday's forecast and the simple ones against what was sold in the weeks after it."""
     monday = paths.run.as_of
     horizons = scores.due_horizons((replay.as_of - monday).days)
+    sold = replay.sold(panel.ids, monday, monday + dt.timedelta(days=scores.SCORED_DAYS))
     save_scores(replay.running, paths, panel, horizons,
-                replay.sold(panel.ids, monday, monday + dt.timedelta(days=scores.SCORED_DAYS)),
+                scores.without_empty_shelves(sold, panel.ids, monday, replay.out),
                 min(replay.as_of, monday + dt.timedelta(days=scores.SCORED_DAYS)) - dt.timedelta(days=1))
 
 

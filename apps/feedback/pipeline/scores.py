@@ -23,6 +23,7 @@ SCORED_DAYS = 28
 ALL = "all"
 
 Floats = NDArray[np.float64]
+OutDays = list[tuple[int, int, dt.date, bool]]
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,30 @@ def sold_matrix(unique_ids: NDArray[np.str_], units: pd.DataFrame, since: dt.dat
 
     units: item_id, location_id, date, units (`sales.selectors.units_frame`); a day without a row is a day without sale.
     """
-    names = units["item_id"].astype(str) + "/" + units["location_id"].astype(str)
-    place = pd.Index(unique_ids.astype(object)).get_indexer(pd.Index(names.astype(object)))
-    column = ((pd.to_datetime(units["date"]) - pd.Timestamp(since)).dt.days).to_numpy()
-    days = (until - since).days
-    here = (place >= 0) & (column >= 0) & (column < days)
-    sold = np.zeros((len(unique_ids), days))
-    sold[place[here], column[here]] = units["units"].to_numpy(dtype=np.float64)[here]
+    sold = np.zeros((len(unique_ids), (until - since).days))
+    here, cells = _cells(sold, unique_ids, units, since)
+    sold[cells] = units["units"].to_numpy(dtype=np.float64)[here]
     sold[:, [(day - since).days for day in unknown if since <= day < until]] = np.nan
     return sold
+
+
+def without_empty_shelves(sold: Floats, unique_ids: NDArray[np.str_], since: dt.date, out: OutDays) -> Floats:
+    """What series sold, as in `sold_matrix`, and NaN on days on which they had run out: what was asked for is unknown.
+
+    out: `sales.selectors.out_days`.
+    """
+    known = sold.copy()
+    _here, cells = _cells(known, unique_ids, pd.DataFrame(out, columns=["item_id", "location_id", "date", "sold"]),
+                          since)
+    known[cells] = np.nan
+    return known
+
+
+def _cells(matrix: Floats, unique_ids: NDArray[np.str_], rows: pd.DataFrame, since: dt.date
+           ) -> tuple[NDArray[np.bool_], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Which rows of item_id, location_id and date lie in a matrix of series and days from `since` on, and where."""
+    names = rows["item_id"].astype(str) + "/" + rows["location_id"].astype(str)
+    place: Any = pd.Index(unique_ids.astype(object)).get_indexer(pd.Index(names.astype(object)))
+    column: Any = ((pd.to_datetime(rows["date"]) - pd.Timestamp(since)).dt.days).to_numpy()
+    here = (place >= 0) & (column >= 0) & (column < matrix.shape[1])
+    return here, (place[here], column[here])

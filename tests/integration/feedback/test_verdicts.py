@@ -67,10 +67,26 @@ def test_a_week_is_scored_when_it_has_passed_and_not_before(shop: Shop) -> None:
         assert set(ForecastScore.objects.values_list("segment_kind", flat=True)) == {"all", "category", "abc"}
 
 
-def shop_units(shop: Shop) -> float:
+def test_a_week_in_which_an_item_ran_out_is_not_scored_for_it(shop: Shop) -> None:
+    let_days_pass(shop, 7)
+    item = shop.items[0]
+    with tenant_context(shop.tenant.pk):
+        DailyDemand.objects.filter(item=item, date__gte=MONDAY + 4 * DAY).delete()
+        StockLevel.objects.create(item=item, location=shop.location, on_hand=0)
+        StockMovement.objects.create(item=item, location=shop.location, kind="count", occurred_on=MONDAY + 3 * DAY,
+                                     quantity=0, reference="0")
+    run_job(shop, "feedback.judge", MONDAY + 7 * DAY)
+    with tenant_context(shop.tenant.pk):
+        for score in ForecastScore.objects.filter(segment_kind="all", horizon="week_1"):
+            assert score.series == len(shop.items) - 1
+            assert score.actual_units == shop_units(shop) - shop_units(shop, item.pk)
+
+
+def shop_units(shop: Shop, item_id: int | None = None) -> float:
     from apps.sales.selectors import units_frame
 
-    return float(units_frame(MONDAY, MONDAY + 7 * DAY)["units"].sum())
+    sold = units_frame(MONDAY, MONDAY + 7 * DAY)
+    return float(sold.loc[sold["item_id"] == item_id if item_id else slice(None), "units"].sum())
 
 
 def test_judging_again_says_the_same_and_adds_nothing(shop: Shop) -> None:

@@ -12,6 +12,7 @@ import pytest
 from apps.feedback.pipeline import proof, scores
 from apps.feedback.pipeline.proof import as_lived
 from apps.forecasting.engine.backtest import BacktestResult
+from apps.forecasting.engine.base import SERVED
 from apps.forecasting.engine.grid import Grid
 from apps.forecasting.pipeline.report import usual_range
 from apps.optimization.engine.simulate import View
@@ -26,7 +27,7 @@ def view(day: int, sold: np.ndarray, sold_out: np.ndarray) -> View:
 
 
 @pytest.mark.parametrize("day", [1, 7, 30])
-def test_the_replayed_shop_knows_its_own_sales_up_to_yesterday_and_of_empty_shelves_nothing(day: int) -> None:
+def test_the_replayed_shop_knows_its_own_sales_up_to_yesterday_and_which_days_ended_sold_out(day: int) -> None:
     stream = np.random.default_rng(2)
     demand = stream.poisson(4.0, (3, 91))
     whole = shops.panel_of(demand)
@@ -38,13 +39,26 @@ def test_the_replayed_shop_knows_its_own_sales_up_to_yesterday_and_of_empty_shel
     assert known.cutoff == whole.dates[FIRST + day - 1]
     np.testing.assert_array_equal(known.y[:, :FIRST], whole.y[:, :FIRST])
     lived = known.y[:, FIRST:]
-    assert np.isnan(lived[sold_out]).all(), "an evening with an empty shelf leaves the day unknown"
-    assert (known.available[:, FIRST:] == 0)[sold_out].all()
+    ended = np.full_like(known.y, np.nan) if known.sold_out is None else known.sold_out
+    np.testing.assert_array_equal(ended[:, FIRST:], np.where(sold_out, sold[:, FIRST:], np.nan))
+    assert (lived >= SERVED * sold[:, FIRST:]).all(), "what was sold on an evening with an empty shelf is the least"
     np.testing.assert_array_equal(lived[~sold_out], sold[:, FIRST:][~sold_out])
 
     later = shops.panel_of(np.where(np.arange(91) < FIRST, demand, 99))
     again = as_lived(later, FIRST, view(day, sold, sold_out))
     np.testing.assert_array_equal(again.y, known.y)
+
+
+def test_the_replayed_shop_remembers_which_days_ended_sold_out_before_its_weeks() -> None:
+    demand = 1 + np.random.default_rng(2).poisson(4.0, (3, 91))
+    ended = np.zeros(demand.shape, dtype=bool)
+    ended[0, 5] = ended[1, 70] = True
+    whole = shops.panel_of(demand).with_sales(demand.astype(np.float32), np.ones(demand.shape, np.float32), ended)
+    lived = np.zeros((3, 20), dtype=bool)
+    known = as_lived(whole, FIRST, view(20, demand[:, : FIRST + 20], lived))
+    assert known.sold_out is not None
+    np.testing.assert_array_equal(np.argwhere(~np.isnan(known.sold_out)), [[0, 5]])
+    assert known.sold_out[0, 5] == demand[0, 5]
 
 
 def test_both_sides_meet_the_same_demand_stock_and_lead_times(monkeypatch: pytest.MonkeyPatch) -> None:
