@@ -196,6 +196,7 @@ def test_a_copied_folder_leaves_the_original_alone_and_a_moved_one_is_still_itse
         assert (aside / "state.json").read_bytes() == (local / "state.json").read_bytes(), "nothing is thrown away"
         assert "This is a copy" not in command(copied, "stop").stdout, "it is on its own from now on"
         local.rename(moved)
+        command(local, "stop")  # another one lies where it was
         assert "This is a copy" not in command(moved, "stop").stdout
         assert process.wait(10), "what a moved clone left running is its own"
 
