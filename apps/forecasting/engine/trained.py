@@ -20,7 +20,7 @@ from apps.forecasting.engine.base import (
     silent,
     write_json,
 )
-from apps.forecasting.engine.dispersion import SUM_DAYS, Dispersion, day_dispersion, sold
+from apps.forecasting.engine.dispersion import SUM_DAYS, Dispersion, Traits, sold
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.reasons import EVERY, Reasons, SomeRows
 
@@ -133,5 +133,5 @@ def _fit_tails(trial: Grown, panel: Panel, held: int) -> Dispersion:
         sums = trial.daily_means(then, SUM_DAYS).sum(axis=1, dtype=np.float64)
         forecasts.append(np.where(then.available.any(axis=1), sums, np.nan))
         actuals.append(sold(panel, back * WEEK))
-        owns.append(day_dispersion(then))
-    return Dispersion.fit(np.concatenate(forecasts), np.concatenate(actuals), np.concatenate(owns))
+        owns.append(Traits.of(then))
+    return Dispersion.fit(np.concatenate(forecasts), np.concatenate(actuals), Traits.joined(owns))

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from scipy.stats import nbinom, poisson
 
 from apps.forecasting.engine.base import Grid
-from apps.forecasting.engine.dispersion import SPREAD_OF_USUAL, USUAL_LEVEL_VARIANCE, Dispersion, day_dispersion
+from apps.forecasting.engine.dispersion import (
+    SPREAD_OF_USUAL,
+    USUAL_LEVEL_VARIANCE,
+    Dispersion,
+    Traits,
+    day_dispersion,
+    unrest,
+)
 from apps.forecasting.engine.distribution import negative_binomial_below, negative_binomial_quantiles
 from apps.forecasting.engine.forecast import Forecast, quantile_column
 from tests.unit.forecasting import shops
@@ -131,8 +138,8 @@ def test_dispersion_is_found_again_in_what_was_drawn_with_it() -> None:
     own = np.full(6000, 0.6)
     size = mean**2 / (0.6 * mean + 0.2 * mean**2)
     sold = stream.negative_binomial(size, size / (size + mean)).astype(float)
-    fitted = Dispersion.fit(mean, sold, own)
-    found = mean * (1 + fitted.scale * own) + fitted.level_variance(mean) * mean**2
+    fitted = Dispersion.fit(mean, sold, Traits(own, np.full(len(own), np.nan)))
+    found = mean * (1 + fitted.scale * own) + fitted.level_variance(mean, np.full(6000, np.nan)) * mean**2
     expected = mean * 1.6 + 0.2 * mean**2
     assert np.median(found / expected) == pytest.approx(1.0, abs=0.1)
     assert Dispersion.from_settings(fitted.settings()) == fitted
@@ -143,10 +150,56 @@ def test_one_error_moves_the_usual_spread_a_little_and_a_thousand_move_it_far(so
     """Foretold 10: a fortnight that hit, or sold three times that, says little by itself."""
 
     def moved(n: int) -> float:
-        fitted = Dispersion.fit(np.full(n, 10.0), np.full(n, sold), np.zeros(n))
-        return abs(float(np.log(fitted.level_variance(np.array([10.0]))[0] / USUAL_LEVEL_VARIANCE)))
+        fitted = Dispersion.fit(np.full(n, 10.0), np.full(n, sold), Traits(np.zeros(n), np.zeros(n)))
+        return abs(float(np.log(fitted.level_variance(np.array([10.0]), np.zeros(1))[0] / USUAL_LEVEL_VARIANCE)))
 
     assert moved(1) < SPREAD_OF_USUAL < moved(1000)
+
+
+def test_steady_and_unsteady_series_that_sell_as_much_get_bands_of_their_own() -> None:
+    stream = np.random.default_rng(9)
+    n = 6000
+    mean, steady = stream.uniform(10, 60, n), np.arange(n) % 2 == 0
+    own = np.where(steady, -0.8, 0.8) + stream.normal(0, 0.05, n)
+    truth = np.where(steady, 0.05, 0.4)
+    size = 1 / (truth + 1e-9)
+    sold = stream.negative_binomial(size, size / (size + mean)).astype(float)
+    fitted = Dispersion.fit(mean, sold, Traits(np.zeros(n), own))
+    level = fitted.level_variance(mean, own)
+    assert fitted.power > 0
+    for kind in (steady, ~steady):
+        variance = mean + level * mean**2
+        below = [negative_binomial_below(sold - step, mean, variance)[kind] for step in (1, 0)]
+        share = stream.random(kind.sum())
+        pit = below[0] + share * (below[1] - below[0])
+        assert ((pit > 0.1) & (pit < 0.9)).mean() == pytest.approx(0.8, abs=0.03)
+    untold = fitted.level_variance(mean, np.full(n, np.nan))
+    assert level[steady].mean() < untold.mean() < level[~steady].mean()
+    assert Dispersion.from_settings(fitted.settings()) == fitted
+
+
+def test_where_unrest_tells_nothing_it_changes_nothing() -> None:
+    stream = np.random.default_rng(11)
+    mean = stream.uniform(10, 60, 4000)
+    sold = stream.negative_binomial(5, 5 / (5 + mean)).astype(float)
+    fitted = Dispersion.fit(mean, sold, Traits(np.zeros(4000), stream.normal(0, 0.5, 4000)))
+    assert fitted.power == 0
+
+
+def test_a_rule_that_was_saved_without_unrest_still_reads_as_it_did() -> None:
+    old = Dispersion.from_settings({"scale": 1.0, "log_means": [1.0, 3.0], "level_variances": [0.4, 0.2]})
+    assert old.level_variance(np.exp([1.0, 3.0]), np.array([5.0, -5.0])) == pytest.approx([0.4, 0.2])
+
+
+def test_unrest_is_the_index_of_dispersion_of_whole_weeks() -> None:
+    sales = np.tile([2.0] * 7 + [4.0] * 7, (3, 5))
+    known = np.ones((3, 70))
+    known[1, :40] = 0
+    known[2, -3:] = 0
+    told = unrest(shops.panel_of(sales, known))
+    assert told[0] == pytest.approx(np.log((49 * 10 / 9 + 0.2) / (21 + 0.2)))
+    assert np.isnan(told[1]), "four whole weeks say nothing"
+    assert told[2] == pytest.approx(np.log((np.var([14, 28] * 4 + [14], ddof=1) + 0.2) / (182 / 9 + 0.2)), rel=1e-6)
 
 
 def test_own_days_tell_buyers_of_one_from_buyers_of_many() -> None:
