@@ -225,3 +225,29 @@ def test_a_form_works_without_scripts(live_server: LiveServer, shop: Shop, brows
     page.locator("[data-menu]").click()
     expect(page.get_by_role("link", name="Settings")).to_be_visible()
     context.close()
+
+
+def test_a_drafts_line_is_changed_and_taken_off_by_keyboard_and_by_mouse(page: Page, live_server: LiveServer) -> None:
+    shop = owned_shop(4)
+    with tenant_context(shop.tenant.pk):
+        lines = list(Recommendation.objects.filter(supplier=shop.suppliers[0]))
+        [order_id] = decide_many(choices=[Choice(recommendation_id=line.pk) for line in lines], as_of=MONDAY,
+                                 actor=None).order_ids
+    sign_in(page, live_server.url)
+    page.goto(f"{live_server.url}/orders/{order_id}/")
+    row = page.locator("tbody tr").first
+    row.locator("summary").click()
+    for width, scheme, rules in LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+        assert_good(page, rules)
+    row.get_by_label("Quantity of").fill(str(lines[0].quantity + 6))
+    row.get_by_label("Reason").fill("a party")
+    row.get_by_label("Reason").press("Enter")
+    expect(row).to_contain_text("were advised; changed by")
+    row.locator("summary").click()
+    row.get_by_role("button", name="Take it off").click()
+    page.locator("#confirm").get_by_role("button", name="Take it off").click()
+    expect(page.get_by_text("Taken off: what was advised")).to_be_visible()
+    assert page.locator("tbody tr").count() == len(lines) - 1
