@@ -306,7 +306,10 @@ def retry(*, job: Job, actor: User | None, label: str = "") -> Job:
     if head.dedupe_key and Job.objects.filter(tenant_id=tenant_id, kind=head.kind, dedupe_key=head.dedupe_key,
                                               state=Job.State.QUEUED).exists():
         raise NotNow(_("The same work is already waiting."))
-    asked = kind(head.kind)
+    try:
+        asked = kind(head.kind)
+    except UnknownKind as gone:
+        raise NotNow(_("Work of this kind is not done any more.")) from gone
     head.state, head.cancel_requested, head.finished_at, head.progress = Job.State.QUEUED, False, None, 0
     head.queue, head.workers_lost = asked.queue, 0
     head.run_after, head.max_attempts = timezone.now(), head.attempts + asked.max_attempts

@@ -184,6 +184,9 @@ class TestFailing:
         assert rung == ["light", "batch"], "and what waits in a queue that nobody rings any more is found"
         assert work_until_empty("light") == 2
         assert Job.objects.get(pk=unknown.pk).queue == "batch"
+        Job.objects.filter(pk=unknown.pk).update(state=Job.State.FAILED)
+        with tenant_context(tenant.pk), pytest.raises(services.NotNow, match="not done any more"):
+            services.retry(job=unknown, actor=None)
 
 
 class TestHolding:
