@@ -111,7 +111,9 @@
     return option;
   }
 
-  function waterfall(data, colours) {
+  const NARROW_STEP = 64; // pixels below which labels of steps do not stand beside each other
+
+  function waterfall(data, colours, room) {
     const format = formatter(data.unit);
     let level = 0;
     const base = [], rise = [], fall = [], total = [];
@@ -128,7 +130,10 @@
     option.grid.top = 24;
     option.grid.bottom = 24; // room for a label of two lines
     option.xAxis = { ...category({ x: data.steps.map((step) => step.label) }, colours) };
-    option.xAxis.axisLabel = { ...option.xAxis.axisLabel, interval: 0, hideOverlap: false, width: 92, overflow: "break", lineHeight: 14 };
+    const slanted = room / data.steps.length < NARROW_STEP;
+    const placed = slanted ? { rotate: 45, width: 110, overflow: "truncate" } : { width: 92, overflow: "break", lineHeight: 14 };
+    if (slanted) option.grid.bottom = 0; // what is slanted is counted in already
+    option.xAxis.axisLabel = { ...option.xAxis.axisLabel, interval: 0, hideOverlap: false, ...placed };
     option.tooltip.trigger = "item";
     option.tooltip.formatter = (point) => [data.steps[point.dataIndex].label, format(data.steps[point.dataIndex].value), data.steps[point.dataIndex].note || ""].filter(Boolean).join("\n");
     option.series = [{
@@ -209,7 +214,7 @@
     let width = 0;
     const render = () => {
       width = element.clientWidth;
-      const option = KINDS[element.dataset.chart](data, palette());
+      const option = KINDS[element.dataset.chart](data, palette(), width);
       const more = moreLegend(option, width);
       option.grid.top += more;
       element.style.height = `${Number(own) + more}px`;
