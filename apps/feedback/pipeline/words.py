@@ -59,7 +59,23 @@ def of_outcomes(groups: list[dict[str, Any]]) -> list[str]:
         ngettext("Of %(n)s line judged, %(over)s left more than %(times)s times what was expected to be asked for.",
                  "Of %(n)s lines judged, %(over)s left more than %(times)s times what was expected to be asked for.",
                  group["lines"]) % {"n": units(group["lines"]), "over": units(group["over_lines"]),
-                                    "times": units(OVERSTOCKED)})]
+                                    "times": units(OVERSTOCKED)},
+        *of_overstock(group))]
+
+
+def of_overstock(group: dict[str, Any]) -> list[str]:
+    """Where too much stock came from: it was there before, or it was bought, at the least that can be or for more."""
+    over, bought, least = (group[name] for name in ("over_lines", "over_bought", "over_least"))
+    if not over:
+        return []
+    before = ngettext("For %(n)s of these nothing was bought: it was there already.",
+                      "For %(n)s of these nothing was bought: it was there already.", over - bought)
+    if not bought:
+        return [before % {"n": units(over - bought)}]
+    return [*([before % {"n": units(over - bought)}] if over > bought else []),
+            ngettext("%(bought)s was bought for, %(least)s of it no more than the smallest order that can be placed.",
+                     "%(bought)s were bought for, %(least)s of them no more than the smallest order that can be "
+                     "placed.", bought) % {"bought": units(bought), "least": units(least)}]
 
 
 def of_overrides(found: dict[str, Any]) -> list[str]:

@@ -23,7 +23,8 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, TruncWeek
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Ceil, Coalesce, Greatest, TruncWeek
 from django.utils.translation import gettext, ngettext
 
 from apps.feedback.models import ForecastScore, Judgement, Outcome, Proof
@@ -189,13 +190,21 @@ def calibration() -> list[dict[str, Any]]:
              "is_champion": bool(row["used"])} for row in rows if row["n"]]
 
 
+def _term_then(name: str) -> Cast:
+    return Cast(KeyTextTransform(name, "recommendation__waterfall"), FloatField())
+
+
+_OVER = Q(closing_units__gt=OVERSTOCKED * F("recommendation__mean_demand")) & Q(closing_units__gt=1)
+_PACK = Greatest(Coalesce(_term_then("pack_size"), 1.0), 1.0)
+_LEAST_ORDER = Ceil(Coalesce(_term_then("moq"), 1.0) / _PACK) * _PACK  # in whole packs
+
 # Named unlike the fields: an aggregate hides a field of its name from the conditions beside it.
 OUTCOME_SUMS = {
     "judged_lines": Count("pk"), "asked": Sum("demand_units"), "served": Sum("served_units"), "lost": Sum("lost_units"),
     "out": Sum("days_out"), "left": Sum("closing_units"), "days": Sum("recommendation__review_period_days"),
     "short": Count("pk", filter=Q(lost_units__gt=0)),
-    "over": Count("pk", filter=Q(closing_units__gt=OVERSTOCKED * F("recommendation__mean_demand"))
-                  & Q(closing_units__gt=1)),
+    "over": Count("pk", filter=_OVER), "over_bought": Count("pk", filter=_OVER & Q(decided_quantity__gt=0)),
+    "over_least": Count("pk", filter=_OVER & Q(decided_quantity__gt=0, decided_quantity__lte=_LEAST_ORDER)),
     "as_advised": Count("pk", filter=Q(followed=True)), "judged": Max("judged_through"),
 }
 
@@ -239,7 +248,8 @@ def _outcome_rates(row: dict[str, Any]) -> dict[str, Any]:
         "lost_units": row["lost"] or 0.0, "closing_units": row["left"] or 0.0,
         "fill_rate": (row["served"] or 0.0) / asked if asked else None,
         "days_out_share": (row["out"] or 0) / days if days else None, "short_lines": row["short"],
-        "over_lines": row["over"], "followed_lines": row["as_advised"],
+        "over_lines": row["over"], "over_bought": row["over_bought"], "over_least": row["over_least"],
+        "followed_lines": row["as_advised"],
         "judged_through": row["judged"].isoformat() if row["judged"] else None}
 
 

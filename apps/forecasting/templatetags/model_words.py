@@ -52,20 +52,24 @@ def outcome_words(outcome: str) -> str:
 
 
 @register.simple_tag
-def beyond_all(*found: Any) -> str:
-    """What more than 100 % missed means, where a share missed among what is shown is so much; else nothing."""
-    if max(_shares_missed(list(found)), default=0) <= 1:
+def beyond_all(*found: Any, only: str = "wape") -> str:
+    """What more than 100 % missed means, where a share missed among what is shown is so much; else nothing.
+
+    only  the ending of the names that are shown, where they are not all shown
+    """
+    if max(_shares_missed(list(found), only), default=0) <= 1:
         return ""
     return _("More than 100% missed means that the misses add up to more than was sold: usual for items that sell a "
              "few units.")
 
 
-def _shares_missed(found: Any) -> Iterator[float]:
-    """Every share missed in a report, however deep."""
+def _shares_missed(found: Any, ending: str) -> Iterator[float]:
+    """Every share missed in a report, however deep; scores of single cutoffs, inside a model's, are shown elsewhere."""
     for name, value in found.items() if isinstance(found, dict) else (("", each) for each in found):
         if isinstance(value, dict | list):
-            yield from _shares_missed(value)
-        elif name.endswith("wape") and value is not None:
+            if name != "by_cutoff":
+                yield from _shares_missed(value, ending)
+        elif name.endswith(ending) and value is not None:
             yield value
 
 

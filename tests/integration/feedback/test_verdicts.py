@@ -319,6 +319,18 @@ def test_earlier_plans_are_made_again_scored_and_judged_without_touching_facts(s
         assert totals["served_units"] + totals["lost_units"] == totals["demand_units"]
 
 
+def test_what_was_left_over_is_told_apart_by_where_it_came_from(shop: Shop) -> None:
+    run_job(shop, "feedback.replay", weeks=1)
+    with tenant_context(shop.tenant.pk):
+        Recommendation.objects.update(mean_demand=2.0, waterfall={"moq": 10, "pack_size": 6})
+        first, second, third, *rest = Outcome.objects.order_by("pk")
+        Outcome.objects.filter(pk__in=[one.pk for one in rest]).update(closing_units=3, decided_quantity=12)
+        for outcome, bought in ((first, 0), (second, 12), (third, 13)):
+            Outcome.objects.filter(pk=outcome.pk).update(closing_units=9, decided_quantity=bought)
+        [totals] = selectors.outcome_totals()
+        assert (totals["over_lines"], totals["over_bought"], totals["over_least"]) == (3, 2, 1)
+
+
 def test_a_replay_run_again_makes_nothing_twice(shop: Shop) -> None:
     run_job(shop, "feedback.replay", weeks=2)
     with tenant_context(shop.tenant.pk):

@@ -15,3 +15,8 @@ from apps.forecasting.templatetags.model_words import beyond_all
     ([{"2017-12-04": {"sum_wape": 1.15}}], True)])
 def test_more_than_all_missed_is_explained_wherever_it_is_shown(found: list[Any], is_said: bool) -> None:
     assert ("more than was sold" in beyond_all(*found)) is is_said
+
+
+def test_scores_that_are_not_shown_need_no_explanation() -> None:
+    assert not beyond_all({"2017-12-04": {"sum_wape": 0.4, "wape": 1.3}}, only="sum_wape")
+    assert not beyond_all([{"metrics": {"sum_wape": 0.4}, "by_cutoff": {"2017-12-04": {"wape": 1.3}}}])
