@@ -182,7 +182,7 @@ def test_a_change_is_told_by_what_caused_it(cause: str, what: str) -> None:
         else:
             forecast_for(shop, 14 if cause == "spread" else 28, fingerprint="other",
                          model="lightgbm" if cause == "model" else "eight_week_mean",
-                         level_variance=0.8 if cause == "spread" else 0.05)
+                         level_variance=2.0 if cause == "spread" else 0.05)
     run_plan(shop)
     with tenant_context(shop.tenant.pk):
         assert [reason["driver"] for reason in present_plan().changes["reasons"]] == [cause]
