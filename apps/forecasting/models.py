@@ -94,8 +94,12 @@ class SeriesForecast(TenantModel):
     `mean` has one value for each step of the run's grid (its days, then its weeks); `quantiles` is laid out step by
     step within a level, level by level; `recipe` is what redraws the same sample paths with the run's seed; `reasons`
     are units over the run's first `explained_days` days, what was usually sold and then the run's `parts`, that add up
-    to the forecast of these days (none where nobody asked why).
+    to the forecast of these days (none where nobody asked why). `days_out` are the days without stock among the
+    LOST_DAYS before the run's, and `lost_units` what was not sold on them and on those that ended sold out, 8 times of
+    10 between `lost_low` and `lost_high`; none where nobody asked.
     """
+
+    LOST_DAYS = 91
 
     run = TenantForeignKey(ForecastRun, models.CASCADE)
     item = TenantForeignKey("catalog.Item", models.CASCADE)
@@ -104,6 +108,10 @@ class SeriesForecast(TenantModel):
     quantiles = ArrayField(models.FloatField())
     recipe = ArrayField(models.FloatField())
     reasons = ArrayField(models.FloatField(), null=True)
+    days_out = models.PositiveSmallIntegerField(null=True)
+    lost_units = models.FloatField(null=True)
+    lost_low = models.FloatField(null=True)
+    lost_high = models.FloatField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "run", "item", "location"],

@@ -57,6 +57,7 @@ class History:
     history: pd.DataFrame
     static: pd.DataFrame
     covariates: pd.DataFrame | None
+    out_days: pd.DataFrame
     known_ahead: tuple[str, ...]
     country: str | None
     protection_days: int
@@ -94,7 +95,8 @@ def known_history(as_of: dt.date) -> History:
     kinds = [" > ".join(path.split(" > ")[:CATEGORY_LEVELS]) for path in frames.static["category"].astype(str)]
     return History(
         as_of=as_of, history=frames.history, static=frames.static.assign(category=kinds), covariates=frames.covariates,
-        known_ahead=tuple(frames.known_ahead), country=tenant_by_id(current_tenant_id()).country or None,
+        out_days=frames.out_days, known_ahead=tuple(frames.known_ahead),
+        country=tenant_by_id(current_tenant_id()).country or None,
         protection_days=int(np.ceil(covered.max())) if len(covered) else 0,
         active_items=catalog.items().filter(status="active").count(),
         has_sales=first_on is not None and first_on < as_of)

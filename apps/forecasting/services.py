@@ -46,8 +46,19 @@ class Made:
     seconds: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """What empty shelves kept from being sold of late (`SeriesForecast`); arrays in the order of the series."""
+
+    days_out: NDArray[Any]
+    units: NDArray[Any]
+    low: NDArray[Any]
+    high: NDArray[Any]
+
+
 @transaction.atomic
-def save_forecast(*, forecast: Forecast, made: Made, why: Explanation | None = None) -> ForecastRun:
+def save_forecast(*, forecast: Forecast, made: Made, why: Explanation | None = None, lost: Lost | None = None
+                  ) -> ForecastRun:
     """Save a forecast of `item/location` series: the run, then all series by one COPY and one INSERT, and why it is so.
 
     A later forecast of the same day stands beside the earlier one, which keeps what plans were made from.
@@ -71,6 +82,9 @@ def save_forecast(*, forecast: Forecast, made: Made, why: Explanation | None = N
             "mean": ("float8[]", forecast.mean), "quantiles": ("float8[]", quantiles), "recipe": ("float8[]", recipes)}
         if why:
             columns["reasons"] = ("float8[]", np.stack([why.usual, *why.parts.values()], axis=1))
+        if lost:
+            columns.update(days_out=("bigint", lost.days_out), lost_units=("float8", lost.units),
+                           lost_low=("float8", lost.low), lost_high=("float8", lost.high))
         _insert_copied(binary_copy.to_bytes(columns), "forecasting_seriesforecast", "run_id", run.pk,
                        {name: kind for name, (kind, _values) in columns.items()})
     if not made.is_replay:

@@ -145,7 +145,7 @@ FROM running WHERE occurred_on >= %(since)s ORDER BY 1, 2, 3
 """
 
 
-# What is kept in stock, of some items or, where %(items)s is null, of all.
+# What is kept in stock: of the items in %(items)s or, where that is null, of all.
 KEPT = """(SELECT item_id, location_id FROM inventory_stocklevel WHERE tenant_id = %(tenant)s
            AND (%(items)s::bigint[] IS NULL OR item_id = ANY(%(items)s)))"""
 

@@ -116,12 +116,14 @@ class DemandFrames:
     `history`: unique_id, ds, y, available, sold_out (1 on days that ended so); `static`: unique_id, category,
     department, brand, price, start; `covariates`: unique_id, ds, mailer, display, price_cut, other (shares 0 to 1;
     `<kind>_unforeseen` beside a kind of which some were known ahead and some not), discount (share of the shelf price),
-    price. `unique_id` is "item/location". `known_ahead` names the covariates that are known for days to come.
+    price; `out_days`: unique_id, ds, is_sold_out, of the days on which stock that is known had run out. `unique_id` is
+    "item/location". `known_ahead` names the covariates that are known for days to come.
     """
 
     history: pd.DataFrame
     static: pd.DataFrame
     covariates: pd.DataFrame
+    out_days: pd.DataFrame
     known_ahead: list[str]
 
 
@@ -205,6 +207,7 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
     so have days on which an item whose stock is known had none.
     """
     import pandas as pd
+    import pyarrow as pa
 
     tenant = tenant_by_id(current_tenant_id())
     first, _last = history_range()
@@ -235,8 +238,13 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
     for name in ("category", "department", "brand"):
         static_frame[name] = static_frame[name].fillna("")
     covariates, known_ahead = _covariates(sold, promotions, ids, as_of)
+    start = static_frame["start"].to_numpy().astype("datetime64[D]").astype("int64")
+    out = out.filter(pa.array(out["day"].to_numpy() >= start[out["place"].to_numpy()]))  # on sale by then
+    out_days = pd.DataFrame({
+        "unique_id": ids[out["place"].to_numpy()], "ds": out["day"].to_numpy().astype("datetime64[D]").astype(
+            "datetime64[ns]"), "is_sold_out": out["sold_out"].to_numpy() == 1})
     return DemandFrames(history=_history(sold, out, ids, static_frame, as_of), static=static_frame,
-                        covariates=covariates, known_ahead=known_ahead)
+                        covariates=covariates, out_days=out_days, known_ahead=known_ahead)
 
 
 _TYPES = {"unique_id": "string", "category": "string", "department": "string", "brand": "string", "kind": "string",
@@ -301,10 +309,9 @@ def _history(sold: Any, out: Any, ids: NDArray[Any], static: pd.DataFrame, as_of
     unknown = np.array([gap.toordinal() - _EPOCH for gap in gaps if gap.weekday() not in closed], dtype=np.int64)
     series, which = np.nonzero(unknown[None, :] >= start[:, None])
     place, day = out["place"].to_numpy(), out["day"].to_numpy()
-    on_sale = day >= start[place]
-    ended = on_sale & (out["sold_out"].to_numpy() == 1)
+    ended = out["sold_out"].to_numpy() == 1
     sold_out = place[ended] * width + day[ended]
-    empty = np.concatenate([series * width + unknown[which], (place * width + day)[on_sale & ~ended]])
+    empty = np.concatenate([series * width + unknown[which], (place * width + day)[~ended]])
     index = np.unique(np.concatenate([keys, empty]))
     units, available, is_sold_out = np.zeros(len(index)), np.ones(len(index)), np.zeros(len(index))
     units[np.searchsorted(index, keys)] = sold["units"].to_numpy()
@@ -378,16 +385,20 @@ def units_frame(since: dt.date, as_of: dt.date) -> pd.DataFrame:
         return pd.DataFrame(cursor.fetchall(), columns=["item_id", "location_id", "date", "units"])
 
 
-def out_days(since: dt.date, as_of: dt.date, item_ids: Sequence[int] | None = None
-             ) -> list[tuple[int, int, dt.date, bool]]:
-    """The days from one on and before `as_of` on which items whose stock is known had none, in order.
+def out_days_sql() -> str:
+    """A SELECT of the days from %(since)s on and before %(as_of)s on which items whose stock is known had none.
 
-    item_id, location_id, date, and whether something was sold before it ran out; of some items, or of all.
+    item_id, location_id, date, is_sold_out: whether something was sold before it ran out. %(items)s and %(known_at)s
+    as in `empty_days_sql`; sales are taken as they are known now.
     """
-    with joined_in_sets(item_ids is None), connection.cursor() as cursor:
-        cursor.execute(f"{_OUT_DAYS.format(empty=empty_days_sql(), days=_DAYS)} ORDER BY 1, 2, 3", {
-            "tenant": current_tenant_id(), "since": since, "as_of": as_of, "known_at": None,
-            "items": None if item_ids is None else list(item_ids)})
+    return _OUT_DAYS.format(empty=empty_days_sql(), days=_DAYS)
+
+
+def out_days(since: dt.date, as_of: dt.date) -> list[tuple[int, int, dt.date, bool]]:
+    """What `out_days_sql` finds of all items: item_id, location_id, date, is_sold_out."""
+    with joined_in_sets(), connection.cursor() as cursor:
+        cursor.execute(out_days_sql(), {"tenant": current_tenant_id(), "since": since, "as_of": as_of, "items": None,
+                                        "known_at": None})
         return [(item_id, location_id, day, is_sold_out) for item_id, location_id, day, is_sold_out in cursor]
 
 

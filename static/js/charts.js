@@ -64,11 +64,25 @@
       label: { color: colours.soft, fontSize: 11, formatter: (item) => item.name },
       data: data.markers.map((marker) => ({ xAxis: marker.x, name: marker.label, lineStyle: marker.tone ? { color: colours[marker.tone] } : undefined, label: marker.tone ? { color: colours[marker.tone] } : undefined })),
     };
-    if (data.spans?.length) marks.markArea = {
-      silent: true, label: { color: colours.soft, fontSize: 11, position: "insideTop" },
-      data: data.spans.map((span) => [{ xAxis: span.from, name: span.show_label === false ? "" : span.label, itemStyle: { color: colours[span.tone || "danger"], opacity: 0.1 } }, { xAxis: span.to }]),
-    };
     return marks;
+  }
+
+  // Spans of one label are one shade with its name in the legend; each fills the whole width of its steps.
+  function shades(data, colours) {
+    const spans = data.spans || [];
+    return [...new Set(spans.map((span) => span.label))].map((name) => {
+      const ones = spans.filter((span) => span.label === name);
+      const colour = colours[ones[0].tone || "danger"];
+      return {
+        name, type: "custom", silent: true, z: 0, tooltip: { show: false }, itemStyle: { color: colour, opacity: 0.4 }, encode: { x: [0, 1], y: -1 },
+        data: ones.map((span) => [data.x.indexOf(span.from), data.x.indexOf(span.to)]),
+        renderItem: (params, api) => {
+          const [left, right] = [0, 1].map((end) => api.coord([api.value(end), 0])[0]);
+          const step = api.size([1, 0])[0];
+          return { type: "rect", shape: { x: left - step / 2, width: right - left + step, y: params.coordSys.y, height: params.coordSys.height }, style: { fill: colour, opacity: 0.1 } };
+        },
+      };
+    });
   }
 
   function lines(data, colours, kind) {
@@ -91,6 +105,7 @@
       });
     });
     Object.assign(series[series.length - 1] || {}, marks(data, colours));
+    series.push(...shades(data, colours));
     const option = frame(colours, data.unit);
     const hidden = new Set(series.filter((one) => one.isBand).map((one) => one.name));
     option.legend.data = series.filter((one) => !hidden.has(one.name)).map((one) => one.name);
@@ -102,6 +117,7 @@
       const n = points[0].dataIndex;
       const rows = [label(data.x[n], longDay)];
       data.series.forEach((one) => { if (one.values[n] !== null && one.values[n] !== undefined) rows.push(`${one.name}: ${format(one.values[n])}`); });
+      (data.spans || []).forEach((span) => { if (data.x.indexOf(span.from) <= n && n <= data.x.indexOf(span.to)) rows.push(span.label); });
       (data.bands || []).forEach((band) => { if (band.low[n] !== null) rows.push(`${band.name}: ${format(band.low[n])} – ${format(band.high[n])}`); });
       return rows.join("\n");
     };

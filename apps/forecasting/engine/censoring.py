@@ -10,7 +10,7 @@ E[D(D-1) | ..]  = m^2 (1 + 1/r) P(D2 >= y - 2) / P(D >= y)      D1, D2 of sizes 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,13 @@ class Recovered:
     lost: Doubles
     variance: Doubles
     level_variance: Doubles
+
+    def on(self, days: Bools) -> "Recovered":
+        """Return the same, as if nothing had been lost on all other days [n, T]."""
+        lost = np.where(days, self.lost, 0.0)
+        return replace(
+            self, demand=self.demand - self.lost + lost, lost=lost, variance=np.where(days, self.variance, 0.0)
+        )
 
     def lost_between(self, levels: Sequence[float] = (0.1, 0.9)) -> NDArray[np.int32]:
         """Return quantiles of each series' lost units over all days together [n, levels]."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,7 +20,7 @@ from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
 from apps.forecasting.engine.base import ArtifactError, Forecast, Forecaster, Grid, Panel
 from apps.forecasting.engine.explanation import Explanation, explain
 from apps.forecasting.engine.frames import NotEnoughHistory
-from apps.forecasting.models import ForecastRun
+from apps.forecasting.models import ForecastRun, SeriesForecast
 from apps.forecasting.selectors import History
 from apps.jobs.running import GiveUp, Running
 from apps.registry import selectors as registry
@@ -44,16 +45,17 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     grid = known.grid()
     panel = known.panel(grid)
     fingerprint = selectors.data_fingerprint(panel)
-    why = None
+    why = lost = None
     if panel.n_series:
         forecast, why, note, used = forecast_panel(panel, grid, version, files, running)
+        lost = lost_lately(panel, known.out_days)
     else:
         forecast, note, used = nothing(known, grid), _("No item sells often enough to be forecast: all are ordered on "
                                                        "request."), False
     running.progress(0.8, _("Saving %(series)s series") % {"series": units(forecast.n_series)})
     with tenant_context(running.tenant_id):
         running.hold()
-        run = services.save_forecast(forecast=forecast, why=why, made=services.Made(
+        run = services.save_forecast(forecast=forecast, why=why, lost=lost, made=services.Made(
             as_of=as_of, data_fingerprint=fingerprint, version=version if used else None,
             note=" ".join(filter(None, [trouble, note])), job_id=running.job_id,
             on_request=max(known.active_items - items_of(panel), 0), seconds=time.perf_counter() - started))
@@ -108,6 +110,26 @@ def forecast_panel(panel: Panel, grid: Grid, version: ModelVersion | None, files
     name, why = best_cheap(panel)
     model, fell_back = models.fit_or_fall_back(models.make(name), panel)
     return *asked(model), " ".join(filter(None, [note, fell_back or why])), False
+
+
+def lost_lately(panel: Panel, out_days: pd.DataFrame) -> services.Lost:
+    """What each series did not sell over the last weeks because it had run out.
+
+    out_days: unique_id, ds, is_sold_out (`History`).
+    """
+    first = panel.dates[-SeriesForecast.LOST_DAYS:][0]
+    lately = out_days[out_days["ds"] >= first]
+    rows = pd.Index(panel.ids).get_indexer(pd.Index(lately["unique_id"]))
+    columns = (lately["ds"].to_numpy().astype("datetime64[D]") - panel.dates[0]).astype(np.int64)
+    out = np.zeros(panel.y.shape, dtype=bool)
+    out[rows, columns] = True
+    days_out = np.bincount(rows[~lately["is_sold_out"].to_numpy()], minlength=panel.n_series)
+    if lately.empty:
+        nothing_lost = np.zeros(panel.n_series)
+        return services.Lost(days_out=days_out, units=nothing_lost, low=nothing_lost, high=nothing_lost)
+    found = panel.recovered().on(out)
+    low, high = found.lost_between((0.1, 0.9)).T
+    return services.Lost(days_out=days_out, units=found.lost.sum(axis=1), low=low, high=high)
 
 
 def best_cheap(panel: Panel) -> tuple[str, str]:

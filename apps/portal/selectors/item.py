@@ -20,6 +20,7 @@ from apps.inventory.selectors import FIRM_STATUSES, UNSENT_STATUSES, open_lines_
 from apps.optimization.models import Plan, Recommendation
 from apps.portal.models import ItemSummary
 from apps.sales.models import Promotion
+from apps.sales.selectors import out_days_sql
 from apps.tenants.scope import current_tenant_id
 
 if TYPE_CHECKING:
@@ -36,6 +37,18 @@ LEVELS = (0.025, 0.10, 0.90, 0.975)
 
 
 @dataclass(frozen=True)
+class EmptyShelf:
+    """How many of the `days` before an item's newest forecast it had run out on, and what was not sold for that."""
+
+    days: int
+    days_out: int
+    days_sold_out: int
+    lost: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class ItemPage:
     """Everything on the page of one item."""
 
@@ -46,6 +59,7 @@ class ItemPage:
     advice: list[Recommendation]
     run: ForecastRun | None
     why: Why | None
+    empty_shelf: EmptyShelf | None
     is_on_request: bool
     backtest: ItemBacktest | None
     coming: list[PurchaseOrderLine]
@@ -133,7 +147,8 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
     is_weekly = summary is None or summary.weekly_units < DAILY_FROM_WEEKLY_UNITS
     facts = _item_facts(item.pk, as_of, DAYS_BACK if not is_weekly else 7 * WEEKS_BACK)
     newest_run = latest_run(as_of)
-    rows = list(SeriesForecast.objects.filter(run=newest_run, item=item).only("reasons")) if newest_run else []
+    rows = list(SeriesForecast.objects.filter(run=newest_run, item=item).only(
+        "reasons", "lost_units", "lost_low", "lost_high")) if newest_run else []
     run = newest_run if rows else None
     coming = list(open_lines_of_item(item.pk, as_of))
     paths = _paths(run, item.pk, as_of) if run else {}
@@ -142,10 +157,12 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
     return ItemPage(
         item=item, summary=summary, term=terms_of_items([item.pk]).get(item.pk), stock=facts["stock"], advice=advice,
         run=run, why=why_of(run, rows) if run else None,
+        empty_shelf=_empty_shelf(run, rows, facts["out"]) if run else None,
         is_on_request=newest_run is not None and not rows and item.status == Item.Status.ACTIVE,
         backtest=_backtest(item.pk), coming=coming,
         promotions=promotions, is_weekly=is_weekly, weeks=facts["weeks"],
-        sales=_sales_chart(facts["days"], facts["today"], _total(paths), as_of, is_weekly, promotions),
+        sales=_sales_chart(facts["days"], facts["today"], _total(paths), as_of, is_weekly, promotions,
+                           [day for day, is_sold_out in facts["out"].items() if not is_sold_out]),
         projection=_projection(
             next((level["on_hand"] for level in facts["stock"] if level["location_id"] == at), None),
             [line for line in coming if line.order.location_id == at],
@@ -168,7 +185,7 @@ def _backtest(item_id: int) -> ItemBacktest | None:
             .order_by("-backtest__as_of", "-backtest__pk").first())
 
 
-_FACTS = """
+_FACTS = f"""
 SELECT (SELECT coalesce(json_agg(json_build_array(date, units) ORDER BY date), '[]') FROM (
             SELECT date, sum(units)::float8 AS units FROM sales_dailydemand
             WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND date >= %(since)s AND date <= %(until)s
@@ -183,27 +200,46 @@ SELECT (SELECT coalesce(json_agg(json_build_array(date, units) ORDER BY date), '
             'share', share, 'is_known_ahead', is_known_ahead) ORDER BY starts_on DESC), '[]') FROM (
             SELECT * FROM sales_promotion WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND ends_on >= %(since)s
             ORDER BY starts_on DESC LIMIT 12) lately),
-       (SELECT coalesce(json_object_agg(location_id, units::float8), '{}') FROM sales_dailydemand
+       (SELECT coalesce(json_object_agg(location_id, units::float8), '{{}}') FROM sales_dailydemand
         WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND date = %(until)s),
        (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
-       (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s)
+       (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s),
+       (SELECT coalesce(json_object_agg(date, is_sold_out), '{{}}') FROM (
+            SELECT date, bool_and(is_sold_out) AS is_sold_out FROM ({out_days_sql()}) found GROUP BY date) out_day)
 """
 
 
 def _item_facts(item_id: int, as_of: dt.date, days_back: int) -> dict[str, Any]:
     since = as_of - dt.timedelta(days=days_back)
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS, {"tenant": current_tenant_id(), "item": item_id, "since": since, "until": as_of})
+        cursor.execute(_FACTS, {"tenant": current_tenant_id(), "item": item_id, "since": since, "until": as_of,
+                                "as_of": as_of, "items": [item_id], "known_at": None})
         row = cursor.fetchone()
         assert row is not None
-    sold, stock, promotions, today_at, first_on, begins_on = row
+    sold, stock, promotions, today_at, first_on, begins_on, out = row
     by_day = {dt.date.fromisoformat(day): float(units) for day, units in sold}
     first = max(since, first_on) if first_on else as_of
     days = [(first + dt.timedelta(days=n), by_day.get(first + dt.timedelta(days=n), 0.0))
             for n in range((as_of - first).days)]
     weeks = (as_of - begins_on).days // 7 if begins_on else 0
     return {"days": days, "today": by_day.get(as_of), "today_at": today_at, "stock": stock, "promotions": promotions,
+            "out": {day: is_sold_out for day, is_sold_out in sorted(
+                (dt.date.fromisoformat(day), is_sold_out) for day, is_sold_out in out.items()) if day >= first},
             "weeks": min(max(weeks, 1), PACE_WEEKS)}
+
+
+def _empty_shelf(run: ForecastRun, rows: Sequence[SeriesForecast], out: dict[dt.date, bool]) -> EmptyShelf | None:
+    """What the newest forecast tells of the weeks before it; None where nothing was lost in them.
+
+    out: the days on which the item had run out at one place at least, and whether it sold something before that.
+    """
+    since = run.as_of - dt.timedelta(days=SeriesForecast.LOST_DAYS)
+    lately = [is_sold_out for day, is_sold_out in out.items() if since <= day < run.as_of]
+    lost, low, high = (sum(getattr(row, name) or 0.0 for row in rows)
+                       for name in ("lost_units", "lost_low", "lost_high"))
+    if not lately or not lost:
+        return None
+    return EmptyShelf(SeriesForecast.LOST_DAYS, len(lately) - sum(lately), sum(lately), lost, low, high)
 
 
 def _promotion(facts: dict[str, Any]) -> Promotion:
@@ -240,7 +276,8 @@ def _still_today(paths: NDArray[Any] | None, sold: float | None) -> NDArray[Any]
 
 
 def _sales_chart(days: Sequence[tuple[dt.date, float]], sold_today: float | None, paths: NDArray[Any] | None,
-                 as_of: dt.date, is_weekly: bool, promotions: Sequence[Promotion]) -> dict[str, Any] | None:
+                 as_of: dt.date, is_weekly: bool, promotions: Sequence[Promotion],
+                 empty: Sequence[dt.date]) -> dict[str, Any] | None:
     """What was sold and what is expected, by day or by whole weeks that end with the day before `as_of`.
 
     What today has sold so far stands beside what the day, or its week, is expected to sell.
@@ -270,12 +307,15 @@ def _sales_chart(days: Sequence[tuple[dt.date, float]], sold_today: float | None
         return {"name": name, "low": [*gap, *(round(float(each[2][low]), 2) for each in ahead)],
                 "high": [*gap, *(round(float(each[2][high]), 2) for each in ahead)], "opacity": opacity}
 
+    shaded = [(each.starts_on, each.ends_on, each.get_kind_display()) for each in promotions]
     chart: dict[str, Any] = {
         "x": x, "unit": "units", "x_label": _("Week from") if is_weekly else _("Day"),
         "y_label": _("units a week") if is_weekly else _("units a day"),
         "series": [{"name": _("sold"), "values": [units for _day, units in sums] + later,
                     "style": "bars", "tone": "muted"}],
-        "bands": [], "markers": [], "spans": _promotion_spans(promotions, x, width)}
+        "bands": [], "markers": [], "spans": [
+            *_spans(shaded, x, width, "azure"),
+            *_spans([(*ends, _("out of stock")) for ends in _on_end(empty, width)], x, width, "danger")]}
     if from_today:
         chart["markers"] = [{"x": from_today[0], "label": _("today") if sold_today is None else _("today, so far")}]
     if ahead:
@@ -285,15 +325,27 @@ def _sales_chart(days: Sequence[tuple[dt.date, float]], sold_today: float | None
     return chart
 
 
-def _promotion_spans(promotions: Sequence[Promotion], x: Sequence[str], width: int) -> list[dict[str, Any]]:
+def _spans(periods: Sequence[tuple[dt.date, dt.date, str]], x: Sequence[str], width: int, tone: str
+           ) -> list[dict[str, Any]]:
+    """What is shaded for periods of a first day, a last one and a label: each step of the chart that they touch."""
     spans = []
-    for promotion in promotions:
-        first = (promotion.starts_on - dt.timedelta(days=width - 1)).isoformat()
-        inside = [day for day in x if first <= day <= promotion.ends_on.isoformat()]
+    for starts_on, ends_on, label in periods:
+        first = (starts_on - dt.timedelta(days=width - 1)).isoformat()
+        inside = [day for day in x if first <= day <= ends_on.isoformat()]
         if inside:
-            spans.append({"from": inside[0], "to": inside[-1], "tone": "azure", "show_label": False,
-                          "label": promotion.get_kind_display()})
+            spans.append({"from": inside[0], "to": inside[-1], "tone": tone, "label": label})
     return spans
+
+
+def _on_end(days: Sequence[dt.date], width: int) -> list[tuple[dt.date, dt.date]]:
+    """The first and the last of days, given in order, that lie in steps of the chart on end."""
+    found: list[tuple[dt.date, dt.date]] = []
+    for day in days:
+        if found and (day - found[-1][1]).days <= width:
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return found
 
 
 def _projection(on_hand: float | None, coming: Sequence[PurchaseOrderLine], paths: NDArray[Any] | None,

@@ -8,9 +8,12 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.optimization.selectors import cover_days
 from apps.portal.models import ItemSummary
+from apps.portal.selectors.item import EmptyShelf
+from apps.tenants import figures
 from apps.tenants.templatetags.stockwright import badge, day_short, days, units, unknown
 
 register = template.Library()
@@ -69,6 +72,26 @@ def lasts_note(summary: ItemSummary | None, today: dt.date, place: str = "") -> 
         words = _("%(words)s at %(place)s") % {"words": words, "place": place}
     note = as_of_note(summary, today)
     return _("%(words)s, %(note)s") % {"words": words, "note": note} if note else words
+
+
+@register.simple_tag
+def empty_shelf_words(shelf: EmptyShelf) -> str:
+    """On how many days an item had run out of late, and what was not sold for that."""
+    days = {"days": figures.units(shelf.days), "out": figures.units(shelf.days_out),
+            "ended": figures.units(shelf.days_sold_out)}
+    if not shelf.days_out:
+        words = _("Sold out on %(ended)s of the last %(days)s days") % days
+    elif shelf.days_sold_out:
+        words = _("Out of stock on %(out)s of the last %(days)s days, and sold out on %(ended)s more") % days
+    else:
+        words = _("Out of stock on %(out)s of the last %(days)s days") % days
+    if round(shelf.lost) < 1:
+        return _("%(words)s: less than one unit was not sold for that.") % {"words": words}
+    return ngettext("%(words)s: about %(units)s unit was not sold for that (between %(low)s and %(high)s).",
+                    "%(words)s: about %(units)s units were not sold for that (between %(low)s and %(high)s).",
+                    round(shelf.lost)) % {
+        "words": words, "units": figures.units(round(shelf.lost)), "low": figures.units(shelf.low),
+        "high": figures.units(shelf.high)}
 
 
 @register.simple_tag

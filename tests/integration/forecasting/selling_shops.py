@@ -10,6 +10,7 @@ import numpy as np
 from django.utils import timezone
 
 from apps.catalog.models import Item, PlanningDefaults, SupplyTerm
+from apps.inventory.models import StockLevel, StockMovement
 from apps.jobs.kinds import kind
 from apps.jobs.models import Job
 from apps.jobs.running import Running
@@ -48,6 +49,18 @@ def sell(shop: Shop, days: list[dt.date], a_day: float, drawn: np.random.Generat
                              revenue=3 * int(sold), shelf_value=3 * int(sold), discount=0)
                  for day, sold in zip(days, units, strict=True) if sold]
     DailyDemand.objects.bulk_create(rows)
+
+
+def run_dry(shop: Shop, days: int, **fields: Any) -> None:
+    """The first item was counted twelve weeks ago, and had run out `days` days ago."""
+    item = shop.items[0]
+    with tenant_context(shop.tenant.pk):
+        DailyDemand.objects.filter(item=item, date__gte=MONDAY - days * DAY).delete()
+        StockLevel.objects.create(item=item, location=shop.location, on_hand=0, **fields)
+        StockMovement.objects.bulk_create([
+            StockMovement(item=item, location=shop.location, kind="count", occurred_on=day, quantity=units,
+                          reference=str(day)) for day, units in (
+                (MONDAY - 84 * DAY, 500), (MONDAY - (days + 1) * DAY, -500))])
 
 
 def run_job(shop: Shop, kind_name: str, as_of: dt.date = MONDAY, **given: Any) -> dict[str, Any]:

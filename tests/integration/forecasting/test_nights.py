@@ -12,9 +12,8 @@ import pytest
 from apps.alerts.models import Alert
 from apps.forecasting import selectors
 from apps.forecasting.engine import models
-from apps.forecasting.models import ForecastRun
+from apps.forecasting.models import ForecastRun, SeriesForecast
 from apps.forecasting.services import promote, register_model
-from apps.inventory.models import StockLevel, StockMovement
 from apps.jobs.models import Job
 from apps.jobs.running import Cancelled, GiveUp
 from apps.jobs.services import claim, start_chain
@@ -24,7 +23,7 @@ from apps.registry.services import Lineage
 from apps.sales.models import DailyDemand
 from apps.tenants.scope import tenant_context
 from config.schedule import NIGHT
-from tests.integration.forecasting.selling_shops import DAY, make_selling_shop, run_job
+from tests.integration.forecasting.selling_shops import DAY, make_selling_shop, run_dry, run_job
 from tests.integration.inventory.shops import MONDAY, Shop, make_shop
 
 pytestmark = pytest.mark.django_db
@@ -218,18 +217,6 @@ def _cancel_late(running: Any) -> None:
         raise Cancelled("cancelled at its last report of progress")
 
 
-def run_dry(shop: Shop, days: int, **fields: Any) -> None:
-    """The first item was counted twelve weeks ago, and had run out `days` days ago."""
-    item = shop.items[0]
-    with tenant_context(shop.tenant.pk):
-        DailyDemand.objects.filter(item=item, date__gte=MONDAY - days * DAY).delete()
-        StockLevel.objects.create(item=item, location=shop.location, on_hand=0, **fields)
-        StockMovement.objects.bulk_create([
-            StockMovement(item=item, location=shop.location, kind="count", occurred_on=day, quantity=units,
-                          reference=str(day)) for day, units in (
-                (MONDAY - 84 * DAY, 500), (MONDAY - (days + 1) * DAY, -500))])
-
-
 def four_weeks_of_the_first(shop: Shop) -> float:
     run_job(shop, "forecasting.forecast")
     with tenant_context(shop.tenant.pk):
@@ -256,3 +243,15 @@ def test_the_fingerprint_of_the_data_tells_a_day_that_ended_sold_out_from_one_th
     bounds = np.full_like(panel.y, np.nan)
     bounds[0, -1] = 1
     assert selectors.data_fingerprint(panel) != selectors.data_fingerprint(replace(panel, sold_out=bounds))
+
+
+def test_what_an_empty_shelf_kept_from_being_sold_is_saved_beside_the_forecast() -> None:
+    """Twenty a day for ten days, and some more of the day that ended sold out before them."""
+    shop = make_selling_shop(4, a_day=20)
+    run_dry(shop, 10)
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        dry, *others = SeriesForecast.objects.order_by("item_id")
+    assert dry.days_out == 10
+    assert 160 < dry.lost_low < dry.lost_units < dry.lost_high < 260
+    assert {(each.days_out, each.lost_units, each.lost_low, each.lost_high) for each in others} == {(0, 0, 0, 0)}

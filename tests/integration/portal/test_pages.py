@@ -37,6 +37,7 @@ from apps.sales.models import DailyDemand, Promotion
 from apps.tenants.figures import day_short, numbers_as
 from apps.tenants.models import AuditEntry, Tenant
 from apps.tenants.scope import tenant_context
+from tests.integration.forecasting.selling_shops import make_selling_shop, run_dry, run_job
 from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import MONDAY, Shop, make_shop
 from tests.integration.optimization.planned_shops import forecast_for, make_planned_shop, run_plan
@@ -456,6 +457,41 @@ def test_what_today_has_sold_so_far_is_on_the_items_page_as_in_the_data(shop: Sh
     sold = dict(zip(chart["x"], chart["series"][0]["values"], strict=True))
     assert [sold[(MONDAY + days * DAY).isoformat()] for days in (-1, 0, 1)] == [2, 5, None]
     assert chart["markers"][0]["label"] == "today, so far"
+
+
+def test_days_without_stock_are_shaded_and_what_they_kept_from_being_sold_is_said() -> None:
+    shop = make_selling_shop(2, a_day=20)
+    run_dry(shop, 10)
+    run_job(shop, "forecasting.forecast")
+    refreshed(shop)
+    client, (dry, other) = signed_in(shop), shop.items
+    text = page(client, f"/items/{dry.pk}/")
+    [shaded] = [span for span in data_of(text, "sales")["spans"] if span["label"] == "out of stock"]
+    assert (shaded["from"], shaded["to"]) == ((MONDAY - 10 * DAY).isoformat(), (MONDAY - DAY).isoformat())
+    assert re.search(r"24 Nov.* – .*3 Dec.*: out of stock", text), "in the table too"
+    assert re.search(r"Out of stock on 10 of the last 91 days, and sold out on 1 more: about 2\d\d units were not sold "
+                     r"for that \(between 1\d\d and 2\d\d\)\.", text)
+    text = page(client, f"/items/{other.pk}/")
+    assert "out of stock" not in text.lower()
+
+
+def test_slow_items_are_shaded_by_the_weeks_in_which_they_had_run_out() -> None:
+    shop = make_selling_shop(2, a_day=0.5)
+    run_dry(shop, 10)
+    refreshed(shop)
+    chart = data_of(page(signed_in(shop), f"/items/{shop.items[0].pk}/"), "sales")
+    assert [(span["from"], span["to"]) for span in chart["spans"] if span["label"] == "out of stock"] == [
+        ((MONDAY - 14 * DAY).isoformat(), (MONDAY - 7 * DAY).isoformat())]
+
+
+def test_made_up_stock_shades_nothing() -> None:
+    shop = make_selling_shop(2, a_day=20)
+    run_dry(shop, 10, origin="simulated")
+    run_job(shop, "forecasting.forecast")
+    refreshed(shop)
+    text = page(signed_in(shop), f"/items/{shop.items[0].pk}/")
+    assert "out of stock" not in {span["label"] for span in data_of(text, "sales")["spans"]}
+    assert "of the last 91 days" not in text
 
 
 def test_an_item_that_was_first_sold_today_is_not_said_to_be_unsold() -> None:
