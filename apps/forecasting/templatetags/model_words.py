@@ -52,12 +52,12 @@ def outcome_words(outcome: str) -> str:
 
 
 @register.simple_tag
-def beyond_all(*found: Any, only: str = "wape") -> str:
+def beyond_all(*found: Any, named: str = "wape") -> str:
     """What more than 100 % missed means, where a share missed among what is shown is so much; else nothing.
 
-    only  the ending of the names that are shown, where they are not all shown
+    named  the ending of the names that are shown, where they are not all shown
     """
-    if max(_shares_missed(list(found), only), default=0) <= 1:
+    if max(_shares_missed(list(found), named), default=0) <= 1:
         return ""
     return _("More than 100% missed means that the misses add up to more than was sold: usual for items that sell a "
              "few units.")

@@ -18,5 +18,5 @@ def test_more_than_all_missed_is_explained_wherever_it_is_shown(found: list[Any]
 
 
 def test_scores_that_are_not_shown_need_no_explanation() -> None:
-    assert not beyond_all({"2017-12-04": {"sum_wape": 0.4, "wape": 1.3}}, only="sum_wape")
+    assert not beyond_all({"2017-12-04": {"sum_wape": 0.4, "wape": 1.3}}, named="sum_wape")
     assert not beyond_all([{"metrics": {"sum_wape": 0.4}, "by_cutoff": {"2017-12-04": {"wape": 1.3}}}])
