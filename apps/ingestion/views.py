@@ -39,8 +39,8 @@ def health(request: ShopRequest) -> HttpResponse:
     today = request.tenant.today()
     counts = selectors.counts_by_kind()
     orders = counts.get(ImportFile.Kind.ORDERS) or selectors.Counts()
-    gaps = sales.gap_days()
     span = sales.history_span()
+    gaps = span.gaps
     closed = sales.closed_weekdays(gaps, gaps[-1]) if gaps else set()
     unexplained = [day for day in gaps if day.weekday() not in closed]
     titles = selectors.kind_titles()

@@ -44,6 +44,9 @@ class ItemSummary(TenantModel):
     lasts_at = models.BigIntegerField(null=True)  # the location where it ends first, of which both are told
     recommended = models.PositiveBigIntegerField(default=0)
     money_at_risk = models.FloatField(default=0)
+    days_out = models.PositiveIntegerField(default=0)  # of the weeks before the newest forecast, at all places together
+    lost_units = models.FloatField(default=0)  # what was not sold for that, and the margin on it
+    lost_margin = models.FloatField(default=0)
     refreshed_at = models.DateTimeField(default=timezone.now)
 
     class Meta(TenantModel.Meta):

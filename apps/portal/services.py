@@ -22,6 +22,7 @@ _COLUMNS = (
     "sku", "title", "category", "department", "brand", "supplier_name", "status", "planning", "abc", "price",
     "unit_cost", "cost_origin", "on_hand", "on_order", "weekly_units", "units_28d", "revenue_28d", "last_sold_on",
     "days_of_cover", "stockout_on", "lasts_from", "lasts_at", "recommended", "money_at_risk",
+    "days_out", "lost_units", "lost_margin",
 )
 
 # How items stand by stock, orders and advice: what people change as they decide and take goods in.
@@ -78,8 +79,10 @@ WITH {standing}, sold AS (
     SELECT item_id, (sum(revenue) OVER (ORDER BY revenue DESC, item_id) - revenue) / sum(revenue) OVER () AS above
     FROM sold WHERE revenue > 0
 ), forecast AS (
-    SELECT DISTINCT series.item_id FROM forecasting_seriesforecast series JOIN run ON series.run_id = run.id
-    WHERE series.tenant_id = %(tenant)s
+    SELECT series.item_id, coalesce(sum(series.days_out), 0) AS days_out,
+           coalesce(sum(series.lost_units), 0) AS lost_units
+    FROM forecasting_seriesforecast series JOIN run ON series.run_id = run.id
+    WHERE series.tenant_id = %(tenant)s GROUP BY 1
 ), fresh AS (
     SELECT item.id AS item_id, item.sku, item.title, item.category, split_part(item.category, ' > ', 1) AS department,
            item.brand, coalesce(supplier.name, '') AS supplier_name, item.status,
@@ -90,7 +93,7 @@ WITH {standing}, sold AS (
            CASE WHEN ranked.above IS NULL THEN '' WHEN ranked.above < 0.80 THEN 'A' WHEN ranked.above < 0.95 THEN 'B'
                 ELSE 'C' END AS abc,
            item.price,
-           coalesce(term.unit_cost, item.unit_cost, round(item.price * defaults.cost_share::numeric, 4)) AS unit_cost,
+           cost.unit_cost,
            CASE WHEN 'unit_cost' = ANY(term.simulated) THEN 'simulated' WHEN term.unit_cost IS NOT NULL THEN 'given'
                 WHEN item.unit_cost IS NOT NULL THEN item.cost_origin WHEN item.price IS NOT NULL THEN 'assumed'
                 ELSE '' END AS cost_origin,
@@ -98,12 +101,16 @@ WITH {standing}, sold AS (
            coalesce(sold.units / known.weeks, 0) AS weekly_units, coalesce(sold.units_28d, 0) AS units_28d,
            coalesce(sold.revenue_28d, 0) AS revenue_28d, sold.last_sold_on,
            {lasts},
-           coalesce(advice.recommended, 0)::bigint AS recommended, coalesce(advice.money_at_risk, 0) AS money_at_risk
+           coalesce(advice.recommended, 0)::bigint AS recommended, coalesce(advice.money_at_risk, 0) AS money_at_risk,
+           coalesce(forecast.days_out, 0) AS days_out, coalesce(forecast.lost_units, 0) AS lost_units,
+           coalesce(forecast.lost_units * greatest(item.price - cost.unit_cost, 0)::float8, 0) AS lost_margin
     FROM catalog_item item
     CROSS JOIN known
     LEFT JOIN catalog_planningdefaults defaults ON defaults.tenant_id = item.tenant_id
     LEFT JOIN catalog_supplyterm term ON term.tenant_id = item.tenant_id AND term.item_id = item.id
         AND term.is_preferred
+    CROSS JOIN LATERAL (SELECT coalesce(
+        term.unit_cost, item.unit_cost, round(item.price * defaults.cost_share::numeric, 4)) AS unit_cost) cost
     LEFT JOIN catalog_supplier supplier ON supplier.tenant_id = item.tenant_id AND supplier.id = term.supplier_id
     LEFT JOIN sold ON sold.item_id = item.id LEFT JOIN ranked ON ranked.item_id = item.id
     LEFT JOIN forecast ON forecast.item_id = item.id LEFT JOIN advice ON advice.item_id = item.id

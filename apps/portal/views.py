@@ -56,7 +56,7 @@ def items(request: ShopRequest) -> HttpResponse:
         "page": page, "departments": departments(), "suppliers": supplier_names(), "classes": ["A", "B", "C"],
         "plannings": ItemSummary.Planning.choices, "statuses": statuses, "stocks": stock_labels(),
         "default_sort": DEFAULT_SORT, "query": request.GET.urlencode(), "is_filtered": bool(request.GET),
-        "as_of": request.tenant.today()})
+        "as_of": request.tenant.today(), "shows_lost": request.GET.get("stock") == "ran_out"})
 
 
 @require_safe

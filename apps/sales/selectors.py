@@ -56,15 +56,28 @@ def history_range() -> tuple[dt.date | None, dt.date | None]:
     return first, last
 
 
+# Days on which the whole shop sold nothing, to %(until)s or, where that is null, to the last day with a sale.
+_GAPS = """
+SELECT day::date AS day
+FROM (SELECT min(date) AS first, max(date) AS last FROM sales_dailydemand
+      WHERE tenant_id = %(tenant)s HAVING min(date) IS NOT NULL) span
+CROSS JOIN LATERAL generate_series(span.first::timestamp, coalesce(%(until)s::date, span.last)::timestamp,
+                                   interval '1 day') day
+WHERE NOT EXISTS (SELECT FROM sales_dailydemand known WHERE known.tenant_id = %(tenant)s AND known.date = day::date)
+ORDER BY day
+"""
+
+
 @dataclass(frozen=True)
 class Span:
-    """How far the history reaches and how much is in it."""
+    """How far the history reaches, how much is in it, and on which of its days the whole shop sold nothing."""
 
     first_date: dt.date | None
     last_date: dt.date | None
     item_days: int
     items: int
     days_below_zero: int
+    gaps: list[dt.date]
 
     @property
     def days(self) -> int:
@@ -74,8 +87,8 @@ class Span:
 def history_span() -> Span:
     with connection.cursor() as cursor:
         cursor.execute("SELECT min(date), max(date), count(*), count(DISTINCT item_id), "
-                       "count(*) FILTER (WHERE units < 0) FROM sales_dailydemand WHERE tenant_id = %s",
-                       [current_tenant_id()])
+                       f"count(*) FILTER (WHERE units < 0), ARRAY({_GAPS}) FROM sales_dailydemand "
+                       "WHERE tenant_id = %(tenant)s", {"tenant": current_tenant_id(), "until": None})
         return Span(*cursor.fetchone())
 
 
@@ -86,15 +99,8 @@ def gap_days(as_of: dt.date | None = None) -> list[dt.date]:
     not come in yet are unknown too.
     """
     with connection.cursor() as cursor:
-        cursor.execute("""
-            SELECT day::date
-            FROM (SELECT min(date) AS first, max(date) AS last FROM sales_dailydemand
-                  WHERE tenant_id = %(tenant)s HAVING min(date) IS NOT NULL) span
-            CROSS JOIN LATERAL generate_series(span.first::timestamp, coalesce(%(until)s::date, span.last)::timestamp,
-                                               interval '1 day') day
-            WHERE NOT EXISTS (SELECT FROM sales_dailydemand known WHERE known.tenant_id = %(tenant)s
-                              AND known.date = day::date) ORDER BY day""",
-                       {"until": as_of - dt.timedelta(days=1) if as_of else None, "tenant": current_tenant_id()})
+        cursor.execute(_GAPS, {"until": as_of - dt.timedelta(days=1) if as_of else None,
+                               "tenant": current_tenant_id()})
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -176,7 +182,9 @@ FROM (SELECT empty.item_id, empty.location_id, empty.date, empty.all_day, coales
              bool_or(empty.all_day AND coalesce(day.units, 0) > 0)
                  OVER (PARTITION BY empty.item_id, empty.location_id, empty.spell) AS is_wrong
       FROM ({empty}) empty
-      LEFT JOIN (SELECT * FROM {days} AND day.date < %(as_of)s) day USING (item_id, location_id, date)) told
+      LEFT JOIN (SELECT * FROM {days} AND day.date < %(as_of)s
+                 AND (%(items)s::bigint[] IS NULL OR day.item_id = ANY(%(items)s))) day
+           USING (item_id, location_id, date)) told
 WHERE NOT is_wrong AND (all_day OR units > 0) AND date >= %(since)s
   AND EXISTS (SELECT FROM sales_dailydemand known WHERE known.tenant_id = %(tenant)s AND known.date = told.date)
 """

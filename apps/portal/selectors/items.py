@@ -6,19 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.catalog.models import Item, Origin, Supplier
+from apps.forecasting.models import SeriesForecast
 from apps.optimization.selectors import cover_days
 from apps.portal.models import ItemSummary
 from apps.tenants.downloads import Cell
 from apps.tenants.figures import rounded_units
+from apps.tenants.scope import current_tenant_id
 
 # ?sort=name and ?sort=-name; the id after them makes every order total, so that pages never overlap.
 SORTS = {
     "title": "title", "sku": "sku", "units": "weekly_units", "sold": "units_28d", "revenue": "revenue_28d",
     "cover": "days_of_cover", "risk": "money_at_risk", "stock": "on_hand", "order": "recommended",
+    "lost": "lost_margin",
 }
 DEFAULT_SORT = "-risk"
 
@@ -39,13 +43,13 @@ class Filters:
 
 STOCKS = {
     "out": Q(on_hand__lte=0), "short": Q(days_of_cover__lt=7, on_hand__gt=0), "over": Q(days_of_cover__gt=180),
-    "advised": Q(recommended__gt=0), "unknown": Q(on_hand=None),
+    "advised": Q(recommended__gt=0), "unknown": Q(on_hand=None), "ran_out": Q(days_out__gt=0),
 }
 
 
 def stock_labels() -> list[tuple[str, str]]:
     return [("advised", _("advice open")), ("out", _("out of stock")), ("short", _("under a week")),
-            ("over", _("over half a year")), ("unknown", _("stock not known"))]
+            ("over", _("over half a year")), ("ran_out", _("had run out lately")), ("unknown", _("stock not known"))]
 
 
 def summaries(filters: Filters) -> QuerySet[ItemSummary]:
@@ -67,6 +71,38 @@ def summaries(filters: Filters) -> QuerySet[ItemSummary]:
     return found.order_by(f"-{column}" if is_down else column, "id")
 
 
+@dataclass(frozen=True)
+class EmptyShelves:
+    """The planned items that had run out in the `days` before the newest forecast, and what that cost together.
+
+    Nothing can be told where no stock is counted, or all of it is simulated.
+    """
+
+    days: int
+    items: int
+    days_out: int
+    units: float
+    margin: float
+    is_counted: bool
+    is_simulated: bool
+
+
+_EMPTY_SHELVES = """
+SELECT count(*) FILTER (WHERE days_out > 0), coalesce(sum(days_out), 0), coalesce(sum(lost_units), 0),
+       coalesce(sum(lost_margin), 0),
+       EXISTS (SELECT FROM inventory_stocklevel WHERE tenant_id = %(tenant)s AND counted_at IS NOT NULL
+               AND origin <> 'simulated'),
+       EXISTS (SELECT FROM inventory_stocklevel WHERE tenant_id = %(tenant)s AND origin = 'simulated')
+FROM portal_itemsummary WHERE tenant_id = %(tenant)s
+"""
+
+
+def empty_shelves() -> EmptyShelves:
+    with connection.cursor() as cursor:
+        cursor.execute(_EMPTY_SHELVES, {"tenant": current_tenant_id()})
+        return EmptyShelves(SeriesForecast.LOST_DAYS, *cursor.fetchone())
+
+
 def departments() -> list[str]:
     return list(ItemSummary.objects.exclude(department="").order_by("department")
                 .values_list("department", flat=True).distinct())
@@ -84,7 +120,8 @@ def _exported() -> dict[str, str]:
         "on_order": _("On order"), "weekly_units": _("A week"), "units_28d": _("Units, 28 days"),
         "revenue_28d": _("Sales, 28 days"), "last_sold_on": _("Last sold"), "days_of_cover": _("Days of cover"),
         "stockout_on": _("Runs out"), "lasts_from": _("As of"), "recommended": _("Advised"),
-        "money_at_risk": _("At risk")}
+        "money_at_risk": _("At risk"), "days_out": _("Days without stock"), "lost_units": _("Units not sold"),
+        "lost_margin": _("Margin not earned")}
 
 
 def export_rows(filters: Filters) -> Iterator[list[Cell]]:
@@ -100,7 +137,7 @@ def export_rows(filters: Filters) -> Iterator[list[Cell]]:
     def shown(name: str, cell: Any) -> Any:
         if name in words:
             return str(words[name].get(cell, cell))
-        if name in ("on_hand", "on_order", "weekly_units", "units_28d") and cell is not None:
+        if name in ("on_hand", "on_order", "weekly_units", "units_28d", "lost_units") and cell is not None:
             return rounded_units(cell)
         if name == "days_of_cover" and cell is not None:
             return cover_days(cell)

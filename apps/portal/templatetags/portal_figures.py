@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from apps.optimization.selectors import cover_days
 from apps.portal.models import ItemSummary
 from apps.portal.selectors.item import EmptyShelf
+from apps.portal.selectors.items import empty_shelves
 from apps.tenants import figures
 from apps.tenants.templatetags.stockwright import badge, day_short, days, units, unknown
 
@@ -92,6 +93,12 @@ def empty_shelf_words(shelf: EmptyShelf) -> str:
                     round(shelf.lost)) % {
         "words": words, "units": figures.units(round(shelf.lost)), "low": figures.units(shelf.low),
         "high": figures.units(shelf.high)}
+
+
+@register.inclusion_tag("portal/_empty_shelves.html", takes_context=True)
+def empty_shelves_card(context: template.Context) -> dict[str, Any]:
+    """A card on what planned items did not sell of late because they had run out."""
+    return {"found": empty_shelves(), "request": context["request"]}
 
 
 @register.simple_tag

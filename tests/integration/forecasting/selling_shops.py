@@ -16,7 +16,7 @@ from apps.jobs.models import Job
 from apps.jobs.running import Running
 from apps.sales.models import DailyDemand, Promotion
 from apps.tenants.scope import tenant_context
-from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+from tests.integration.inventory.shops import COUNTED_AT, MONDAY, Shop, make_shop
 
 DAY = dt.timedelta(days=1)
 WEEKDAYS = np.array([0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 0.9])
@@ -56,7 +56,7 @@ def run_dry(shop: Shop, days: int, **fields: Any) -> None:
     item = shop.items[0]
     with tenant_context(shop.tenant.pk):
         DailyDemand.objects.filter(item=item, date__gte=MONDAY - days * DAY).delete()
-        StockLevel.objects.create(item=item, location=shop.location, on_hand=0, **fields)
+        StockLevel.objects.create(item=item, location=shop.location, on_hand=0, counted_at=COUNTED_AT, **fields)
         StockMovement.objects.bulk_create([
             StockMovement(item=item, location=shop.location, kind="count", occurred_on=day, quantity=units,
                           reference=str(day)) for day, units in (

@@ -39,7 +39,7 @@ from apps.tenants.models import AuditEntry, Tenant
 from apps.tenants.scope import tenant_context
 from tests.integration.forecasting.selling_shops import make_selling_shop, run_dry, run_job
 from tests.integration.inventory.people import page, signed_in
-from tests.integration.inventory.shops import MONDAY, Shop, make_shop
+from tests.integration.inventory.shops import COUNTED_AT, MONDAY, Shop, make_shop
 from tests.integration.optimization.planned_shops import forecast_for, make_planned_shop, run_plan
 from tests.integration.portal.stocked_shops import DAY, make_stocked_shop, refreshed, sell
 
@@ -473,6 +473,35 @@ def test_days_without_stock_are_shaded_and_what_they_kept_from_being_sold_is_sai
                      r"for that \(between 1\d\d and 2\d\d\)\.", text)
     text = page(client, f"/items/{other.pk}/")
     assert "out of stock" not in text.lower()
+
+
+def test_the_data_page_says_what_was_not_sold_for_want_of_stock_and_leads_to_the_items() -> None:
+    """By hand: a margin of 1 on each of some 200 units, at a price of 3 and a cost of 2."""
+    shop = make_selling_shop(3, a_day=20)
+    run_dry(shop, 10)
+    run_job(shop, "forecasting.forecast")
+    refreshed(shop)
+    client = signed_in(shop)
+    found = re.search(r"In the last 91 days 1 item had run out, on 10 days: about (2\d\d) units, and \$(2\d\d) of "
+                      r"margin, were not sold for that\.", page(client, "/data/"))
+    assert found and found[1] == found[2]
+    text = page(client, "/items/?stock=ran_out&sort=-lost")
+    assert titles(text) == ["Item 0"] and "Not sold" in text and f"{found[1]} units, 10 days" in text
+    assert "Not sold" not in page(client, "/items/")
+
+
+@pytest.mark.parametrize(("fields", "words"), [
+    (None, "Stock is not tracked"), ({"origin": "simulated"}, "Stock is simulated here"),
+    ({}, "There was none in the last 91 days"), ({"counted_at": None}, "Stock is not tracked")])
+def test_the_data_page_says_why_no_day_counts_as_one_without_stock(
+        fields: dict[str, Any] | None, words: str) -> None:
+    shop = make_shop(1, demo_date=MONDAY)
+    if fields is not None:
+        with tenant_context(shop.tenant.pk):
+            StockLevel.objects.create(item=shop.items[0], location=shop.location, on_hand=3,
+                                      **{"counted_at": COUNTED_AT, **fields})
+    refreshed(shop)
+    assert words in page(signed_in(shop), "/data/")
 
 
 def test_slow_items_are_shaded_by_the_weeks_in_which_they_had_run_out() -> None:
