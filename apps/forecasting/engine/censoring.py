@@ -153,10 +153,13 @@ class _Hidden:
 
 
 def _weekday_shares(sold: Doubles, open_days: Doubles, weekday: NDArray[np.int64]) -> Doubles:
-    """Return how all series together sell by weekday, mean 1 [T]; flat under two weeks of history."""
+    """Return how all series together sell by weekday, mean 1 [T], 0 where the shop is closed.
+
+    Flat under two weeks of history, or where a weekday was never seen.
+    """
     units, days = np.bincount(weekday, sold.sum(axis=0), 7), np.bincount(weekday, open_days.sum(axis=0), 7)
     rates = np.divide(units, days, out=np.zeros(7), where=days > 0)
-    told = len(weekday) >= 14 and bool((rates > 0).all())
+    told = len(weekday) >= 14 and bool((days > 0).all() and rates.any())
     shares: Doubles = (rates / rates.mean() if told else np.ones(7))[weekday]
     return shares
 

@@ -78,6 +78,14 @@ def test_before_an_item_came_on_sale_there_was_nothing_to_ask_for() -> None:
     assert found.demand[0, 300:320] == pytest.approx(np.full(20, 3.0), rel=0.05)
 
 
+def test_on_a_weekday_on_which_the_shop_is_closed_nothing_is_missing_and_on_all_others_a_whole_day() -> None:
+    sold = np.where(WEEKDAYS == 6, 0.0, 7.0)[None, :].repeat(5, axis=0).astype(np.float32)
+    known = np.ones_like(sold)
+    known[0, 140:154] = 0.0
+    found = recover(sold * known, known, np.zeros(sold.shape, dtype=bool), WEEKDAYS)
+    assert found.lost[0, 140:154] == pytest.approx(sold[0, 140:154], rel=1e-6)
+
+
 @given(bound=st.integers(1, 40), mean=st.floats(0.01, 60), dispersion=st.floats(0.01, 5))
 def test_what_is_expected_beyond_a_bound_is_what_adding_up_says(bound: int, mean: float, dispersion: float) -> None:
     units = np.arange(bound, 4000)
