@@ -159,7 +159,7 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
         run=run, why=why_of(run, rows) if run else None,
         empty_shelf=_empty_shelf(run, rows, facts["out"]) if run else None,
         is_on_request=newest_run is not None and not rows and item.status == Item.Status.ACTIVE,
-        backtest=_backtest(item.pk), coming=coming,
+        backtest=_backtest(item.pk) if summary else None, coming=coming,
         promotions=promotions, is_weekly=is_weekly, weeks=facts["weeks"],
         sales=_sales_chart(facts["days"], facts["today"], _total(paths), as_of, is_weekly, promotions,
                            [day for day, is_sold_out in facts["out"].items() if not is_sold_out]),

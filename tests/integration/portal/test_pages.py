@@ -411,6 +411,12 @@ def test_an_item_says_why_it_is_forecast_to_sell_what_it_is(shop: Shop) -> None:
         ("Sold lately", 20), ("Trend", -6.5), ("Mailer", 12.2), ("All else", 0.3), ("Forecast", 26)]
 
 
+def test_an_item_that_the_lists_do_not_hold_yet_has_its_page_in_as_few_queries(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        ItemSummary.objects.all().delete()
+    assert "Sales and forecast" in page(signed_in(shop), f"/items/{shop.items[0].pk}/")
+
+
 def test_an_item_that_the_newest_forecast_leaves_out_is_ordered_on_request(shop: Shop) -> None:
     with tenant_context(shop.tenant.pk):
         forecast_for(shop, 14, items=shop.items[1:], fingerprint="later facts")
