@@ -81,7 +81,7 @@ def recover(sales: Floats, available: Floats, sold_out: Bools, weekday: NDArray[
     hidden = np.where(np.maximum.accumulate(known > 0, axis=1), 1.0 - known, 0.0)
     rows = np.flatnonzero((sold_out | (hidden > 0)).any(axis=1))
     if len(rows):
-        shares = _weekday_shares(demand, np.where(sold_out, 0.0, known), weekday)
+        shares = _weekday_shares(demand, known, weekday)
         found = _Hidden(demand[rows], known[rows], sold_out[rows], shares)
         demand[rows], variance[rows], level_variance[rows] = found.expected(hidden[rows])
     return Recovered(demand, demand - sales, variance, level_variance)
@@ -152,12 +152,12 @@ class _Hidden:
         return (square - mean).sum(axis=1), mean.sum(axis=1)
 
 
-def _weekday_shares(sold: Doubles, open_days: Doubles, weekday: NDArray[np.int64]) -> Doubles:
+def _weekday_shares(sold: Doubles, known: Doubles, weekday: NDArray[np.int64]) -> Doubles:
     """Return how all series together sell by weekday, mean 1 [T], 0 where the shop is closed.
 
     Flat under two weeks of history, or where a weekday was never seen.
     """
-    units, days = np.bincount(weekday, sold.sum(axis=0), 7), np.bincount(weekday, open_days.sum(axis=0), 7)
+    units, days = np.bincount(weekday, sold.sum(axis=0), 7), np.bincount(weekday, known.sum(axis=0), 7)
     rates = np.divide(units, days, out=np.zeros(7), where=days > 0)
     told = len(weekday) >= 14 and bool((days > 0).all() and rates.any())
     shares: Doubles = (rates / rates.mean() if told else np.ones(7))[weekday]
