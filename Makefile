@@ -8,7 +8,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwrig
 	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand
+.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand bench-vn2
 
 help:
 	@echo "make demo      the whole product with its demo, at http://127.0.0.1:$(PORT)/"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-models seconds and scores of every model on the demo's grocer (ARGS='--model NAME' for some)"
 	@echo "make bench-forecast DATA=folder   the engine on M5's sales, scored as the competition was"
 	@echo "make bench-demand DATA=folder     demand that empty shelves hid, found again in M5's sales"
+	@echo "make bench-vn2 DATA=folder        weekly forecasts of VN2's series, beside mlforecast's"
 	@echo "make lock      compiles requirements/*.in and package.json anew"
 
 demo: install assets
@@ -77,10 +78,15 @@ bench-forecast: install-dev
 bench-demand: install-dev
 	@$(RUN) -m tests.bench.demand $(DATA) $(ARGS)
 
+bench-vn2: install-dev
+	@$(PYTHON) config/bootstrap.py bench
+	@$(RUN) -W ignore -m tests.bench.vn2 $(DATA) $(ARGS)
+
 # One resolution for all: what runs is what was tested.
 lock: install-dev
 	$(LOCK) requirements/tools.in --output-file requirements/tools.txt
 	$(LOCK) requirements/dev.in --output-file requirements/dev.txt
 	$(LOCK) requirements/demo.in --constraints requirements/dev.txt --output-file requirements/demo.txt
+	$(LOCK) requirements/bench.in --constraints requirements/dev.txt --output-file requirements/bench.txt
 	$(LOCK) requirements/base.in --constraints requirements/dev.txt --output-file requirements/base.txt
 	$$(command -v npm || echo .venv/bin/npm) install --package-lock-only --ignore-scripts --no-audit --no-fund

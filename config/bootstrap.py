@@ -1,6 +1,6 @@
 """Makes .venv and installs a locked set of requirements into it; any Python 3.11 runs it, with nothing installed.
 
-    python3 config/bootstrap.py demo|dev
+    python3 config/bootstrap.py demo|dev|bench
 """
 
 import hashlib

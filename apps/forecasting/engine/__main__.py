@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from apps.forecasting.engine import frames
-from apps.forecasting.engine.automatic import AUTO, Clock, fit_within
+from apps.forecasting.engine.automatic import AUTO, BY_DAY, BY_WEEK, Clock, fit_within
 from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
 from apps.forecasting.engine.base import Forecaster, Panel
 from apps.forecasting.engine.calendar import UnknownCountry
@@ -126,8 +126,9 @@ def _fitted(told: argparse.Namespace) -> tuple[Forecaster, Panel, Periods, list[
     if unknown := sorted(set(getattr(told, "series", None) or []) - set(panel.ids.tolist())):
         raise FrameError(f"The panel has no series {', '.join(unknown)}.")
     days = periods.grid(told.horizon).horizon_days
+    members = BY_DAY if told.freq == "D" else BY_WEEK
     model, passed = fit_within(
-        panel, told.model, horizon_days=days, seed=told.seed, clock=clock, on_progress=Teller()
+        panel, told.model, horizon_days=days, members=members, seed=told.seed, clock=clock, on_progress=Teller()
     )
     return model, panel, periods, passed
 

@@ -7,7 +7,7 @@ and the past is short.
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,6 +33,9 @@ JUDGED_BY: Final = 0.35
 FITTED_BY: Final = (0.75, 0.92)
 """Shares of the budget at which judging, the chosen model and the simpler one have to be done."""
 SIMPLER: Final = "lightgbm"
+BY_DAY: Final = ("lightgbm", "lightgbm_daily")
+BY_WEEK: Final = ("lightgbm", "random_forest", "ridge")
+"""What is blended where days are told, and where weeks or months are spread evenly over days that tell nothing."""
 
 
 class OutOfTime(Exception):
@@ -62,11 +65,12 @@ def fit_within(
     name: str = AUTO,
     *,
     horizon_days: int = 28,
+    members: Sequence[str] = BY_DAY,
     seed: int = 1,
     clock: Clock | None = None,
     on_progress: OnProgress = silent,
 ) -> tuple[Forecaster, list[str]]:
-    """Fit the model of this name, or the best of the blend and its members, in the time there is.
+    """Fit the model of this name, or the best of the blend and its `members`, in the time there is.
 
     Returns the fitted model, and a sentence for each thing that was decided or passed over. What is under way is given
     up at its next word of progress: a budget is kept to within that, and to the seconds that the fallback and the
@@ -77,14 +81,16 @@ def fit_within(
     ladder = [name]
     began_at = 0.0
     if name == AUTO:
-        chosen, sentence = choose(panel, horizon_days, seed=seed, clock=clock, on_progress=on_progress)
+        chosen, sentence = choose(
+            panel, horizon_days, members=members, seed=seed, clock=clock, on_progress=on_progress
+        )
         told.append(sentence)
         ladder, began_at = list(dict.fromkeys([chosen, SIMPLER])), 0.5
     for candidate, share in zip(ladder, FITTED_BY if len(ladder) > 1 else FITTED_BY[1:], strict=True):
         listener = clock.until(share, on_progress, began_at, 1.0)
         try:
             listener(0.0, f"{candidate}: reading {panel.n_series} series of {panel.n_days} days")
-            return _made(candidate, seed).fit(panel, listener), told
+            return _made(candidate, members, seed).fit(panel, listener), told
         except OutOfTime:
             told.append(f"{candidate} was not done in its part of the {clock.seconds:g} seconds.")
         except NotEnoughHistory as reason:
@@ -92,20 +98,28 @@ def fit_within(
     return make(FALLBACK).fit(panel), [*told, f"The {FALLBACK} stands in."]
 
 
-def _made(name: str, seed: int) -> Forecaster:
-    trained = issubclass(model_class(name), Trained)
-    return make(name, **({"threads": os.cpu_count() or 1, "seed": seed} if trained else {}))
+def _made(name: str, members: Sequence[str], seed: int) -> Forecaster:
+    if not issubclass(model_class(name), Trained):
+        return make(name)
+    of_blend = {"members": members} if name == Blend.name else {}
+    return make(name, threads=os.cpu_count() or 1, seed=seed, **of_blend)
 
 
 def choose(
-    panel: Panel, horizon_days: int, *, seed: int = 1, clock: Clock | None = None, on_progress: OnProgress = silent
+    panel: Panel,
+    horizon_days: int,
+    *,
+    members: Sequence[str] = BY_DAY,
+    seed: int = 1,
+    clock: Clock | None = None,
+    on_progress: OnProgress = silent,
 ) -> tuple[str, str]:
     """Return the blend's name or that of a member that is clearly better, and a sentence that says why.
 
     They are trained at up to CUTOFFS cutoffs, `horizon_days` apart, and judged by `errors_by_level` on the days that
     follow each.
     """
-    blend = Blend(threads=os.cpu_count() or 1, seed=seed)
+    blend = Blend(members=members, threads=os.cpu_count() or 1, seed=seed)
     backs = [horizon_days * place for place in range(1, CUTOFFS + 1)]
     backs = [back for back in backs if panel.n_days - back >= Blend.minimum_days]
     found: dict[str, list[float]] = {}

@@ -122,6 +122,15 @@ def test_with_time_and_history_enough_the_blend_answers(
     assert f"{N_SERIES} series by blend, 28 days each." in capsys.readouterr().err
 
 
+def test_of_weeks_no_model_of_days_is_blended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sales, _, _ = shops.frames(n_series=30, n_days=182)
+    sales["ds"] = shops.FIRST_DAY + pd.to_timedelta((sales["ds"] - shops.FIRST_DAY).dt.days // 7 * 7, unit="D")
+    write(tmp_path, history=sales.groupby(["unique_id", "ds"], as_index=False).sum())
+    forecast(tmp_path, "--history", str(tmp_path / "history.parquet"), "--freq", "W", "--horizon", "2")
+    chosen = next(line for line in capsys.readouterr().err.splitlines() if "is chosen" in line)
+    assert "random_forest" in chosen and "ridge" in chosen and "lightgbm_daily" not in chosen
+
+
 def test_an_explanation_adds_up_to_the_forecast_of_the_same_days(
     shop: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
