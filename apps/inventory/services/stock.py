@@ -36,47 +36,76 @@ CROSS JOIN LATERAL (
     WHERE tenant_id = %(tenant)s AND item_id = key.item_id AND location_id = key.location_id FOR UPDATE) level
 """)
 
+# A count that is stated for a day moves that day by what it says more or less than the ledger, and the next day that
+# was counted by as much back: that its balance stays what its own count said is a new difference of that count.
 _SET_COUNTS = sql.SQL("""
-WITH newest AS (
-    SELECT DISTINCT ON (item_id, location_id) item_id, location_id, on_hand::numeric(20, 3) AS on_hand, counted_at,
-           origin, {counted_day} AS day,
-           to_char(counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '=' || on_hand::numeric(20, 3)
-               AS cause
-    FROM {table} ORDER BY item_id, location_id, counted_at DESC, ctid DESC
-), told AS (
-    SELECT newest.*, level.on_hand AS thought, known.same, known.last_cause, level.counted_at AS last_counted_at
-    FROM newest {level}
-    CROSS JOIN LATERAL (
-        SELECT count(*) FILTER (WHERE split_part(reference, '#', 1) = cause) AS same,
-               (array_agg(split_part(reference, '#', 1) ORDER BY id DESC))[1] AS last_cause
-        FROM inventory_stockmovement movement
-        WHERE movement.tenant_id = %(tenant)s AND movement.item_id = newest.item_id
-          AND movement.location_id = newest.location_id AND movement.kind = 'count') known
-    WHERE level.counted_at IS NULL OR newest.counted_at >= level.counted_at
+WITH told AS (
+    SELECT DISTINCT ON (item_id, location_id, day) item_id, location_id, day, on_hand::numeric(20, 3) AS on_hand,
+           counted_at, origin, to_char(counted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '='
+               || on_hand::numeric(20, 3) AS cause
+    FROM (SELECT *, ctid AS place, {counted_day} AS day FROM {table}) given
+    ORDER BY item_id, location_id, day, counted_at DESC, place DESC
 ), fresh AS (
-    SELECT told.*, CASE WHEN %(limited)s THEN greatest(told.on_hand - balance.quantity, -told.thought)
-                        ELSE told.on_hand - balance.quantity END AS quantity
-    FROM told
+    SELECT told.* FROM told
+    LEFT JOIN LATERAL (
+        SELECT split_part(reference, '#', 1) AS cause FROM inventory_stockmovement movement
+        WHERE movement.tenant_id = %(tenant)s AND movement.item_id = told.item_id
+          AND movement.location_id = told.location_id AND movement.kind = 'count'
+          AND movement.occurred_on = told.day ORDER BY id DESC LIMIT 1) known ON true
+    WHERE known.cause IS NULL
+       OR (told.cause <> known.cause AND split_part(told.cause, '=', 1) >= split_part(known.cause, '=', 1) COLLATE "C")
+), later AS (
+    SELECT first.item_id, first.location_id, known.day, known.cause
+    FROM (SELECT item_id, location_id, min(day) AS day FROM fresh GROUP BY 1, 2) first
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT ON (occurred_on) occurred_on AS day, split_part(reference, '#', 1) AS cause
+        FROM inventory_stockmovement movement
+        WHERE movement.tenant_id = %(tenant)s AND movement.item_id = first.item_id
+          AND movement.location_id = first.location_id AND movement.kind = 'count'
+          AND movement.occurred_on > first.day ORDER BY occurred_on, id DESC) known
+), counted AS (
+    SELECT DISTINCT ON (item_id, location_id, day) * FROM (
+        SELECT item_id, location_id, day, cause, on_hand, counted_at, origin, true AS is_fresh FROM fresh
+        UNION ALL SELECT item_id, location_id, day, cause, NULL, NULL, NULL, false FROM later) either
+    ORDER BY item_id, location_id, day, is_fresh DESC
+), lifted AS (
+    SELECT counted.*, CASE WHEN %(limited)s AND lead(day) OVER days IS NULL
+                           THEN greatest(counted.on_hand - balance.quantity, -level.on_hand)
+                           ELSE counted.on_hand - balance.quantity END AS lift
+    FROM counted {level}
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(quantity), 0) AS quantity FROM inventory_stockmovement movement
-        WHERE movement.tenant_id = %(tenant)s AND movement.item_id = told.item_id
-          AND movement.location_id = told.location_id AND movement.occurred_on <= told.day) balance
-    WHERE last_counted_at IS DISTINCT FROM counted_at OR last_cause IS DISTINCT FROM cause
+        WHERE movement.tenant_id = %(tenant)s AND movement.item_id = counted.item_id
+          AND movement.location_id = counted.location_id AND movement.occurred_on <= counted.day) balance
+    WINDOW days AS (PARTITION BY counted.item_id, counted.location_id ORDER BY day)
+), due AS (
+    SELECT lifted.*, coalesce(lift, 0) - coalesce(lag(lift) OVER days, 0) AS quantity
+    FROM lifted WINDOW days AS (PARTITION BY item_id, location_id ORDER BY day)
 ), moved AS (
     INSERT INTO inventory_stockmovement
            (tenant_id, item_id, location_id, kind, occurred_on, quantity, reference, recorded_at)
-    SELECT %(tenant)s, item_id, location_id, 'count', day, quantity,
+    SELECT %(tenant)s, due.item_id, due.location_id, 'count', due.day, due.quantity,
            cause || CASE WHEN same > 0 THEN '#' || same ELSE '' END, clock_timestamp()
-    FROM fresh ORDER BY item_id, location_id
+    FROM due
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS same FROM inventory_stockmovement movement
+        WHERE movement.tenant_id = %(tenant)s AND movement.item_id = due.item_id
+          AND movement.location_id = due.location_id AND movement.kind = 'count'
+          AND split_part(reference, '#', 1) = due.cause) known
+    WHERE due.is_fresh OR due.quantity <> 0
+    ORDER BY due.item_id, due.location_id, due.quantity DESC
+), changed AS (
+    INSERT INTO inventory_stocklevel AS level
+           (tenant_id, item_id, location_id, on_hand, mode, counted_at, origin, updated_at)
+    SELECT %(tenant)s, item_id, location_id, sum(quantity), 'derived', max(counted_at),
+           (array_agg(origin ORDER BY counted_at DESC) FILTER (WHERE is_fresh))[1], now() FROM due
+    GROUP BY item_id, location_id ORDER BY item_id, location_id
+    ON CONFLICT (tenant_id, item_id, location_id) DO UPDATE
+    SET on_hand = level.on_hand + excluded.on_hand, counted_at = greatest(level.counted_at, excluded.counted_at),
+        origin = CASE WHEN level.counted_at > excluded.counted_at THEN level.origin ELSE excluded.origin END,
+        mode = CASE WHEN %(reported)s THEN 'counted' ELSE level.mode END, updated_at = now()
 )
-INSERT INTO inventory_stocklevel AS level
-       (tenant_id, item_id, location_id, on_hand, mode, counted_at, origin, updated_at)
-SELECT %(tenant)s, item_id, location_id, quantity, 'derived', counted_at, origin, now() FROM fresh
-ORDER BY item_id, location_id
-ON CONFLICT (tenant_id, item_id, location_id) DO UPDATE
-SET on_hand = level.on_hand + excluded.on_hand, counted_at = excluded.counted_at, origin = excluded.origin,
-    mode = CASE WHEN %(reported)s THEN 'counted' ELSE level.mode END, updated_at = now()
-RETURNING level.item_id
+SELECT count(*), coalesce(array_agg(DISTINCT item_id), '{{}}') FROM fresh
 """)
 
 
@@ -85,18 +114,19 @@ def set_counts(*, table: str, is_reported: bool = False) -> int:
     """Set levels to what was counted; how many counts were new.
 
     `table` is a temporary table with item_id, location_id, on_hand, counted_at, origin. A count says what was there at
-    the end of its day: later movements stay on top of it, and a count older than a level's last one changes nothing.
-    The same count twice is one count. A demo's stock never falls below zero, not even by a count that comes late.
+    the end of its day, the last of a day for the day: later movements stay on top of it. Counts may come in any order:
+    one of a day before others is history, and those others still hold. The same count twice is one count, another one
+    of the same moment replaces it. A demo's level never falls below zero, not even by a count that comes late.
     With `is_reported`, the shop goes on to report this stock by itself: from then on, sales no longer move it.
     """
     with connection.cursor() as cursor:
         parameters = {**_scope(), "reported": is_reported}
         cursor.execute(_with(_MAKE_LEVELS, table), parameters)
         cursor.execute(_with(_LOCK_LEVELS, table), parameters)
-        cursor.execute(_with(_SET_COUNTS, table, key="newest", counted_day="counted_at"), parameters)
-        counted = [item_id for (item_id,) in cursor.fetchall()]
-    tell_items_changed(item_ids=counted)
-    return len(counted)
+        cursor.execute(_with(_SET_COUNTS, table, key="counted", counted_day="counted_at"), parameters)
+        fresh, item_ids = cursor.fetchone()
+    tell_items_changed(item_ids=item_ids)
+    return int(fresh)
 
 
 # A level that was never counted starts with its first movement: what was sold before is not known to have been there.
@@ -181,5 +211,8 @@ def _scope() -> dict[str, Any]:
 
 
 def _with(query: sql.SQL, table: str, key: str = "", counted_day: str = "") -> sql.Composed:
-    return query.format(table=sql.Identifier(table), level=sql.SQL(_LEVEL.format(key=key)),
-                        counted_day=sql.SQL(_COUNTED_DAY.format(at=counted_day)))
+    return query.format(
+        table=sql.Identifier(table),
+        level=sql.SQL(_LEVEL.format(key=key)),
+        counted_day=sql.SQL(_COUNTED_DAY.format(at=counted_day)),
+    )
