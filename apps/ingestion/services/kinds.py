@@ -37,7 +37,7 @@ from apps.ingestion.services.staging import (
     pseudonym_key,
     run,
 )
-from apps.inventory.services import set_counts
+from apps.inventory.services import counted_day_sql, set_counts
 from apps.sales import selectors as sales
 from apps.sales.services import Recorded, TooMuchADay, record_lines, upsert_promotions
 from apps.tenants.scope import current_tenant_id
@@ -230,7 +230,7 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
         run(_SAME_LINE)
         twice = "SELECT row_number, external_line_id FROM ingestion_same WHERE n > 1 AND "
         stopped = stop_rows("repeated", "line_id", twice + "is_same")
-        stopped += stop_rows("twice", "line_id", twice + "NOT is_same")
+        stopped += stop_rows("line_twice", "line_id", twice + "NOT is_same")
         run("DROP TABLE ingestion_same")
         if stopped:
             drop_stopped(reading)
@@ -305,8 +305,8 @@ _STAGES = {
     "promotions": "sku text, location text, location_id bigint, kind text, starts_on date, ends_on date, share float8, "
                   "known_ahead boolean",
 }
-_KEYS = {"items": "sku", "stock": "sku, coalesce(location, '')", "suppliers": "supplier, coalesce(sku, '')",
-         "promotions": "sku, coalesce(location, ''), kind, starts_on"}
+_KEYS = {"items": "sku", "stock": "sku, coalesce(location, ''), coalesce(counted_at, 'infinity')",
+         "suppliers": "supplier, coalesce(sku, '')", "promotions": "sku, coalesce(location, ''), kind, starts_on"}
 _STAGE = "CREATE TEMP TABLE ingestion_rows (row_number int NOT NULL, item_id bigint, {columns}) ON COMMIT DROP"
 
 _SAME_ROW = """
@@ -345,7 +345,8 @@ def stage(reading: Reading) -> int:
     keys = _KEYS[kind]
     run(_SAME_ROW.format(value="supplier" if kind == "suppliers" else "sku", keys=keys))
     twice = "SELECT row_number, value FROM ingestion_same WHERE n > 1 AND "
-    stopped = stop_rows("repeated", "", twice + "is_same") + stop_rows("twice", "", twice + "NOT is_same")
+    stopped = stop_rows("repeated", "", twice + "is_same")
+    stopped += stop_rows("counted_twice" if kind == "stock" else "twice", "", twice + "NOT is_same")
     run("DROP TABLE ingestion_same")
     if kind == "suppliers":
         stopped += stop_rows("foreign_terms", "currency", "SELECT row_number, currency AS value FROM ingestion_rows "
@@ -385,17 +386,37 @@ def read_items(reading: Reading) -> None:
     reading.lap("write")
 
 
+# Counts of several shelves that are one here add up, each by its last count by then, from the day on which all were
+# counted. Within a day the last count of a shelf is the day's.
+_COUNTS = """
+CREATE TEMP TABLE ingestion_counts ON COMMIT DROP AS
+WITH shelves AS (
+    SELECT DISTINCT ON (item_id, location_id, sku, location, day) * FROM (
+        SELECT item_id, location_id, sku, coalesce(location, '') AS location, on_hand, at, {day} AS day, row_number
+        FROM (SELECT *, least(counted_at, %(came)s) AS at FROM ingestion_rows) staged) dated
+    ORDER BY item_id, location_id, sku, location, day, at DESC, row_number DESC
+), changes AS (
+    SELECT *, on_hand - lag(on_hand, 1, 0::numeric) OVER shelf AS change, min(day) OVER shelf AS first_day
+    FROM shelves WINDOW shelf AS (PARTITION BY item_id, location_id, sku, location ORDER BY day)
+), days AS (
+    SELECT item_id, location_id, day, sum(change) AS change, max(at) AS counted_at, max(first_day) AS first_day
+    FROM changes GROUP BY item_id, location_id, day
+), sums AS (
+    SELECT item_id, location_id, day, sum(change) OVER (PARTITION BY item_id, location_id ORDER BY day) AS on_hand,
+           counted_at, max(first_day) OVER (PARTITION BY item_id, location_id) AS complete_from
+    FROM days
+)
+SELECT item_id, location_id, on_hand, counted_at, %(origin)s::text AS origin FROM sums WHERE day >= complete_from
+"""
+
+
 def read_stock(reading: Reading) -> None:
     rows = stage(reading)
-    levels = run("""
-        CREATE TEMP TABLE ingestion_counts ON COMMIT DROP AS
-        SELECT item_id, location_id, sum(on_hand) AS on_hand, least(max(counted_at), %(came)s) AS counted_at,
-               %(origin)s::text AS origin
-        FROM ingestion_rows GROUP BY item_id, location_id""",
-                 {"came": first_came_at(reading), "origin": origin(reading)})
+    days = run(_COUNTS.format(day=counted_day_sql("at")), {
+        "came": first_came_at(reading), "origin": origin(reading), "zone": reading.tenant.time_zone})
     with catalog.joined_in_sets():
         fresh = set_counts(table="ingestion_counts")
-    reading.known = levels - fresh
+    reading.known = days - fresh if fresh else rows
     reading.applied = rows - reading.known
     run("DROP TABLE ingestion_rows, ingestion_counts")
     reading.lap("write")

@@ -27,7 +27,7 @@ from apps.inventory.services.purchase_orders import (
     remove_line,
     tell_unsent,
 )
-from apps.inventory.services.stock import post_sales, set_counts
+from apps.inventory.services.stock import counted_day_sql, post_sales, set_counts
 
 __all__ = [
     "MOST_UNITS",
@@ -41,6 +41,7 @@ __all__ = [
     "approve_order",
     "cancel_order",
     "change_line",
+    "counted_day_sql",
     "lock_orders",
     "mark_sent",
     "on_items_changed",

@@ -12,8 +12,14 @@ from apps.inventory.services.changes import tell_items_changed
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
-# A count at midnight is the closing of the day before, so that the day it opens still moves stock.
-_COUNTED_DAY = "((({at}) AT TIME ZONE %(zone)s) - interval '1 microsecond')::date"
+
+def counted_day_sql(at: str) -> str:
+    """SQL for the day that a count closes, in the time zone %(zone)s.
+
+    At midnight that is the day before, so that the day it opens still moves stock.
+    """
+    return f"((({at}) AT TIME ZONE %(zone)s) - interval '1 microsecond')::date"
+
 
 # Each key looks its level up by itself (OFFSET 0 keeps it so), and levels change by ON CONFLICT: joins of a temporary
 # table nobody has analysed were seen to loop, 30 s for 3,000 rows.
@@ -214,5 +220,5 @@ def _with(query: sql.SQL, table: str, key: str = "", counted_day: str = "") -> s
     return query.format(
         table=sql.Identifier(table),
         level=sql.SQL(_LEVEL.format(key=key)),
-        counted_day=sql.SQL(_COUNTED_DAY.format(at=counted_day)),
+        counted_day=sql.SQL(counted_day_sql(counted_day)),
     )

@@ -12,9 +12,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.catalog import selectors as catalog
-from apps.catalog.models import Item, Supplier, SupplyTerm
+from apps.catalog.models import Item, Location, Supplier, SupplyTerm
 from apps.ingestion.adapters.columns import COLUMNS
+from apps.ingestion.adapters.rules import rule
 from apps.inventory.models import StockLevel
+from apps.inventory.selectors import stock_days_frame
 from apps.sales.models import Promotion
 from tests.integration.ingestion.shops import ORDERS, counts, sold, take
 
@@ -67,6 +69,35 @@ def test_stock_counts_set_levels_once_and_folded_ones_add_up() -> None:
     assert StockLevel.objects.values_list("on_hand", "location__code").get() == (12, "main")
     assert counts(take(text, "stock", options={"fold_locations": "main"}))[2] >= 1
     assert StockLevel.objects.get().on_hand == 12
+
+
+def balances(code: str = "main") -> list[tuple[str, float]]:
+    """What the ledger says was there at the close of each day that moved."""
+    days = stock_days_frame(dt.date(2025, 1, 1), dt.date(2025, 12, 31))
+    days = days[days["location_id"] == Location.objects.get(code=code).pk]
+    return [(day.isoformat(), units) for day, units in zip(days["date"], days["closing"], strict=True)]
+
+
+def test_counts_of_several_days_in_one_file_each_hold_on_their_day_and_the_newest_is_in_force() -> None:
+    text = ("sku,on_hand,counted_at\nA,30,2025-01-05\nA,4,2025-01-30\nA,30,2025-01-05\nA,9,2025-01-12\n"
+            "A,8,2025-01-12\nA,7,2025-01-20 08:00\nA,6,2025-01-20 18:00\n")
+    file = take(text, "stock")
+    assert file.rules["rejected"] == {"counted_twice": 1}
+    assert (counts(file), file.rules["set_aside"]) == ((7, 5, 0, 1, 1), {"repeated": 1})
+    assert balances() == [("2025-01-05", 30), ("2025-01-12", 9), ("2025-01-20", 6), ("2025-01-30", 4)]
+    assert StockLevel.objects.get().on_hand == 4
+    assert rule("counted_twice").remedy() == "Keep the right one, or say on which day each was counted."
+    assert counts(take(text, "stock")) == (7, 0, 5, 1, 1)
+    older = take("sku,on_hand,counted_at\nA,12,2025-01-09\n", "stock")
+    assert counts(older) == (1, 1, 0, 0, 0)
+    assert (balances()[1], StockLevel.objects.get().on_hand) == (("2025-01-09", 12), 4)
+
+
+def test_folded_counts_of_several_days_add_up_from_the_day_on_which_all_were_counted() -> None:
+    text = ("sku,location,on_hand,counted_at\nA,North,5,2025-01-05\nA,South,7,2025-01-06\nA,North,3,2025-01-30\n"
+            "A,South,2,2025-01-30\nA,North,4,2025-01-20\n")
+    take(text, "stock", options={"fold_locations": "main"})
+    assert balances() == [("2025-01-06", 12), ("2025-01-20", 11), ("2025-01-30", 5)]
 
 
 @pytest.mark.parametrize("counted_at", ["2025-01-05", "05.01.2025", "Jan 5, 2025", "2025-01-05 18:30"])

@@ -373,7 +373,7 @@ def test_mended_rows_are_read_as_the_file_that_they_were_rejected_from() -> None
 def test_the_same_line_twice_is_one_or_none() -> None:
     file = take(ORDERS + "1,1,2025-01-05,A,2,3,\n1,1,2025-01-05,A,2,3,\n1,1,2025-01-05,A,7,3,\n")
     assert counts(file) == (3, 1, 0, 1, 1)
-    assert (file.rules["set_aside"], file.rules["rejected"]) == ({"repeated": 1}, {"twice": 1})
+    assert (file.rules["set_aside"], file.rules["rejected"]) == ({"repeated": 1}, {"line_twice": 1})
 
 
 def test_dates_and_numbers_in_doubt_are_asked_and_never_guessed_in_silence() -> None:
