@@ -45,15 +45,22 @@ from apps.tenants.scope import current_tenant_id
 
 def read_kind(reading: Reading) -> None:
     """Read a file of whatever kind it is."""
-    {"orders": read_orders, "items": read_items, "stock": read_stock, "suppliers": read_suppliers,
-     "promotions": read_promotions}[reading.file.kind](reading)
+    {
+        "orders": read_orders,
+        "items": read_items,
+        "stock": read_stock,
+        "suppliers": read_suppliers,
+        "promotions": read_promotions,
+    }[reading.file.kind](reading)
 
 
 def known_items(reading: Reading) -> Known:
     names = catalog.item_names(reading.file.channel, is_judged=reading.file.kind == "orders")
-    return Known(names=pa.array([name for name, _id, _rule in names], pa.string()),
-                 ids=pa.array([item_id for _name, item_id, _rule in names], pa.int64()),
-                 rules=pa.array([rule for _name, _id, rule in names], pa.string()))
+    return Known(
+        names=pa.array([name for name, _id, _rule in names], pa.string()),
+        ids=pa.array([item_id for _name, item_id, _rule in names], pa.int64()),
+        rules=pa.array([rule for _name, _id, rule in names], pa.string()),
+    )
 
 
 def makes_items(reading: Reading) -> bool:
@@ -66,8 +73,11 @@ def origin(reading: Reading) -> str:
 
 def first_came_at(reading: Reading) -> Any:
     """When these bytes came for the first time: the version of all that they state without one of its own."""
-    return (ImportFile.objects.filter(sha256=reading.file.sha256, kind=reading.file.kind).order_by("created_at")
-            .values_list("created_at", flat=True)[0])
+    return (
+        ImportFile.objects.filter(sha256=reading.file.sha256, kind=reading.file.kind)
+        .order_by("created_at")
+        .values_list("created_at", flat=True)[0]
+    )
 
 
 # --- Order lines --------------------------------------------------------------------------------------------------
@@ -163,11 +173,17 @@ def order_settings(reading: Reading) -> Settings:
     file, tenant = reading.file, reading.tenant
     known = columns.format_of(file.dialect["header"], "orders")
     return Settings(
-        numbers=file.options["numbers"], dates=file.options["dates"], zone=tenant.time_zone, currency=tenant.currency,
-        latest=reading.latest(), pseudonym_key=pseudonym_key(tenant.pk), makes_items=makes_items(reading),
+        numbers=file.options["numbers"],
+        dates=file.options["dates"],
+        zone=tenant.time_zone,
+        currency=tenant.currency,
+        latest=reading.latest(),
+        pseudonym_key=pseudonym_key(tenant.pk),
+        makes_items=makes_items(reading),
         refund_nets_out=known is not None,
         title_rules=[(kind.rule, re.sub(r"\\[mM]", r"\\b", kind.title)) for kind in catalog.NOT_GOODS if kind.title],
-        first_of_group=known.fill_down if known else ())
+        first_of_group=known.fill_down if known else (),
+    )
 
 
 def read_orders(reading: Reading) -> None:
@@ -189,11 +205,18 @@ def read_orders(reading: Reading) -> None:
             own = pc.binary_join_element_wise(lines["order_id"], line_id, "/")
             by_sku = pc.binary_join_element_wise(lines["order_id"], pc.binary_join_element_wise(sku, "1", "#"), "/")
             location, channel = lines.pop("location"), lines.pop("channel")
-            copy_in("ingestion_lines", {
-                **lines, "external_line_id": pc.coalesce(own, by_sku), "has_line_id": pc.is_valid(line_id),
-                "channel_id": places.channel_ids(channel), "location_id": places.location_ids(location),
-                "version_at": pc.coalesce(updated_at, version),
-                "source": pa.repeat(pa.scalar(f"file {file.pk}"), count)})
+            copy_in(
+                "ingestion_lines",
+                {
+                    **lines,
+                    "external_line_id": pc.coalesce(own, by_sku),
+                    "has_line_id": pc.is_valid(line_id),
+                    "channel_id": places.channel_ids(channel),
+                    "location_id": places.location_ids(location),
+                    "version_at": pc.coalesce(updated_at, version),
+                    "source": pa.repeat(pa.scalar(f"file {file.pk}"), count),
+                },
+            )
         reading.lap("copy")
     tenant = {"tenant": current_tenant_id()}
     reading.on_progress(0.5, _("Looking at the lines as a whole"))
@@ -234,8 +257,9 @@ def judge_lines(reading: Reading, tenant: dict[str, Any]) -> None:
         run("DROP TABLE ingestion_same")
         if stopped:
             drop_stopped(reading)
-    voided = sum(stop_rows(rule, "status", _UNKNOWN_VOID, {**tenant, "rule": rule})
-                 for rule in ("cancelled", "refunded"))
+    voided = sum(
+        stop_rows(rule, "status", _UNKNOWN_VOID, {**tenant, "rule": rule}) for rule in ("cancelled", "refunded")
+    )
     if voided:
         drop_stopped(reading)
     find_lines(reading)
@@ -258,16 +282,23 @@ def record(reading: Reading, tenant: dict[str, Any]) -> Recorded:
             with transaction.atomic():
                 fill_gaps()
                 settle_staged(file)
-                run("UPDATE ingestion_lines SET external_line_id = left(order_id, 60) || '/' || md5(external_line_id) "
-                    "WHERE length(external_line_id) > 110")
+                run(
+                    "UPDATE ingestion_lines SET external_line_id = left(order_id, 60) || '/' || md5(external_line_id) "
+                    "WHERE length(external_line_id) > 110"
+                )
                 return record_lines(
-                    rows="ingestion_lines", keeps_versions="updated_at" in file.mapping, is_distinct=True,
-                    on_progress=lambda share, note: reading.on_progress(0.55 + 0.45 * share, note))
+                    rows="ingestion_lines",
+                    keeps_versions="updated_at" in file.mapping,
+                    is_distinct=True,
+                    on_progress=lambda share, note: reading.on_progress(0.55 + 0.45 * share, note),
+                )
         except TooMuchADay as refused:
             items, locations, dates = map(list, zip(*refused.days, strict=True))
             given = {**tenant, "zone": reading.tenant.time_zone, "items": items, "locations": locations, "dates": dates}
-            if not any(stop_rows("too_large", "quantity", _OF_DAYS + which, given)
-                       for which in (f" AND NOT {sales.IS_KNOWN}", "")):
+            if not any(
+                stop_rows("too_large", "quantity", _OF_DAYS + which, given)
+                for which in (f" AND NOT {sales.IS_KNOWN}", "")
+            ):
                 raise FileRefused(str(refused)) from refused  # a line moves from a day that only it made possible
             drop_stopped(reading)
 
@@ -283,9 +314,12 @@ def find_lines(reading: Reading) -> None:
     goes_by_title = "sku" not in file.mapping or columns.format_of(file.dialect["header"], "orders") is not None
     stopped = stop_rows("two_titles", "title", TWO_TITLES)
     if not makes_items(reading) or not goes_by_title:
-        stopped += stop_rows("no_sku" if makes_items(reading) else "unknown_sku", "sku",
-                             "SELECT row_number, title FROM ingestion_lines WHERE item_id IS NULL AND NOT has_sku "
-                             "AND row_number NOT IN (SELECT row_number FROM ingestion_refused)")
+        stopped += stop_rows(
+            "no_sku" if makes_items(reading) else "unknown_sku",
+            "sku",
+            "SELECT row_number, title FROM ingestion_lines WHERE item_id IS NULL AND NOT has_sku "
+            "AND row_number NOT IN (SELECT row_number FROM ingestion_refused)",
+        )
     if stopped:
         drop_stopped(reading)
     run("DROP TABLE ingestion_titles")
@@ -297,16 +331,20 @@ def find_lines(reading: Reading) -> None:
 
 _STAGES = {
     "items": "sku text, has_sku boolean, title text, category text, brand text, unit_of_measure text, "
-             "unit_cost numeric(14, 4), price numeric(14, 4), status text",
+    "unit_cost numeric(14, 4), price numeric(14, 4), status text",
     "stock": "sku text, location text, location_id bigint, on_hand numeric(14, 3), counted_at timestamptz",
     "suppliers": "supplier text, sku text, lead_time_days float8, lead_time_spread_days float8, moq float8, "
-                 "pack_size float8, unit_cost numeric(14, 4), minimum_order_value numeric(14, 2), "
-                 "review_period_days float8, currency text",
+    "pack_size float8, unit_cost numeric(14, 4), minimum_order_value numeric(14, 2), "
+    "review_period_days float8, currency text",
     "promotions": "sku text, location text, location_id bigint, kind text, starts_on date, ends_on date, share float8, "
-                  "known_ahead boolean",
+    "known_ahead boolean",
 }
-_KEYS = {"items": "sku", "stock": "sku, coalesce(location, ''), coalesce(counted_at, 'infinity')",
-         "suppliers": "supplier, coalesce(sku, '')", "promotions": "sku, coalesce(location, ''), kind, starts_on"}
+_KEYS = {
+    "items": "sku",
+    "stock": "sku, coalesce(location, ''), coalesce(counted_at, 'infinity')",
+    "suppliers": "supplier, coalesce(sku, '')",
+    "promotions": "sku, coalesce(location, ''), kind, starts_on",
+}
 _STAGE = "CREATE TEMP TABLE ingestion_rows (row_number int NOT NULL, item_id bigint, {columns}) ON COMMIT DROP"
 
 _SAME_ROW = """
@@ -322,9 +360,17 @@ def stage(reading: Reading) -> int:
     """Put a file's good rows into ingestion_rows, without those that come twice; how many there are."""
     kind = reading.file.kind
     run(_STAGE.format(columns=_STAGES[kind]))
-    reader = facts.FactReader(reading.positions, facts.Reading(
-        kind=kind, numbers=reading.file.options["numbers"], dates=reading.file.options["dates"],
-        zone=reading.tenant.time_zone, latest=reading.latest(), format=reading.file.dialect.get("format", "")))
+    reader = facts.FactReader(
+        reading.positions,
+        facts.Reading(
+            kind=kind,
+            numbers=reading.file.options["numbers"],
+            dates=reading.file.options["dates"],
+            zone=reading.tenant.time_zone,
+            latest=reading.latest(),
+            format=reading.file.dialect.get("format", ""),
+        ),
+    )
     places = Places(reading) if kind in ("stock", "promotions") else None
     known = known_items(reading) if kind != "items" else None
     for batch, judged in judged_batches(reading, reader.read):
@@ -349,9 +395,13 @@ def stage(reading: Reading) -> int:
     stopped += stop_rows("counted_twice" if kind == "stock" else "twice", "", twice + "NOT is_same")
     run("DROP TABLE ingestion_same")
     if kind == "suppliers":
-        stopped += stop_rows("foreign_terms", "currency", "SELECT row_number, currency AS value FROM ingestion_rows "
-                             "WHERE (unit_cost IS NOT NULL OR minimum_order_value IS NOT NULL) "
-                             f"AND upper(currency) <> '{reading.tenant.currency}'")
+        stopped += stop_rows(
+            "foreign_terms",
+            "currency",
+            "SELECT row_number, currency AS value FROM ingestion_rows "
+            "WHERE (unit_cost IS NOT NULL OR minimum_order_value IS NOT NULL) "
+            f"AND upper(currency) <> '{reading.tenant.currency}'",
+        )
     if stopped:
         drop_stopped(reading)
     if kind != "items":
@@ -368,12 +418,14 @@ def stage(reading: Reading) -> int:
 def _find_or_make(reading: Reading) -> None:
     """Unknown items are made, or their rows set aside, as the file's options say."""
     if not makes_items(reading):
-        if stop_rows("unknown_sku", "sku", "SELECT row_number, sku FROM ingestion_rows WHERE item_id IS NULL "
-                                           "AND sku IS NOT NULL"):
+        if stop_rows(
+            "unknown_sku", "sku", "SELECT row_number, sku FROM ingestion_rows WHERE item_id IS NULL AND sku IS NOT NULL"
+        ):
             drop_stopped(reading)
         return
-    reading.flagged["new_item"] += make_items(channel=reading.file.channel, table="ingestion_rows",
-                                              origin=origin(reading))
+    reading.flagged["new_item"] += make_items(
+        channel=reading.file.channel, table="ingestion_rows", origin=origin(reading)
+    )
 
 
 def read_items(reading: Reading) -> None:
@@ -412,8 +464,10 @@ SELECT item_id, location_id, on_hand, counted_at, %(origin)s::text AS origin FRO
 
 def read_stock(reading: Reading) -> None:
     rows = stage(reading)
-    days = run(_COUNTS.format(day=counted_day_sql("at")), {
-        "came": first_came_at(reading), "origin": origin(reading), "zone": reading.tenant.time_zone})
+    days = run(
+        _COUNTS.format(day=counted_day_sql("at")),
+        {"came": first_came_at(reading), "origin": origin(reading), "zone": reading.tenant.time_zone},
+    )
     with catalog.joined_in_sets():
         fresh = set_counts(table="ingestion_counts")
     reading.known = days - fresh if fresh else rows

@@ -24,10 +24,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shop")]
 
 
 def test_items_come_in_with_what_the_file_says_of_them() -> None:
-    text = ("sku,title,category,brand,unit_of_measure,unit_cost,price,status\n"
-            "A,Apple,Food>Fruit,Farm,each,1.20,2.00,active\nB,Bread,Food > Bakery,,,,3,draft\n"
-            "C,Cake,,,,1,2,unheard of\nD,Date,,,,-1,2,\nA,Apple,Food>Fruit,Farm,each,1.20,2.00,active\n"
-            "B,Brioche,,,,,4,active\n")
+    text = (
+        "sku,title,category,brand,unit_of_measure,unit_cost,price,status\n"
+        "A,Apple,Food>Fruit,Farm,each,1.20,2.00,active\nB,Bread,Food > Bakery,,,,3,draft\n"
+        "C,Cake,,,,1,2,unheard of\nD,Date,,,,-1,2,\nA,Apple,Food>Fruit,Farm,each,1.20,2.00,active\n"
+        "B,Brioche,,,,,4,active\n"
+    )
     file = take(text, "items")
     assert counts(file) == (6, 2, 0, 1, 3)
     assert file.rules["rejected"] == {"status": 1, "below_zero": 1, "twice": 1}
@@ -38,28 +40,38 @@ def test_items_come_in_with_what_the_file_says_of_them() -> None:
 
 
 def test_a_shopify_product_export_gives_variants_their_orders_names() -> None:
-    file = take("Handle,Title,Body (HTML),Vendor,Type,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src,"
-                "Cost per item,Status\n"
-                'tea,Green tea,"<p>Fine\nleaves</p>",Leaf,Drinks,Size,100 g,T-1,5.00,http://x/1.png,2.00,active\n'
-                "tea,,,,,,200 g,,9.00,,4.00,\n"
-                "tea,,,,,,,,,http://x/2.png,,\n"
-                "cup,Cup,,Pot,Kitchen,Title,Default Title,C-1,4.00,,,archived\n", None)
+    file = take(
+        "Handle,Title,Body (HTML),Vendor,Type,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src,"
+        "Cost per item,Status\n"
+        'tea,Green tea,"<p>Fine\nleaves</p>",Leaf,Drinks,Size,100 g,T-1,5.00,http://x/1.png,2.00,active\n'
+        "tea,,,,,,200 g,,9.00,,4.00,\n"
+        "tea,,,,,,,,,http://x/2.png,,\n"
+        "cup,Cup,,Pot,Kitchen,Title,Default Title,C-1,4.00,,,archived\n",
+        None,
+    )
     assert counts(file) == (4, 3, 0, 1, 0)
     assert file.rules["set_aside"] == {"not_a_variant": 1}
     found = {item.sku: (item.title, item.brand, item.category, item.status) for item in Item.objects.all()}
-    assert found == {"T-1": ("Green tea - 100 g", "Leaf", "Drinks", "active"),
-                     "Green tea - 200 g": ("Green tea - 200 g", "Leaf", "Drinks", "active"),
-                     "C-1": ("Cup", "Pot", "Kitchen", "discontinued")}
+    assert found == {
+        "T-1": ("Green tea - 100 g", "Leaf", "Drinks", "active"),
+        "Green tea - 200 g": ("Green tea - 200 g", "Leaf", "Drinks", "active"),
+        "C-1": ("Cup", "Pot", "Kitchen", "discontinued"),
+    }
 
 
 def test_a_woocommerce_product_export_leaves_out_parents() -> None:
-    file = take("ID,Type,SKU,Name,Published,Regular price,Categories,Brands\n"
-                '1,variable,P,Tea,1,,"Drinks > Tea, Sale",Leaf\n'
-                '2,variation,P-1,Tea - 100 g,1,5,"Drinks > Tea, Sale",Leaf\n'
-                "3,simple,C-1,Cup,-1,4,Kitchen,\n", None)
+    file = take(
+        "ID,Type,SKU,Name,Published,Regular price,Categories,Brands\n"
+        '1,variable,P,Tea,1,,"Drinks > Tea, Sale",Leaf\n'
+        '2,variation,P-1,Tea - 100 g,1,5,"Drinks > Tea, Sale",Leaf\n'
+        "3,simple,C-1,Cup,-1,4,Kitchen,\n",
+        None,
+    )
     assert counts(file) == (3, 2, 0, 1, 0)
     assert {item.sku: (item.category, item.status) for item in Item.objects.all()} == {
-        "P-1": ("Drinks > Tea", "active"), "C-1": ("Kitchen", "discontinued")}
+        "P-1": ("Drinks > Tea", "active"),
+        "C-1": ("Kitchen", "discontinued"),
+    }
 
 
 def test_stock_counts_set_levels_once_and_folded_ones_add_up() -> None:
@@ -79,8 +91,10 @@ def balances(code: str = "main") -> list[tuple[str, float]]:
 
 
 def test_counts_of_several_days_in_one_file_each_hold_on_their_day_and_the_newest_is_in_force() -> None:
-    text = ("sku,on_hand,counted_at\nA,30,2025-01-05\nA,4,2025-01-30\nA,30,2025-01-05\nA,9,2025-01-12\n"
-            "A,8,2025-01-12\nA,7,2025-01-20 08:00\nA,6,2025-01-20 18:00\n")
+    text = (
+        "sku,on_hand,counted_at\nA,30,2025-01-05\nA,4,2025-01-30\nA,30,2025-01-05\nA,9,2025-01-12\n"
+        "A,8,2025-01-12\nA,7,2025-01-20 08:00\nA,6,2025-01-20 18:00\n"
+    )
     file = take(text, "stock")
     assert file.rules["rejected"] == {"counted_twice": 1}
     assert (counts(file), file.rules["set_aside"]) == ((7, 5, 0, 1, 1), {"repeated": 1})
@@ -94,8 +108,10 @@ def test_counts_of_several_days_in_one_file_each_hold_on_their_day_and_the_newes
 
 
 def test_folded_counts_of_several_days_add_up_from_the_day_on_which_all_were_counted() -> None:
-    text = ("sku,location,on_hand,counted_at\nA,North,5,2025-01-05\nA,South,7,2025-01-06\nA,North,3,2025-01-30\n"
-            "A,South,2,2025-01-30\nA,North,4,2025-01-20\n")
+    text = (
+        "sku,location,on_hand,counted_at\nA,North,5,2025-01-05\nA,South,7,2025-01-06\nA,North,3,2025-01-30\n"
+        "A,South,2,2025-01-30\nA,North,4,2025-01-20\n"
+    )
     take(text, "stock", options={"fold_locations": "main"})
     assert balances() == [("2025-01-06", 12), ("2025-01-20", 11), ("2025-01-30", 5)]
 
@@ -116,9 +132,11 @@ def test_a_count_is_of_no_later_moment_than_it_came() -> None:
 
 
 def test_suppliers_speak_for_items_and_for_all_they_sell() -> None:
-    text = ("supplier,sku,lead_time_days,moq,pack_size,unit_cost,minimum_order_value,review_period_days,currency\n"
-            "Alder,A,5,10,6,1.5,200,7,USD\nAlder,,,,,,,,\nBirch,A,9,2.5,0,,,,\nBirch,B,9,,,,,,euro\n"
-            "Cedar,C,2000,,,,,,\n")
+    text = (
+        "supplier,sku,lead_time_days,moq,pack_size,unit_cost,minimum_order_value,review_period_days,currency\n"
+        "Alder,A,5,10,6,1.5,200,7,USD\nAlder,,,,,,,,\nBirch,A,9,2.5,0,,,,\nBirch,B,9,,,,,,euro\n"
+        "Cedar,C,2000,,,,,,\n"
+    )
     file = take(text, "suppliers")
     assert counts(file) == (5, 2, 0, 0, 3)
     assert file.rules["rejected"] == {"whole": 1, "currency": 1, "too_large": 1}
@@ -129,8 +147,10 @@ def test_suppliers_speak_for_items_and_for_all_they_sell() -> None:
 
 
 def test_terms_in_another_currency_are_not_taken_for_the_shops() -> None:
-    text = ("supplier,sku,lead_time_days,unit_cost,minimum_order_value,currency\n"
-            "Alder,,5,,150,EUR\nBirch,,6,,150,USD\nCedar,,7,,,EUR\nDogwood,A,8,2,,eur\n")
+    text = (
+        "supplier,sku,lead_time_days,unit_cost,minimum_order_value,currency\n"
+        "Alder,,5,,150,EUR\nBirch,,6,,150,USD\nCedar,,7,,,EUR\nDogwood,A,8,2,,eur\n"
+    )
     file = take(text, "suppliers")
     assert file.rules["rejected"] == {"foreign_terms": 2}
     assert dict(Supplier.objects.values_list("name", "minimum_order_value")) == {"Birch": 150, "Cedar": None}
@@ -138,14 +158,19 @@ def test_terms_in_another_currency_are_not_taken_for_the_shops() -> None:
 
 
 def test_promotions_are_facts_with_a_share_and_whether_they_were_known() -> None:
-    text = ("sku,location,kind,starts_on,ends_on,share,known_ahead\nA,,mailer,2025-01-06,2025-01-12,0.5,yes\n"
-            "A,,endcap,2025-01-06,2025-01-12,50 %,no\nA,,surprise,2025-01-06,2025-01-12,,\n"
-            "A,,price,2025-01-12,2025-01-06,1,no\nA,,price,2025-01-12,2025-01-16,7,no\n")
+    text = (
+        "sku,location,kind,starts_on,ends_on,share,known_ahead\nA,,mailer,2025-01-06,2025-01-12,0.5,yes\n"
+        "A,,endcap,2025-01-06,2025-01-12,50 %,no\nA,,surprise,2025-01-06,2025-01-12,,\n"
+        "A,,price,2025-01-12,2025-01-06,1,no\nA,,price,2025-01-12,2025-01-16,7,no\n"
+    )
     file = take(text, "promotions")
     assert counts(file) == (5, 3, 0, 0, 2)
     assert file.rules["rejected"] == {"ends_first": 1, "share": 1}
     assert set(Promotion.objects.values_list("kind", "share", "is_known_ahead", "location")) == {
-        ("mailer", 0.5, True, None), ("display", 0.5, False, None), ("other", 1.0, False, None)}
+        ("mailer", 0.5, True, None),
+        ("display", 0.5, False, None),
+        ("other", 1.0, False, None),
+    }
     assert counts(take(text, "promotions")) == (5, 0, 3, 0, 2)
     later = take(text.replace("0.5,yes", "0.75,yes"), "promotions")
     assert counts(later) == (5, 1, 2, 0, 2)
@@ -155,7 +180,7 @@ def test_promotions_are_facts_with_a_share_and_whether_they_were_known() -> None
 FILES = {
     "items": "sku,title,category,unit_cost,price\nA,Apple,Fruit,1,3\nB,Bread,Bakery,,\n",
     "orders": ORDERS[:-1] + ",title\n1,1,2025-01-05,A,2,2.50,,apple (old)\n1,2,2025-01-05,B,1,4,,\n"
-              "1,3,2025-01-05,C,1,6,,Cake\n",
+    "1,3,2025-01-05,C,1,6,,Cake\n",
     "later orders": "order,date,sku,qty,price\n2,2025-01-06,A,1,2.75\n2,2025-01-06,B,1,4.50\n3,2025-01-06,C,1,7\n",
     "suppliers": "supplier,sku,lead_time_days,unit_cost\nAlder,A,6,1.10\nAlder,B,6,\nAlder,D,6,2\n",
     "stock": "sku,on_hand,counted_at\nA,9,2025-01-07\nB,9,2025-01-07\nC,9,2025-01-07\nD,9,2025-01-07\n",
@@ -176,13 +201,22 @@ def test_files_may_come_in_any_order() -> None:
         terms = catalog.terms_of_items(list(Item.objects.values_list("id", flat=True)))
         skus = dict(Item.objects.values_list("id", "sku"))
         found_items = Item.objects.order_by("sku").values_list("sku", "title", "category", "price", "unit_cost")
-        states.append((list(found_items),
-                       {skus[key]: (found["price"], found["unit_cost"], found["assumed"])
-                        for key, found in terms.items()},
-                       sold(), StockLevel.objects.count(), Promotion.objects.count()))
+        states.append(
+            (
+                list(found_items),
+                {skus[key]: (found["price"], found["unit_cost"], found["assumed"]) for key, found in terms.items()},
+                sold(),
+                StockLevel.objects.count(),
+                Promotion.objects.count(),
+            )
+        )
         transaction.savepoint_rollback(point)
-    assert states[0][0] == [("A", "Apple", "Fruit", 3, 1), ("B", "Bread", "Bakery", Decimal("4.5"), None),
-                            ("C", "Cake", "", 7, None), ("D", "D", "", None, None)]
+    assert states[0][0] == [
+        ("A", "Apple", "Fruit", 3, 1),
+        ("B", "Bread", "Bakery", Decimal("4.5"), None),
+        ("C", "Cake", "", 7, None),
+        ("D", "D", "", None, None),
+    ]
     assert all(state == states[0] for state in states)
 
 
@@ -196,8 +230,10 @@ def test_an_items_file_is_news_even_where_sales_told_as_much() -> None:
 
 
 def test_a_title_stands_in_for_a_sku_until_there_is_one() -> None:
-    shopify = ("Name,Financial Status,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku\n"
-               "#1,paid,2025-01-05 10:00:00 -0500,1,Cup - red,4.00,\n")
+    shopify = (
+        "Name,Financial Status,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku\n"
+        "#1,paid,2025-01-05 10:00:00 -0500,1,Cup - red,4.00,\n"
+    )
     file = take(shopify, None)
     assert (counts(file), file.rules["flagged"]) == ((1, 1, 0, 0, 0), {"new_item": 1})
     cup = Item.objects.get()
@@ -212,14 +248,17 @@ def test_a_title_stands_in_for_a_sku_until_there_is_one() -> None:
 
 def test_a_gap_among_skus_is_filled_by_a_title_or_pointed_out() -> None:
     take("sku,title\nA,Apple\nT1,Twin\nT2,Twin\n", "items")
-    file = take("order,date,sku,qty,title\n1,2025-01-05,,1,apple\n2,2025-01-05,,1,Twin\n3,2025-01-05,,1,Cake\n"
-                "4,2025-01-05,C,1,Cake\n5,2025-01-05,,1,Pie\n")
+    file = take(
+        "order,date,sku,qty,title\n1,2025-01-05,,1,apple\n2,2025-01-05,,1,Twin\n3,2025-01-05,,1,Cake\n"
+        "4,2025-01-05,C,1,Cake\n5,2025-01-05,,1,Pie\n"
+    )
     assert counts(file) == (5, 3, 0, 0, 2)
     assert file.rules["rejected"] == {"two_titles": 1, "no_sku": 1}
     assert file.rules["flagged"]["by_title"] == 2, "the apple of the catalog, and the cake of another line"
     assert sold() == {("A", "2025-01-05"): 1, ("C", "2025-01-05"): 2}
-    aside = take("order,date,sku,qty,title\n6,2025-01-05,,1,apple\n7,2025-01-05,,1,Pie\n",
-                 options={"unknown_items": "set_aside"})
+    aside = take(
+        "order,date,sku,qty,title\n6,2025-01-05,,1,apple\n7,2025-01-05,,1,Pie\n", options={"unknown_items": "set_aside"}
+    )
     assert (counts(aside), aside.rules["set_aside"]) == ((2, 1, 0, 1, 0), {"unknown_sku": 1})
 
 
@@ -235,11 +274,41 @@ def test_rows_of_items_that_are_not_there_may_be_set_aside() -> None:
     assert Item.objects.count() == 0
 
 
-_ROW = {"order_id": "1", "line_id": "1", "occurred_at": "2025-01-05", "sku": "A", "title": "Apple", "quantity": "1",
-        "on_hand": "1", "supplier": "S", "starts_on": "2025-01-05", "ends_on": "2025-01-06"}
-_HOSTILE = ["x" * 5000, "\U0001f984" * 400, "9" * 15, "-" + "9" * 15, "40000", "9" * 400, "-1", "0.0000001", "1e308",
-            "NaN", "\u202eabc\u2066", "<script>alert(1)</script>", "'\"--", "\\N", "\x01\x1f", "\ufdd0\uffff",
-            "9999-12-31T23:59:59-23:59", "0001-01-01", "31.02.2025", "1000000000", "null"]
+_ROW = {
+    "order_id": "1",
+    "line_id": "1",
+    "occurred_at": "2025-01-05",
+    "sku": "A",
+    "title": "Apple",
+    "quantity": "1",
+    "on_hand": "1",
+    "supplier": "S",
+    "starts_on": "2025-01-05",
+    "ends_on": "2025-01-06",
+}
+_HOSTILE = [
+    "x" * 5000,
+    "\U0001f984" * 400,
+    "9" * 15,
+    "-" + "9" * 15,
+    "40000",
+    "9" * 400,
+    "-1",
+    "0.0000001",
+    "1e308",
+    "NaN",
+    "\u202eabc\u2066",
+    "<script>alert(1)</script>",
+    "'\"--",
+    "\\N",
+    "\x01\x1f",
+    "\ufdd0\uffff",
+    "9999-12-31T23:59:59-23:59",
+    "0001-01-01",
+    "31.02.2025",
+    "1000000000",
+    "null",
+]
 
 
 @pytest.mark.parametrize("kind", COLUMNS)

@@ -26,8 +26,10 @@ from tests.integration.ingestion.shops import ORDERS, counts, ledger, sold, stor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shop")]
 
-SHOPIFY = ("Name,Email,Financial Status,Currency,Created at,Lineitem quantity,Lineitem name,Lineitem price,"
-           "Lineitem compare at price,Lineitem sku,Cancelled at,Lineitem discount\n")
+SHOPIFY = (
+    "Name,Email,Financial Status,Currency,Created at,Lineitem quantity,Lineitem name,Lineitem price,"
+    "Lineitem compare at price,Lineitem sku,Cancelled at,Lineitem discount\n"
+)
 
 
 def issues(file: ImportFile) -> dict[int, tuple[str, str, str]]:
@@ -89,8 +91,14 @@ def test_a_sale_without_an_order_number_is_the_same_however_it_is_written() -> N
     head = "date,sku,title,quantity,price,discount,location\n"
     rows = "2025-01-05,A,Apple,2,10.00,1,North\n" * 2 + "2025-01-05,A,Apple,2,10.00,1,South\n"
     assert counts(take(head + rows)) == (3, 3, 0, 0, 0)
-    for old, new in ((".00", ".0"), ("2025-01-05", "2025-01-05 00:00"), ("Apple", "Pear"), (",2,", ",2.0,"),
-                     (",1,", ",,"), ("10.00", "9")):
+    for old, new in (
+        (".00", ".0"),
+        ("2025-01-05", "2025-01-05 00:00"),
+        ("Apple", "Pear"),
+        (",2,", ",2.0,"),
+        (",1,", ",,"),
+        ("10.00", "9"),
+    ):
         file = take(head + rows.replace(old, new))
         assert (file.rows_read, file.rows_rejected, sum(line[3] for line in ledger())) == (3, 0, 6), new
     take("date,sku,quantity,location\n2025-01-05,A,2,South\n2025-01-05,A,2,North\n2025-01-05,A,2,North\n")
@@ -104,28 +112,40 @@ def test_a_sale_without_an_order_number_is_the_same_however_it_is_written() -> N
 
 
 def test_every_bad_row_keeps_its_number_value_and_reason() -> None:
-    file = take(ORDERS + "1,1,2025-01-05,A,2,3,\n"  # row 2 holds
-                ",1,2025-01-05,A,2,3,\n1,2,yesterday,A,2,3,\n1,3,2025-01-05,A,two,3,\n1,4,2025-01-05,,2,3,\n"
-                "1,5,2025-01-05,A,,3,\n1,6,2999-01-05,A,2,3,\n1,7,2025-01-05,A,2,3x,\n1,8,2025-01-05,A\n"
-                f"1,9,2025-01-05,{'x' * 121},2,3,\n1,10,2025-01-05,A,9999999999,3,\n")
+    file = take(
+        ORDERS + "1,1,2025-01-05,A,2,3,\n"  # row 2 holds
+        ",1,2025-01-05,A,2,3,\n1,2,yesterday,A,2,3,\n1,3,2025-01-05,A,two,3,\n1,4,2025-01-05,,2,3,\n"
+        "1,5,2025-01-05,A,,3,\n1,6,2999-01-05,A,2,3,\n1,7,2025-01-05,A,2,3x,\n1,8,2025-01-05,A\n"
+        f"1,9,2025-01-05,{'x' * 121},2,3,\n1,10,2025-01-05,A,9999999999,3,\n"
+    )
     assert counts(file) == (11, 1, 0, 0, 10)
     assert issues(file) == {
-        3: ("missing", "order_id", ""), 4: ("moment", "occurred_at", "yesterday"), 5: ("number", "quantity", "two"),
-        6: ("missing", "sku", ""), 7: ("missing", "quantity", ""), 8: ("out_of_time", "occurred_at", "2999-01-05"),
-        9: ("number", "shelf_price", "3x"), 10: ("columns", "", "1,8,2025-01-05,A"),
-        11: ("too_long", "sku", "x" * 121), 12: ("too_large", "quantity", "9999999999")}
+        3: ("missing", "order_id", ""),
+        4: ("moment", "occurred_at", "yesterday"),
+        5: ("number", "quantity", "two"),
+        6: ("missing", "sku", ""),
+        7: ("missing", "quantity", ""),
+        8: ("out_of_time", "occurred_at", "2999-01-05"),
+        9: ("number", "shelf_price", "3x"),
+        10: ("columns", "", "1,8,2025-01-05,A"),
+        11: ("too_long", "sku", "x" * 121),
+        12: ("too_large", "quantity", "9999999999"),
+    }
 
 
 def test_what_would_mend_a_row_is_said_in_the_words_and_figures_of_its_file() -> None:
-    file = take("Bestellung;Datum;Artikelnummer;Menge;Einzelpreis\n1;13.01.2025;A;1;2,50\n2;13.01.2025;A;zwei;2,50\n"
-                "3;gestern;A;1;2,50\n4;13.01.2025;A;;2.50.1\n5;13.01.2025;A\n")
+    file = take(
+        "Bestellung;Datum;Artikelnummer;Menge;Einzelpreis\n1;13.01.2025;A;1;2,50\n2;13.01.2025;A;zwei;2,50\n"
+        "3;gestern;A;1;2,50\n4;13.01.2025;A;;2.50.1\n5;13.01.2025;A\n"
+    )
     rows = [(row.column, row.fix) for row in selectors.shown_issues(file, selectors.issues_of(file))]
     say_so = "If all numbers of the file look like 1234.56, say so and read it again."
     assert rows == [
         ("Menge", f"“Menge”: Write digits, such as 1234,56. {say_so}"),
         ("Datum", "“Datum”: Write it as 31.12.2025 or 31.12.2025 17:45."),
         ("Einzelpreis", f"“Einzelpreis”: Write digits, such as 1234,56. {say_so}"),
-        ("", "Put values that contain “;” into quotation marks, and leave no column out.")]
+        ("", "Put values that contain “;” into quotation marks, and leave no column out."),
+    ]
     orders = selectors.counts_by_kind()["orders"]
     told = {each.rule.code: each.fix for each in selectors.rule_counts(orders.rules, "rejected", orders.files)}
     assert told["moment"] == rows[1][1]
@@ -135,26 +155,40 @@ def test_what_would_mend_a_row_is_said_in_the_words_and_figures_of_its_file() ->
     assert [(row["import column"], row["import remedy"]) for row in given] == rows
     slashes = take("order,date,sku,qty\n1,13/01/2025,A,1\n2,1/13/2025,A,1\n3,14/01/2025,A,1\n")
     assert next(selectors.shown_issues(slashes, selectors.issues_of(slashes))).fix == (
-        "“date”: Write it as 31/12/2025 or 31/12/2025 17:45.")
+        "“date”: Write it as 31/12/2025 or 31/12/2025 17:45."
+    )
 
 
 def test_rows_are_set_aside_by_named_rules() -> None:
     take("sku,title,category\nA,Apple,Food > Fruit\nF,Super,Fuel > Petrol\n", "items")
-    text = ("order_id,line_id,occurred_at,sku,title,quantity,shelf_price,status\n"
-            "1,1,2025-01-05,A,,1,2,paid\n1,2,2025-01-05,F,,1,2,paid\n1,3,2025-01-05,S,Shipping,1,5,paid\n"
-            "1,4,2025-01-05,A,,0,2,paid\n1,5,2025-01-05,A,,1,-2,paid\n2,1,2025-01-05,A,,1,2,cancelled\n"
-            ",,,,,,,\n1,7,2025-01-05,G,Gift card,1,25,paid\n1,1,2025-01-05,A,,1,2,paid\n"
-            "1,9,2025-01-05,T,Tip,1,2,paid\n")
+    text = (
+        "order_id,line_id,occurred_at,sku,title,quantity,shelf_price,status\n"
+        "1,1,2025-01-05,A,,1,2,paid\n1,2,2025-01-05,F,,1,2,paid\n1,3,2025-01-05,S,Shipping,1,5,paid\n"
+        "1,4,2025-01-05,A,,0,2,paid\n1,5,2025-01-05,A,,1,-2,paid\n2,1,2025-01-05,A,,1,2,cancelled\n"
+        ",,,,,,,\n1,7,2025-01-05,G,Gift card,1,25,paid\n1,1,2025-01-05,A,,1,2,paid\n"
+        "1,9,2025-01-05,T,Tip,1,2,paid\n"
+    )
     file = take(text)
     assert counts(file) == (10, 1, 0, 9, 0)
-    assert file.rules["set_aside"] == {"fuel": 1, "shipping": 1, "zero_quantity": 1, "price_below_zero": 1,
-                                       "cancelled": 1, "blank": 1, "gift_card": 1, "repeated": 1, "tip": 1}
+    assert file.rules["set_aside"] == {
+        "fuel": 1,
+        "shipping": 1,
+        "zero_quantity": 1,
+        "price_below_zero": 1,
+        "cancelled": 1,
+        "blank": 1,
+        "gift_card": 1,
+        "repeated": 1,
+        "tip": 1,
+    }
     assert RowIssue.objects.get(rule="cancelled").raw["cells"][:2] == ["2", "1"]
 
 
 def test_returns_net_against_the_sales_of_their_day() -> None:
-    file = take("order,date,sku,qty,price,status\n1,2025-01-05,A,5,2,paid\n2,2025-01-05,A,-2,2,paid\n"
-                "3,2025-01-05,A,1,2,returned\n")
+    file = take(
+        "order,date,sku,qty,price,status\n1,2025-01-05,A,5,2,paid\n2,2025-01-05,A,-2,2,paid\n"
+        "3,2025-01-05,A,1,2,returned\n"
+    )
     assert counts(file) == (3, 3, 0, 0, 0)
     assert file.rules["flagged"]["returned"] == 2
     assert sold() == {("A", "2025-01-05"): 2}
@@ -215,8 +249,10 @@ def test_another_currency_counts_as_demand_and_not_as_money() -> None:
 
 
 def test_customers_are_pseudonyms() -> None:
-    take("order,date,sku,qty,email\n1,2025-01-05,A,1,Ann@example.test\n2,2025-01-05,A,1,ann@example.test\n"
-         "3,2025-01-05,A,1,\n")
+    take(
+        "order,date,sku,qty,email\n1,2025-01-05,A,1,Ann@example.test\n2,2025-01-05,A,1,ann@example.test\n"
+        "3,2025-01-05,A,1,\n"
+    )
     names = list(SaleLine.objects.order_by("order_id").values_list("customer", flat=True))
     assert names[0] == names[1] != ""
     assert names[2] == ""
@@ -224,12 +260,15 @@ def test_customers_are_pseudonyms() -> None:
 
 
 def test_a_shopify_export_is_read_without_a_word() -> None:
-    file = take(SHOPIFY + '#1,a@x.test,paid,USD,2025-01-05 10:00:00 -0500,2,"Tea, green",5.00,6.00,T-1,,1.00\n'
-                "#1,a@x.test,,,2025-01-05 10:00:00 -0500,1,Cup,4.00,,,,0.00\n"
-                "#2,b@x.test,refunded,USD,2025-01-05 11:00:00 -0500,1,Cup,4.00,,,,0.00\n"
-                "#3,b@x.test,paid,USD,2025-01-05 11:00:00 -0500,1,Cup,4.00,,,2025-01-06 11:00:00 -0500,0.00\n"
-                '#1,a@x.test,paid,USD,2025-01-05 10:00:00 -0500,2,"Tea, green",5.00,6.00,T-1,,1.00\n'
-                "#1,a@x.test,,,2025-01-05 10:00:00 -0500,1,Cup,4.00,,,,0.00\n", None)
+    file = take(
+        SHOPIFY + '#1,a@x.test,paid,USD,2025-01-05 10:00:00 -0500,2,"Tea, green",5.00,6.00,T-1,,1.00\n'
+        "#1,a@x.test,,,2025-01-05 10:00:00 -0500,1,Cup,4.00,,,,0.00\n"
+        "#2,b@x.test,refunded,USD,2025-01-05 11:00:00 -0500,1,Cup,4.00,,,,0.00\n"
+        "#3,b@x.test,paid,USD,2025-01-05 11:00:00 -0500,1,Cup,4.00,,,2025-01-06 11:00:00 -0500,0.00\n"
+        '#1,a@x.test,paid,USD,2025-01-05 10:00:00 -0500,2,"Tea, green",5.00,6.00,T-1,,1.00\n'
+        "#1,a@x.test,,,2025-01-05 10:00:00 -0500,1,Cup,4.00,,,,0.00\n",
+        None,
+    )
     assert file.channel.slug == "shopify"
     assert counts(file) == (6, 2, 0, 4, 0)
     assert file.rules["set_aside"] == {"refunded": 1, "cancelled": 1, "repeated": 2}
@@ -239,11 +278,14 @@ def test_a_shopify_export_is_read_without_a_word() -> None:
 
 
 def test_a_woocommerce_export_is_read_without_a_word() -> None:
-    file = take("order_id,order_number,date,status,order_currency,customer_id,item_id,item_name,item_sku,item_quantity,"
-                "item_subtotal,item_total\n"
-                "7,1007,2025-01-05 10:00:00,completed,USD,5,31,Tea,T-1,2,10.00,9.00\n"
-                "7,1007,2025-01-05 10:00:00,completed,USD,5,32,Cup,C-1,1,4.00,4.00\n"
-                "8,1008,2025-01-05 10:00:00,failed,USD,5,33,Cup,C-1,1,4.00,4.00\n", None)
+    file = take(
+        "order_id,order_number,date,status,order_currency,customer_id,item_id,item_name,item_sku,item_quantity,"
+        "item_subtotal,item_total\n"
+        "7,1007,2025-01-05 10:00:00,completed,USD,5,31,Tea,T-1,2,10.00,9.00\n"
+        "7,1007,2025-01-05 10:00:00,completed,USD,5,32,Cup,C-1,1,4.00,4.00\n"
+        "8,1008,2025-01-05 10:00:00,failed,USD,5,33,Cup,C-1,1,4.00,4.00\n",
+        None,
+    )
     assert (file.channel.slug, counts(file)) == ("woocommerce", (3, 2, 0, 1, 0))
     tea = SaleLine.objects.get(item__sku="T-1")
     assert (tea.shelf_price, tea.paid_price, tea.external_line_id) == (5, Decimal("4.5"), "1007/31")
@@ -318,15 +360,25 @@ def test_a_rejected_row_waits_on_where_the_row_that_names_it_was_set_aside() -> 
     assert rejected_waiting() == 1
 
 
-@pytest.mark.parametrize(("kind", "wrong", "right"), [
-    ("items", "sku,title,price\nA,Apple,x\nB,Pear,2\n", "sku,price\nA,3\n"),
-    ("stock", "sku,location,on_hand\nA,North,x\nA,South,2\n", "sku,location,on_hand\nA,North,3\n"),
-    ("suppliers", "supplier,sku,moq\nFarm,A,x\nFarm,B,2\n", "supplier,sku,moq,cost\nFarm,A,3,1\n"),
-    ("promotions", "sku,kind,from,to,share\nA,Flyer,13/01/2025,20/01/2025,x\nB,Flyer,13/01/2025,20/01/2025,1\n",
-     "sku,kind,from,to\nA,mailer,2025-01-13,2025-01-20\n"),
-    ("promotions", "sku,from,to\nA,2025-01-20,2025-01-13\n", "sku,from,to\nA,2025-01-13,2025-01-20\n"),
-    ("promotions", "sku,from,to\nA,2025-01-13,2025-01-20\nA,2025-01-13,2025-01-25\n",
-     "sku,from,to\nA,2025-01-13,2025-01-25\n")])
+@pytest.mark.parametrize(
+    ("kind", "wrong", "right"),
+    [
+        ("items", "sku,title,price\nA,Apple,x\nB,Pear,2\n", "sku,price\nA,3\n"),
+        ("stock", "sku,location,on_hand\nA,North,x\nA,South,2\n", "sku,location,on_hand\nA,North,3\n"),
+        ("suppliers", "supplier,sku,moq\nFarm,A,x\nFarm,B,2\n", "supplier,sku,moq,cost\nFarm,A,3,1\n"),
+        (
+            "promotions",
+            "sku,kind,from,to,share\nA,Flyer,13/01/2025,20/01/2025,x\nB,Flyer,13/01/2025,20/01/2025,1\n",
+            "sku,kind,from,to\nA,mailer,2025-01-13,2025-01-20\n",
+        ),
+        ("promotions", "sku,from,to\nA,2025-01-20,2025-01-13\n", "sku,from,to\nA,2025-01-13,2025-01-20\n"),
+        (
+            "promotions",
+            "sku,from,to\nA,2025-01-13,2025-01-20\nA,2025-01-13,2025-01-25\n",
+            "sku,from,to\nA,2025-01-13,2025-01-25\n",
+        ),
+    ],
+)
 def test_a_later_file_answers_for_the_rows_of_the_same_things(kind: str, wrong: str, right: str) -> None:
     take(wrong, kind)
     take(right.replace("A", "other"), kind)
@@ -335,12 +387,17 @@ def test_a_later_file_answers_for_the_rows_of_the_same_things(kind: str, wrong: 
     assert rejected_waiting() == 0
 
 
-@pytest.mark.parametrize(("kind", "wrong", "mended"), [
-    ("promotions", "sku,from,to\nA,soon,2025-01-20\n,2025-01-13,2025-01-20\n", {"from": "2025-01-13", "sku": "A"}),
-    ("promotions", "sku,from,to\nA,2025-01-20,2025-01-13\nA,2025-02-20,2025-02-13\n", {"to": "2025-03-01"}),
-    ("orders", "order,date,sku,qty\n,2025-01-05,A,1\n,2025-01-05,A,1\n", {"order": "7"})])
+@pytest.mark.parametrize(
+    ("kind", "wrong", "mended"),
+    [
+        ("promotions", "sku,from,to\nA,soon,2025-01-20\n,2025-01-13,2025-01-20\n", {"from": "2025-01-13", "sku": "A"}),
+        ("promotions", "sku,from,to\nA,2025-01-20,2025-01-13\nA,2025-02-20,2025-02-13\n", {"to": "2025-03-01"}),
+        ("orders", "order,date,sku,qty\n,2025-01-05,A,1\n,2025-01-05,A,1\n", {"order": "7"}),
+    ],
+)
 def test_rows_that_only_their_file_names_wait_no_more_once_mended_in_it(
-        kind: str, wrong: str, mended: dict[str, str]) -> None:
+    kind: str, wrong: str, mended: dict[str, str]
+) -> None:
     file = take(wrong, kind)
     first, second = rejected_file(file)
     assert counts(take(as_file([{**first, **mended}]), None)) == (1, 1, 0, 0, 0)
@@ -351,8 +408,7 @@ def test_rows_that_only_their_file_names_wait_no_more_once_mended_in_it(
 
 def test_mended_rows_are_read_as_the_file_that_they_were_rejected_from() -> None:
     """What a person, or the rest of that file, said of its columns, dates, numbers and channel holds for them too."""
-    text = ('No,When,Thing,How many,price\n1,03.04.2025,A,1,"1,50"\n,04/03/2025,B,2,1.234\n'
-            "2,04/03/2025,C,x,1.234\n")
+    text = 'No,When,Thing,How many,price\n1,03.04.2025,A,1,"1,50"\n,04/03/2025,B,2,1.234\n2,04/03/2025,C,x,1.234\n'
     said = {"order_id": "No", "occurred_at": "When", "sku": "Thing", "quantity": "How many", "shelf_price": "price"}
     first = take(text, channel="till", mapping=said, options={"dates": "dmy", "numbers": "comma"})
     rows = rejected_file(first)
@@ -385,10 +441,18 @@ def test_dates_and_numbers_in_doubt_are_asked_and_never_guessed_in_silence() -> 
     assert sold() == {("A", "2025-04-03"): 1}
 
 
-@pytest.mark.parametrize(("country", "usual", "day"), [("US", "mdy", "2025-03-04"), ("GB", "dmy", "2025-04-03"),
-                                                       ("DE", "dmy", "2025-04-03"), ("JP", "dmy", "2025-04-03")])
+@pytest.mark.parametrize(
+    ("country", "usual", "day"),
+    [
+        ("US", "mdy", "2025-03-04"),
+        ("GB", "dmy", "2025-04-03"),
+        ("DE", "dmy", "2025-04-03"),
+        ("JP", "dmy", "2025-04-03"),
+    ],
+)
 def test_a_date_that_may_be_read_in_two_ways_is_preset_as_is_usual_in_the_shops_country(
-        shop: Tenant, country: str, usual: str, day: str) -> None:
+    shop: Tenant, country: str, usual: str, day: str
+) -> None:
     Tenant.objects.filter(pk=shop.pk).update(country=country)
     text = "order,date,sku,qty\n1,03/04/2025,A,1\n"
     file = store(text)
@@ -403,11 +467,18 @@ def test_a_date_that_may_be_read_in_two_ways_is_preset_as_is_usual_in_the_shops_
 
 def test_a_day_is_the_shops_own_whatever_its_clocks_do() -> None:
     """New York: hours that come twice or not at all, offsets of elsewhere, and days of 23 and of 25 hours."""
-    moments = {"2025-11-02T01:30:00-04:00": "2025-11-02", "2025-11-02T01:30:00-05:00": "2025-11-02",
-               "2025-11-02 01:30": "2025-11-02", "2025-11-02 23:59:59": "2025-11-02", "2025-03-09 02:30": "2025-03-09",
-               "2025-03-10T03:59:59Z": "2025-03-09", "2025-03-10T04:00:00Z": "2025-03-10",
-               "2025-03-09T06:30:00+09:00": "2025-03-08", "20250308": "2025-03-08",
-               "08.03.2025, 23:30 Uhr": "2025-03-08"}
+    moments = {
+        "2025-11-02T01:30:00-04:00": "2025-11-02",
+        "2025-11-02T01:30:00-05:00": "2025-11-02",
+        "2025-11-02 01:30": "2025-11-02",
+        "2025-11-02 23:59:59": "2025-11-02",
+        "2025-03-09 02:30": "2025-03-09",
+        "2025-03-10T03:59:59Z": "2025-03-09",
+        "2025-03-10T04:00:00Z": "2025-03-10",
+        "2025-03-09T06:30:00+09:00": "2025-03-08",
+        "20250308": "2025-03-08",
+        "08.03.2025, 23:30 Uhr": "2025-03-08",
+    }
     rows = [f'{n},"{moment}",A,1\n' for n, moment in enumerate(moments)]
     head = "order,date,sku,qty\n"
     point = transaction.savepoint()
@@ -420,8 +491,12 @@ def test_a_day_is_the_shops_own_whatever_its_clocks_do() -> None:
 
 
 def test_a_return_may_stand_before_its_sale() -> None:
-    rows = ["2,2025-01-05,A,-2,paid\n", "3,2025-01-06,A,1,returned\n", "1,2025-01-05,A,5,paid\n",
-            "4,2025-01-06,A,1,paid\n"]
+    rows = [
+        "2,2025-01-05,A,-2,paid\n",
+        "3,2025-01-06,A,1,returned\n",
+        "1,2025-01-05,A,5,paid\n",
+        "4,2025-01-06,A,1,paid\n",
+    ]
     head = "order,date,sku,qty,status\n"
     assert counts(take(head + "".join(rows))) == (4, 4, 0, 0, 0)
     assert sold() == {("A", "2025-01-05"): 3, ("A", "2025-01-06"): 0}
@@ -433,11 +508,17 @@ def test_three_ways_of_writing_dates_in_one_file() -> None:
     assert sold() == {("A", "2025-12-25"): 4}
 
 
-@pytest.mark.parametrize(("raw", "words"), [
-    (b"", "empty"), (b"\x00\x01\x02\x03", "text"), (b"PK\x03\x04xx", "Excel"),
-    (b"just words\nand more\n", "one column"),
-    (b"a,b\n1,2\n", "missing"), (b"order,date,sku,sku,qty\n1,2025-01-05,A,B,1\n", "Two columns"),
-])
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"", "empty"),
+        (b"\x00\x01\x02\x03", "text"),
+        (b"PK\x03\x04xx", "Excel"),
+        (b"just words\nand more\n", "one column"),
+        (b"a,b\n1,2\n", "missing"),
+        (b"order,date,sku,sku,qty\n1,2025-01-05,A,B,1\n", "Two columns"),
+    ],
+)
 def test_a_hopeless_file_is_refused_with_a_sentence_and_leaves_nothing(raw: bytes, words: str) -> None:
     with pytest.raises(services.FileRefused, match=words), transaction.atomic():
         take(raw)
@@ -455,12 +536,24 @@ def test_any_encoding_ends_in_the_same_ledger(encoding: str, newline: str) -> No
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from("AB"), st.sampled_from(["1", "2", "0", "-1", "x", ""]),
-                          st.sampled_from(["paid", "cancelled", "refunded"])), min_size=1, max_size=12))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 3),
+            st.sampled_from("AB"),
+            st.sampled_from(["1", "2", "0", "-1", "x", ""]),
+            st.sampled_from(["paid", "cancelled", "refunded"]),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
 def test_whatever_comes_every_row_is_accounted_for_and_again_changes_nothing(
-        shop: Tenant, rows: list[tuple[int, str, str, str]]) -> None:
-    text = "order,date,sku,qty,status\n" + "".join(f"{order},2025-01-05,{sku},{quantity},{status}\n"
-                                                   for order, sku, quantity, status in rows)
+    shop: Tenant, rows: list[tuple[int, str, str, str]]
+) -> None:
+    text = "order,date,sku,qty,status\n" + "".join(
+        f"{order},2025-01-05,{sku},{quantity},{status}\n" for order, sku, quantity, status in rows
+    )
     point = transaction.savepoint()
     first = take(text)
     after = (ledger(), sold())
@@ -472,8 +565,10 @@ def test_whatever_comes_every_row_is_accounted_for_and_again_changes_nothing(
 
 
 def test_a_mark_that_opens_and_never_closes_costs_no_row() -> None:
-    file = take("order,date,sku,qty,product\n" + "".join(
-        f'{n},2025-01-05,S{n},1,"{n} inch {"screw" if n % 2 else "bolt, long"}\n' for n in range(1, 5)))
+    file = take(
+        "order,date,sku,qty,product\n"
+        + "".join(f'{n},2025-01-05,S{n},1,"{n} inch {"screw" if n % 2 else "bolt, long"}\n' for n in range(1, 5))
+    )
     assert counts(file) == (4, 2, 0, 0, 2)
     assert (file.rules["rejected"], file.rules["flagged"]["open_quote"]) == ({"columns": 2}, 4)
     assert set(Item.objects.values_list("title", flat=True)) == {'"1 inch screw', '"3 inch screw'}
@@ -484,8 +579,11 @@ def test_what_a_shopper_wrote_into_a_note_forges_no_sale() -> None:
     file = take(text)
     assert counts(file) == (2, 1, 0, 0, 1)
     [refused] = selectors.issues_of(file)
-    assert (refused.row_number, refused.rule, refused.value) == (2, "rows_in_value",
-        '1,2025-01-05,A,1,"thanks\nF,2025-01-05,A,900,x"')
+    assert (refused.row_number, refused.rule, refused.value) == (
+        2,
+        "rows_in_value",
+        '1,2025-01-05,A,1,"thanks\nF,2025-01-05,A,900,x"',
+    )
     mended = take(b"".join(selectors.issue_lines(file)))  # it is one value, as the person who sends it back says
     assert counts(mended) == (1, 1, 0, 0, 0)
     assert sold() == {("A", "2025-01-05"): 3}
@@ -500,7 +598,8 @@ def test_ten_percent_bad_rows_lose_only_themselves() -> None:
 
 
 def test_many_locations_are_made_at_once_and_too_many_are_refused_with_a_sentence(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(applying, "MOST_NAMES", {"location": 300, "channel": 3})
     header = "order_id,occurred_at,sku,quantity,location,channel\n"
 
@@ -540,8 +639,10 @@ def test_writing_says_how_far_it_is_and_can_be_stopped_in_its_middle(monkeypatch
 
 def test_lines_that_are_worth_more_than_can_be_true_are_rejected_and_not_the_file() -> None:
     huge = "1000000000"
-    file = take("order,date,sku,qty,price,paid_price,total,discount\n"
-                f"1,2025-01-05,A,{huge},{huge},,,\n2,2025-01-05,A,0.000001,,,{huge},\n3,2025-01-05,A,1,1,,,\n")
+    file = take(
+        "order,date,sku,qty,price,paid_price,total,discount\n"
+        f"1,2025-01-05,A,{huge},{huge},,,\n2,2025-01-05,A,0.000001,,,{huge},\n3,2025-01-05,A,1,1,,,\n"
+    )
     assert counts(file) == (3, 1, 0, 0, 2)
     assert file.rules["rejected"] == {"too_large": 2}
 
@@ -579,7 +680,9 @@ def test_a_line_that_grows_beyond_what_its_day_holds_is_rejected_and_stays_what_
 
 def test_a_file_that_moves_a_line_from_a_day_which_that_leaves_beyond_all_measure_is_refused_with_a_sentence() -> None:
     head = "order,date,sku,title,qty,price\n"
-    take(head + "".join(f"{n},2025-01-05,C,Cake,{quantity},99\n" for n, quantity in enumerate([10**9, *[-10**9] * 11])))
+    take(
+        head + "".join(f"{n},2025-01-05,C,Cake,{quantity},99\n" for n, quantity in enumerate([10**9, *[-(10**9)] * 11]))
+    )
     known = ledger()
     with pytest.raises(services.FileRefused, match="“Cake” on 5 Jan 2025 add up to more than"), transaction.atomic():
         take(head + f"0,2025-01-06,C,Cake,{10**9},99\n")
