@@ -52,6 +52,8 @@ class OrderLineSerializer(serializers.ModelSerializer[PurchaseOrderLine]):
 
 
 class OrderSerializer(serializers.ModelSerializer[PurchaseOrder]):
+    mark = serializers.SerializerMethodField(
+        help_text="A mark of its lines as they are. Send it back as `seen`, and what you ask is done on these alone.")
     lines = OrderLineSerializer(many=True, read_only=True)
     expected_on = serializers.DateField(source="due_on", read_only=True, help_text=DUE)
     below_minimum = serializers.DecimalField(
@@ -61,7 +63,10 @@ class OrderSerializer(serializers.ModelSerializer[PurchaseOrder]):
     class Meta:
         model = PurchaseOrder
         fields = ["id", "number", "supplier_id", "location_id", "status", "currency", "ordered_on", "expected_on",
-                  "below_minimum", "note", "created_at", "approved_at", "sent_at", "closed_at", "lines"]
+                  "below_minimum", "note", "created_at", "approved_at", "sent_at", "closed_at", "mark", "lines"]
+
+    def get_mark(self, order: PurchaseOrder) -> str:
+        return selectors.mark_of(order.lines.all())
 
 
 class ReceivedLineSerializer(serializers.Serializer[Any]):
@@ -80,7 +85,13 @@ class CancelSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
 
 
-class LineSerializer(serializers.Serializer[Any]):
+class SeenSerializer(serializers.Serializer[Any]):
+    seen = serializers.CharField(
+        max_length=64, required=False, allow_blank=True, default="",
+        help_text="The order's `mark` when you read it. Where its lines are no longer those, the answer is 409.")
+
+
+class LineSerializer(SeenSerializer):
     line_id = serializers.IntegerField()
     reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
 
@@ -127,11 +138,13 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewS
         given.is_valid(raise_exception=True)
         return self._changed(services.remove_line, order_id=int(pk), **given.validated_data)
 
-    @extend_schema(request=None, responses=OrderSerializer)
+    @extend_schema(request=SeenSerializer, responses=OrderSerializer)
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         """Approve a draft."""
-        return self._changed(services.approve_order, order_id=int(pk))
+        given = SeenSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self._changed(services.approve_order, order_id=int(pk), **given.validated_data)
 
     @extend_schema(request=None, responses=OrderSerializer)
     @action(detail=True, methods=["post"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -342,6 +343,12 @@ def order_lines(order_id: int, as_of: dt.date) -> QuerySet[PurchaseOrderLine]:
     """An order's lines in the order of their SKUs, each with its `money`, what is still to come as `rest`, `due_on`."""
     found = lines(as_of).filter(order_id=order_id).select_related("item")
     return found.annotate(money=_LINE_VALUE, rest=F("quantity") - F("received_quantity")).order_by("item__sku", "pk")
+
+
+def mark_of(found: Iterable[PurchaseOrderLine]) -> str:
+    """A mark of an order's lines as they are: it is another one as soon as one is added, changed or taken off."""
+    shown = sorted((line.pk, plain(line.quantity), plain(line.unit_cost)) for line in found)
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
 def people_of(order: PurchaseOrder) -> dict[str, str]:

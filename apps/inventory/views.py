@@ -71,7 +71,7 @@ def _order(request: ShopRequest, pk: int, question: str = "", edited: Edited | N
         "order": found, "lines": lines, "receipts": selectors.receipts(pk)[:100], "today": today,
         "can_receive": found.status in selectors.SENT_STATUSES, "is_open": found.status in selectors.OPEN_STATUSES,
         "is_unsent": found.status in selectors.UNSENT_STATUSES,
-        "who": selectors.people_of(found), "question": question, "edited": edited,
+        "who": selectors.people_of(found), "mark": selectors.mark_of(lines), "question": question, "edited": edited,
         "typed_note": request.POST.get("reference", ""), "token": request.POST.get("token") or uuid.uuid4().hex},
         status=422 if question or edited else 200)
 
@@ -119,6 +119,11 @@ def _tell_odd(request: ShopRequest, found: PurchaseOrder) -> None:
             "items": ", ".join(more)})
 
 
+def _seen(request: ShopRequest) -> str:
+    """The mark of the lines that the page showed on which somebody presses."""
+    return str(request.POST.get("seen", ""))
+
+
 @require_POST
 @needs(Permission.PLAN)
 def change_line(request: ShopRequest, pk: int, line_pk: int) -> HttpResponse:
@@ -126,11 +131,11 @@ def change_line(request: ShopRequest, pk: int, line_pk: int) -> HttpResponse:
     edited = Edited.from_post(line_pk, request.POST)
     if request.POST.get("act") == "remove":
         return _changed(request, pk, _("Taken off: what was advised may be decided on again."), services.remove_line,
-                        line_id=line_pk, reason=edited.reason)
+                        line_id=line_pk, reason=edited.reason, seen=_seen(request))
     try:
         return _changed(request, pk, _("The line is changed."), services.change_line, line_id=line_pk,
                         quantity=edited.quantity, reason=edited.reason, may_be_odd=edited.may_be_odd,
-                        as_of=request.tenant.today())
+                        as_of=request.tenant.today(), seen=_seen(request))
     except (NotAQuantity, ReasonMissing) as error:
         return _order(request, pk, edited=replace(edited, error=str(error)))
     except OddLot as question:
@@ -141,7 +146,8 @@ def change_line(request: ShopRequest, pk: int, line_pk: int) -> HttpResponse:
 @needs(Permission.PLAN)
 def approve(request: ShopRequest, pk: int) -> HttpResponse:
     """Approve a draft."""
-    return _changed(request, pk, _("Approved: it can go to the supplier."), services.approve_order)
+    return _changed(request, pk, _("Approved: it can go to the supplier."), services.approve_order,
+                    seen=_seen(request))
 
 
 @require_POST

@@ -11,6 +11,7 @@ from apps.inventory.services.changes import (
     tell_items_changed,
 )
 from apps.inventory.services.purchase_orders import (
+    ChangedMeanwhile,
     MoreThanOrdered,
     NotPossible,
     ReceivedLine,
@@ -31,6 +32,7 @@ from apps.inventory.services.stock import counted_day_sql, post_sales, set_count
 
 __all__ = [
     "MOST_UNITS",
+    "ChangedMeanwhile",
     "LineEdit",
     "MoreThanOrdered",
     "NotPossible",

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from apps.alerts import services as alerts
 from apps.inventory.models import MOST_UNITS, PurchaseOrder, PurchaseOrderLine, Receipt
-from apps.inventory.selectors import NO_WAIT, SENT_STATUSES, overdue_for_sending, plain, wait_to_be_sent
+from apps.inventory.selectors import NO_WAIT, SENT_STATUSES, mark_of, overdue_for_sending, plain, wait_to_be_sent
 from apps.inventory.services.changes import LineEdit, tell_items_changed, tell_line_edited, tell_lines_dropped
 from apps.tenants.models import User
 from apps.tenants.scope import current_tenant_id
@@ -31,6 +31,10 @@ _ORDERS_LOCK = 0x504F  # the class of the advisory lock under which orders are o
 
 class NotPossible(ValueError):
     """The order is in a state in which this cannot be done; the message says which."""
+
+
+class ChangedMeanwhile(NotPossible):
+    """The draft's lines are no longer those that whoever asks has seen; the message says so."""
 
 
 class MoreThanOrdered(NotPossible):
@@ -147,8 +151,11 @@ def _expect_with_last_line(order_ids: list[int]) -> None:
 
 @transaction.atomic
 def change_line(*, order_id: int, line_id: int, quantity: int, reason: str, as_of: dt.date, actor: User | None,
-                label: str = "", may_be_odd: bool = False) -> PurchaseOrder:
-    """Order another quantity on a draft's line, as whoever advised it lets pass: see `on_line_edited`."""
+                label: str = "", may_be_odd: bool = False, seen: str = "") -> PurchaseOrder:
+    """Order another quantity on a draft's line, as whoever advised it lets pass: see `on_line_edited`.
+
+    `seen` is the mark of the lines that were shown (`selectors.mark_of`): ChangedMeanwhile once they are others.
+    """
     lock_orders()
     order, line = _line_of_draft(order_id, line_id)
     if not 0 < quantity <= MOST_UNITS:
@@ -157,6 +164,7 @@ def change_line(*, order_id: int, line_id: int, quantity: int, reason: str, as_o
     before, line.quantity = line.quantity, Decimal(quantity)
     if line.quantity == before:
         return order
+    _compare(order, seen)
     if line.recommendation_id is not None:
         line.note = tell_line_edited(LineEdit(
             recommendation_id=line.recommendation_id, order_id=order.pk, quantity=quantity, reason=reason,
@@ -168,10 +176,13 @@ def change_line(*, order_id: int, line_id: int, quantity: int, reason: str, as_o
 
 
 @transaction.atomic
-def remove_line(*, order_id: int, line_id: int, reason: str, actor: User | None, label: str = "") -> PurchaseOrder:
-    """Take a line off a draft, so that it may be ordered again; the last one takes the order with it."""
+def remove_line(*, order_id: int, line_id: int, reason: str, actor: User | None, label: str = "",
+                seen: str = "") -> PurchaseOrder:
+    """Take a line off a draft as it was `seen`, so that it may be ordered again; the last one takes the order with it.
+    """
     lock_orders()
     order, line = _line_of_draft(order_id, line_id)
+    _compare(order, seen)
     if not PurchaseOrderLine.objects.filter(order=order).exclude(pk=line.pk).exists():
         return cancel_order(order_id=order_id, reason=reason, actor=actor, label=label)
     with connection.cursor() as cursor:  # receipts, which Django would delete too, are a ledger; a draft has none
@@ -195,14 +206,22 @@ def _line_of_draft(order_id: int, line_id: int) -> tuple[PurchaseOrder, Purchase
     return order, line
 
 
+def _compare(order: PurchaseOrder, seen: str) -> None:
+    """Refuse to go on from lines that are no longer as they were seen; nothing is said of what nobody claims to see."""
+    if seen and seen != mark_of(PurchaseOrderLine.objects.filter(order=order)):
+        raise ChangedMeanwhile(_("Somebody has changed %(number)s since you opened it, so nothing was done: look at it "
+                                 "as it is now.") % _words(order))
+
+
 @transaction.atomic
-def approve_order(*, order_id: int, actor: User | None, label: str = "") -> PurchaseOrder:
-    """Say that a draft may be sent."""
+def approve_order(*, order_id: int, actor: User | None, label: str = "", seen: str = "") -> PurchaseOrder:
+    """Say that a draft may be sent, as it was `seen`."""
     order = _locked(order_id)
     if order.status == Status.APPROVED:
         return order
     if order.status != Status.DRAFT:
         raise NotPossible(_("Only a draft can be approved; %(number)s is %(status)s.") % _words(order))
+    _compare(order, seen)
     order.status, order.approved_at = Status.APPROVED, _now(order)
     order.save(update_fields=["status", "approved_at"])
     _tell_items_of(order)

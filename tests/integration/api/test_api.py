@@ -159,8 +159,9 @@ def test_a_program_changes_a_drafts_lines_and_takes_them_off_as_it_decided_on_th
                           waterfall={"units": {"need": 12}, "moq": 1, "pack_size": 6}) for _ in range(2)]
     order = [program.post(f"recommendations/{line.pk}/decide/").json()["purchase_order_id"] for line in lines][-1]
     path = f"purchase-orders/{order}/"
-    line, other = program.get(path).json()["lines"]
-    wanted = {"line_id": line["id"], "quantity": 13}
+    first = program.get(path).json()
+    line, other = first["lines"]
+    wanted = {"line_id": line["id"], "quantity": 13, "seen": first["mark"]}
     refused = program.post(f"{path}change_line/", wanted)
     assert refused.status_code == 409 and "the nearest are 12 and 18. Send allow_odd" in refused.json()["detail"]
     refused = program.post(f"{path}change_line/", {**wanted, "allow_odd": True})
@@ -171,6 +172,12 @@ def test_a_program_changes_a_drafts_lines_and_takes_them_off_as_it_decided_on_th
     changed = program.post(f"{path}change_line/", {**wanted, "allow_odd": True, "reason": "a party"}).json()
     assert [each["quantity"] for each in changed["lines"]] == ["13.000", "12.000"]
     assert program.post(f"{path}change_line/", {"line_id": 10 ** 6, "quantity": 12}).status_code == 409
+    before, now = first["mark"], changed["mark"]
+    for act, body in (("approve", {}), ("change_line", {"line_id": other["id"], "quantity": 6, "reason": "less"}),
+                      ("remove_line", {"line_id": other["id"]})):
+        refused = program.post(f"{path}{act}/", {**body, "seen": before})
+        assert refused.status_code == 409 and "Somebody has changed" in refused.json()["detail"], act
+    assert program.get(path).json()["mark"] == now
     assert len(program.post(f"{path}remove_line/", {"line_id": line["id"]}).json()["lines"]) == 1
     assert program.post(f"{path}remove_line/", {"line_id": other["id"]}).json()["status"] == "cancelled"
     assert {each["state"] for each in program.get("recommendations/").json()["results"]} == {"open"}

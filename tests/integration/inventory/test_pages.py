@@ -140,6 +140,24 @@ def test_what_cannot_be_done_is_said_and_an_order_is_cancelled_with_a_reason(sho
     assert "supplier closed" in page(client, f"/orders/{first_order(shop).pk}/")
 
 
+def test_a_page_that_is_no_longer_so_approves_changes_and_takes_off_nothing(shop: Shop) -> None:
+    client, path = signed_in(shop), f"/orders/{first_order(shop).pk}/"
+    with tenant_context(shop.tenant.pk):
+        line, other = PurchaseOrderLine.objects.filter(order=first_order(shop)).order_by("pk")
+    [seen] = set(re.findall(r'name="seen" value="(\w+)"', page(client, path)))
+    assert page(client, path).count(f'name="seen" value="{seen}"') == 3, "the approval, and the box of each line"
+    with tenant_context(shop.tenant.pk):
+        PurchaseOrderLine.objects.filter(pk=line.pk).update(quantity=720)
+    for way, data in (("approve", {}), (f"lines/{line.pk}", {"quantity": "12"}),
+                      (f"lines/{other.pk}", {"act": "remove"})):
+        assert step(client, shop, way, seen=seen, **data) == "draft"
+        text = page(client, path)
+        assert text.count("Somebody has changed PO-2017-0001 since you opened it, so nothing was done") == 1, way
+        assert ">720</span>" in text and "Item 1" in text
+    [seen] = set(re.findall(r'name="seen" value="(\w+)"', text))
+    assert step(client, shop, "approve", seen=seen) == "approved"
+
+
 def test_an_order_is_printed_and_exported(shop: Shop) -> None:
     client, order = signed_in(shop, "viewer"), first_order(shop)
     assert "Purchase order PO-2017-0001" in page(client, f"/orders/{order.pk}/print/")

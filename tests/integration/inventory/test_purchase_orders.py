@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.alerts.selectors import open_alerts
 from apps.inventory import selectors, services
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine, StockMovement
-from apps.inventory.services import MoreThanOrdered, NotPossible, ReceivedLine, WantedLine
+from apps.inventory.services import ChangedMeanwhile, MoreThanOrdered, NotPossible, ReceivedLine, WantedLine
 from apps.tenants.models import AuditEntry
 from apps.tenants.scope import tenant_context
 from tests.integration.forecasting.selling_shops import run_job
@@ -237,6 +237,45 @@ def test_a_draft_that_takes_lines_later_counts_their_lead_times_from_one_day_and
         services.approve_order(order_id=order_id, actor=None)
         order = services.mark_sent(order_id=order_id, sent_on=MONDAY + 4 * DAY, actor=None)
         assert [line.expected_on for line in lines_of(order)] == [MONDAY + 9 * DAY] * 2 == [order.expected_on] * 2
+
+
+@pytest.mark.django_db
+def test_nothing_is_done_to_a_draft_whose_lines_are_no_longer_those_that_were_seen() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        [order_id] = set(open_orders(wanted(shop, 0), wanted(shop, 1)).values())
+        order = PurchaseOrder.objects.get(pk=order_id)
+        PurchaseOrderLine.objects.update(recommendation_id=None)
+
+        def mark() -> str:
+            return selectors.mark_of(PurchaseOrderLine.objects.filter(order=order))
+
+        def change(line: PurchaseOrderLine, quantity: int, seen: str) -> None:
+            services.change_line(order_id=order_id, line_id=line.pk, quantity=quantity, reason="", as_of=MONDAY,
+                                 actor=None, seen=seen)
+
+        first, second = lines_of(order)
+        opened = mark()
+        change(first, 720, opened)
+        change(first, 720, opened)  # sent twice it is done once
+        for act in (partial(services.approve_order, order_id=order_id, actor=None, seen=opened),
+                    partial(change, first, 12, opened),
+                    partial(services.remove_line, order_id=order_id, line_id=second.pk, reason="", actor=None,
+                            seen=opened)):
+            with pytest.raises(ChangedMeanwhile, match="Somebody has changed PO-2017-0001 since you opened it"):
+                act()
+        opened = mark()
+        services.remove_line(order_id=order_id, line_id=first.pk, reason="", actor=None, seen=opened)
+        with pytest.raises(ChangedMeanwhile):
+            services.remove_line(order_id=order_id, line_id=second.pk, reason="", actor=None, seen=opened)
+        opened = mark()
+        open_orders(wanted(shop, 2))
+        with pytest.raises(ChangedMeanwhile):
+            services.approve_order(order_id=order_id, actor=None, seen=opened)
+        assert [(line.item_id, int(line.quantity)) for line in lines_of(order)] == [
+            (shop.items[place].pk, 6) for place in (1, 2)]
+        assert services.approve_order(order_id=order_id, actor=None, seen=mark()).status == "approved"
+        assert services.approve_order(order_id=order_id, actor=None, seen=opened).status == "approved", "as it is"
 
 
 @pytest.mark.django_db
