@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -75,13 +75,16 @@ def plan(
     items: see frames.read_items. arrivals: what is on order, see frames.read_arrivals. demand: sample paths for the
     rows of `items`; day 0 is the planning day itself. limits: see frames.Limits. previous: the `lines` of an earlier
     plan (at least frames.PREVIOUS_COLUMNS); a quantity moves from it only where that saves `smallest_gain` (money).
-    The result depends on these alone; an item's lead times are drawn from the seed and its id.
+    What earns nothing (shortage_cost 0) is not bought. The result depends on these alone; an item's lead times are
+    drawn from the seed and its id.
 
     Raises frames.InputError, with one sentence for each thing wrong, where the frames cannot be planned with. Limits
     that nothing can satisfy are no error: they are the plan's status and findings.
     """
     limits = frames.read_limits(limits or Limits())
     known = frames.read_items(items)
+    # What nothing is gained by selling fills up no supplier's minimum either, and is not kept from an earlier plan.
+    known = replace(known, ceiling=np.where(known.shortage_cost > 0, known.ceiling, 0))
     before = frames.read_previous(previous)
     look = outlook(known, frames.read_arrivals(arrivals, known), demand, seed=seed)
 

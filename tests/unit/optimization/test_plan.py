@@ -99,7 +99,8 @@ def test_a_small_plan_is_the_best_of_all_plans(shop: Shop) -> None:
     """Every combination of quantities up to 24 units a line, priced by the outlook, against the plan.
 
     To reach a supplier's minimum, an item may be bought beyond its own best lot for as long as it is ever kept
-    (max_cover_days), or by one smallest lot where nobody asks for it: a plan keeps that limit too.
+    (max_cover_days), or by one smallest lot where nobody asks for it: a plan keeps that limit too. What earns nothing
+    is in no plan.
     """
     items, arrivals, demand, limits = shop
     largest = np.minimum(items["max_order_quantity"].fillna(24), 24)
@@ -123,6 +124,7 @@ def test_a_small_plan_is_the_best_of_all_plans(shop: Shop) -> None:
         allowed &= (plans[:, theirs].sum(axis=1) == 0) | (spend[:, theirs].sum(axis=1) >= least * MONEY_STEP)
     longest = np.ceil((look.daily_demand * limits.max_cover_days - look.position) / 6) * 6
     allowed &= (plans <= np.maximum(np.maximum(longest, known.moq), look.best_lot())).all(axis=1)
+    allowed &= (plans[:, known.shortage_cost == 0] == 0).all(axis=1)
     lost_before = float((known.shortage_cost * look.lost_before).sum())
     assert made.expected_cost == pytest.approx(cost[allowed].min() + lost_before, abs=1e-4)
 
@@ -168,7 +170,7 @@ def test_a_minimum_is_not_reached_with_what_nobody_asks_for() -> None:
     """Only 12 of an item that never sells would bring the supplier its 10.00, and one lot of it is 6."""
     terms = {"holding_cost_rate": 2.0, "lead_time_days": 0.0, "pack_size": 6, "moq": 6, "max_order_quantity": 24.0}
     items = items_frame({**terms, "unit_cost": 0.0, "shortage_cost": 1.0, "review_period_days": 3},
-                        {**terms, "unit_cost": 1.0, "shortage_cost": 0.0, "review_period_days": 1})
+                        {**terms, "unit_cost": 1.0, "shortage_cost": 1.0, "review_period_days": 1})
     made = plan(items, None, steady([4, 0]), limits=Limits(supplier_minimums={"acme": 10.0}))
     assert status_and_first(made) == ("infeasible", "supplier_minimum_unreachable")
     assert made.findings[0].numbers["reachable"] == 6.0
@@ -221,6 +223,15 @@ def test_an_empty_plan_says_why_it_is_empty() -> None:
     made = plan(nobody, None, ArrayDemand(np.zeros((0, 4, 28), dtype=np.int64)))
     assert status_and_first(made) == ("empty", "no_items")
     assert set(made.lines.columns) == set(plan(items_frame({}), None, steady([1])).lines.columns)
+
+
+def test_what_earns_nothing_neither_fills_up_a_minimum_nor_is_kept_from_an_earlier_plan() -> None:
+    items = items_frame({}, {"shortage_cost": 0.0, "unit_cost": 20.0}, {"shortage_cost": 0.0, "holding_cost_rate": 0.0})
+    demand, limits = steady([2, 2, 2]), Limits(supplier_minimums={"acme": 90.0})
+    made = plan(items, None, demand, limits=limits)
+    assert order_of(made.lines).tolist() == [18, 0, 0]
+    earlier = made.lines.assign(order_quantity=14)
+    assert order_of(plan(items, None, demand, previous=earlier).lines)[1:].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
