@@ -68,7 +68,7 @@ def read_inputs(as_of: dt.date, standing: Plan | None) -> Inputs:
                      % {"day": date_format(run.as_of, "j M Y")})
     paths = forecasting.demand_paths(run)
     active = catalog.items().filter(status="active").values_list("pk", flat=True)
-    terms = catalog.terms_frame()
+    terms = sales.earning_terms(as_of)
     defaults = catalog.planning_defaults()
     since = as_of - dt.timedelta(days=max(defaults.review_period_days, 1) - 1)
     cash = Cash()

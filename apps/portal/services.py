@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from apps.catalog.selectors import joined_in_sets
 from apps.optimization.selectors import AT_RISK_SQL, LASTING_SQL, lasting_given
+from apps.sales.selectors import PAID_PRICES
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
@@ -103,7 +104,8 @@ WITH {standing}, sold AS (
            {lasts},
            coalesce(advice.recommended, 0)::bigint AS recommended, coalesce(advice.money_at_risk, 0) AS money_at_risk,
            coalesce(forecast.days_out, 0) AS days_out, coalesce(forecast.lost_units, 0) AS lost_units,
-           coalesce(forecast.lost_units * greatest(item.price - cost.unit_cost, 0)::float8, 0) AS lost_margin
+           coalesce(forecast.lost_units * greatest(
+               coalesce(paid.paid_price, item.price) - cost.unit_cost, 0)::float8, 0) AS lost_margin
     FROM catalog_item item
     CROSS JOIN known
     LEFT JOIN catalog_planningdefaults defaults ON defaults.tenant_id = item.tenant_id
@@ -115,7 +117,7 @@ WITH {standing}, sold AS (
     LEFT JOIN sold ON sold.item_id = item.id LEFT JOIN ranked ON ranked.item_id = item.id
     LEFT JOIN forecast ON forecast.item_id = item.id LEFT JOIN advice ON advice.item_id = item.id
     LEFT JOIN stock ON stock.item_id = item.id LEFT JOIN coming ON coming.item_id = item.id
-    LEFT JOIN lasting ON lasting.item_id = item.id
+    LEFT JOIN lasting ON lasting.item_id = item.id LEFT JOIN ({paid}) paid ON paid.item_id = item.id
     WHERE item.tenant_id = %(tenant)s
 )
 INSERT INTO portal_itemsummary AS kept (tenant_id, item_id, {columns}, refreshed_at)
@@ -172,7 +174,7 @@ class Refreshed:
 def refresh_summaries(*, as_of: dt.date) -> Refreshed:
     """Derive every item's summary anew from what the apps below know on the morning of `as_of`."""
     statement = _REFRESH.format(
-        standing=_standing(""),
+        standing=_standing(""), paid=PAID_PRICES,
         lasts=_LASTS.format(weekly_units="sold.units / known.weeks"), columns=", ".join(_COLUMNS),
         excluded=", ".join(f"excluded.{name}" for name in _COLUMNS),
         kept=", ".join(f"kept.{name}" for name in _COLUMNS))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from apps.catalog.selectors import TERMS, joined_in_sets, not_goods_sql, planning_defaults
+from apps.catalog.selectors import TERMS, joined_in_sets, not_goods_sql, planning_defaults, terms_frame
 from apps.inventory.selectors import empty_days_sql
 from apps.sales.models import LARGE_QUANTITY, PERSON, SaleLine
 from apps.tenants.scope import current_tenant_id
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PLANNED_WEEKS = 26
 PRICE_DAYS = 56
+PAID_DAYS = 91
+LEAST_PAID_UNITS = 3  # of fewer sold, what one of them brought says little
 CLOSED_SHARE = 0.8  # a weekday that had no sale on so many of its last days is a day on which the shop is closed
 CLOSED_WEEKS = 8
 SHORT_HISTORY_WEEKS = 8  # with less, neither a weekday's rhythm nor a trend can be told from chance
@@ -46,6 +48,32 @@ IS_LIVE = """EXISTS (SELECT FROM sales_saleline known WHERE known.tenant_id = %(
 RECENT_LINES = """SELECT quantity, shelf_price FROM sales_saleline recent WHERE recent.tenant_id = %(tenant)s
     AND recent.item_id = wanted.item_id AND recent.entry = 1 AND recent.quantity > 0
     ORDER BY recent.occurred_at DESC LIMIT 200"""
+
+
+# What customers paid for one of an item on average over the 91 days before %(as_of)s, where at least a few were sold.
+# Days that brought nothing are left out: what is given away, or has no price, is demand and no price.
+PAID_PRICES = f"""SELECT item_id, round(sum(revenue) / sum(units), 4) AS paid_price FROM sales_dailydemand
+    WHERE tenant_id = %(tenant)s AND date >= %(as_of)s::date - {PAID_DAYS} AND date < %(as_of)s::date
+      AND units > 0 AND revenue > 0 GROUP BY item_id HAVING sum(units) >= {LEAST_PAID_UNITS}"""
+
+
+def earning_terms(as_of: dt.date) -> pd.DataFrame:
+    """The catalog's terms_frame at the price that money is reckoned with: what one brings, as known that morning.
+
+    That is what customers paid on average lately, and the catalog's price where too few were sold to tell.
+    """
+    import numpy as np
+    import pandas as pd
+
+    terms = terms_frame()
+    with joined_in_sets(), connection.cursor() as cursor:
+        cursor.execute(PAID_PRICES, {"tenant": current_tenant_id(), "as_of": as_of})
+        paid = {item_id: float(price) for item_id, price in cursor.fetchall()}
+    found = terms["item_id"].map(paid).astype(np.float64)
+    assumed = [[name for name in names if name != "price"] if is_paid else names
+               for names, is_paid in zip(terms["assumed"], found.notna(), strict=True)]
+    return terms.assign(price=found.fillna(terms["price"]),
+                        assumed=pd.Series(assumed, index=terms.index, dtype=object))
 
 
 def history_range() -> tuple[dt.date | None, dt.date | None]:
@@ -559,9 +587,9 @@ WITH pace AS (
     HAVING sum(units) >= greatest(0.001, %(days)s / 7.0 * (
         SELECT planned_units_per_week FROM catalog_planningdefaults WHERE tenant_id = %(tenant)s))
 ), resting AS (
-    SELECT terms.*, pace.units * coalesce(terms.unit_cost, 0)::float8 AS value,
+    SELECT terms.*, paid.paid_price, pace.units * coalesce(terms.unit_cost, 0)::float8 AS value,
            pace.units * greatest(coalesce(terms.price, 0) - coalesce(terms.unit_cost, 0), 0)::float8 AS margin
-    FROM ({TERMS}) terms JOIN pace USING (item_id)
+    FROM ({TERMS}) terms JOIN pace USING (item_id) LEFT JOIN ({PAID_PRICES}) paid USING (item_id)
 ), moved AS (
     SELECT name, CASE name
         WHEN 'lead_time_days' THEN value * lead_time_days
@@ -569,7 +597,7 @@ WITH pace AS (
         WHEN 'review_period_days' THEN value * review_period_days
         WHEN 'unit_cost' THEN value * (lead_time_days + review_period_days)
         WHEN 'price' THEN margin * (lead_time_days + review_period_days) END AS money
-    FROM resting CROSS JOIN LATERAL unnest(assumed) name
+    FROM resting CROSS JOIN LATERAL unnest(assumed) name WHERE name <> 'price' OR paid_price IS NULL
     UNION ALL
     SELECT 'holding_cost_rate', value * (lead_time_days + review_period_days) * holding_cost_rate FROM resting
 )

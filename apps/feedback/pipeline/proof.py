@@ -13,7 +13,6 @@ import numpy as np
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.catalog import selectors as catalog
 from apps.feedback import selectors, services
 from apps.feedback.pipeline import scores
 from apps.feedback.pipeline.shop import Shop, shop_of, steady_stock
@@ -34,6 +33,7 @@ from apps.optimization.engine.simulate import (
     difference,
     replay,
 )
+from apps.sales import selectors as sales
 from apps.tenants.scope import tenant_context
 
 REFIT_DAYS = 49
@@ -52,7 +52,7 @@ def prove_tenant(running: Running) -> dict[str, Any]:
             return {"proof": newest.pk, "kept": True}
         running.progress(0.02, _("Reading sales, prices and terms"))
         known = forecasting.known_history(as_of)
-        terms = catalog.terms_frame()
+        terms = sales.earning_terms(as_of)
         model = forecasting.model_in_use()
     panel = known.panel()
     shop = shop_of(panel, terms)
@@ -182,9 +182,9 @@ def account(shop: Shop, ours: Replay, theirs: Replay, found: Difference, model: 
             _("The simple rule orders up to the last 30 days' sales per day times lead time and review period; it is "
               "not held to suppliers' minimum order values, this advice is."),
             _("Stock left at the end is worth what it cost; holding stock costs what the planning rules say."),
-            _("With hindsight, for both sides: the items that are planned today, and today's costs, prices and terms, "
-              "stand for the past weeks too. The kind of model is the one in use today, which those weeks helped to "
-              "choose."),
+            _("With hindsight, for both sides: the items that are planned today, and today's costs and terms, stand "
+              "for the past weeks too; a unit sold brings what customers paid on average in the last 13 weeks. The "
+              "kind of model is the one in use today, which those weeks helped to choose."),
             _("The interval draws departments and weeks anew 2,000 times, the same for both sides."),
         ],
     }

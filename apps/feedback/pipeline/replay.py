@@ -35,12 +35,11 @@ REFIT_WEEKS = 3  # a model may be this old, never younger than what it forecasts
 
 @dataclass
 class Replay:
-    """What the weeks share: what was sold, the terms, the shop that follows the plans, the model last fitted."""
+    """What the weeks share: what was sold, the shop that follows the plans, the model last fitted."""
 
     running: Running
     as_of: dt.date
     model: str
-    terms: pd.DataFrame
     cash: optimization.Cash
     units: pd.DataFrame
     unknown: list[dt.date]
@@ -67,8 +66,8 @@ def replay_tenant(running: Running) -> dict[str, Any]:
         defaults = catalog.planning_defaults()
         budget = float(defaults.cash_budget) if defaults.cash_budget is not None else None
         replay = Replay(
-            running=running, as_of=as_of, model=forecasting.model_in_use(), terms=catalog.terms_frame(),
-            cash=optimization.Cash(budget=budget), units=sales.units_frame(mondays[0], as_of),
+            running=running, as_of=as_of, model=forecasting.model_in_use(), cash=optimization.Cash(budget=budget),
+            units=sales.units_frame(mondays[0], as_of),
             unknown=sales.gap_days(as_of), out=sales.out_days(mondays[0], as_of), world=World(mondays[0]))
     weeks = [live_week(replay, monday, running.part(place / (len(mondays) + 1), (place + 1) / (len(mondays) + 1)))
              for place, monday in enumerate(mondays)]
@@ -94,16 +93,17 @@ def live_week(replay: Replay, monday: dt.date, on_progress: Part) -> dict[str, A
     on_progress(0.0, _("%(day)s: reading what was known then") % {"day": date_format(monday, "j M Y")})
     with tenant_context(replay.running.tenant_id):
         known = forecasting.known_history(monday)
+        terms = sales.earning_terms(monday)
     panel = known.panel()
     if not panel.n_series:
         return {"monday": monday.isoformat(), "series": 0}
     paths = forecast_week(replay, known, panel, on_progress)
     on_progress(0.4, _("%(day)s: scoring the forecast beside the simple ones") % {"day": date_format(monday, "j M Y")})
     score_week(replay, paths, panel)
-    join(replay, panel)
+    join(replay, panel, terms)
     on_progress(0.5, _("%(day)s: planning") % {"day": date_format(monday, "j M Y")})
     inputs = optimization.prepare(
-        as_of=monday, paths=paths, terms=replay.terms, positions=replay.world.positions(),
+        as_of=monday, paths=paths, terms=terms, positions=replay.world.positions(),
         arrivals=replay.world.arrivals(), rules=optimization.Rules(cash=replay.cash))
     solved = optimization.solve(inputs=inputs)
     with tenant_context(replay.running.tenant_id):
@@ -112,7 +112,7 @@ def live_week(replay: Replay, monday: dt.date, on_progress: Part) -> dict[str, A
                                                is_replay=True)
     lines = solved.lines[["item_id", "location_id", "quantity", "lead_time_days", "review_period_days"]]
     replay.plans.append((plan.pk, monday, lines))
-    spread = replay.terms.set_index("item_id")["lead_time_spread_days"]
+    spread = terms.set_index("item_id")["lead_time_spread_days"]
     replay.world.order(lines.assign(lead_time_spread_days=lines["item_id"].map(spread)))
     replay.world.live(replay.sold(replay.world.ids, monday, monday + dt.timedelta(days=7)))
     return {"monday": monday.isoformat(), "series": panel.n_series, "plan": plan.pk, "status": plan.status,
@@ -153,9 +153,9 @@ def score_week(replay: Replay, paths: DemandPaths, panel: Panel) -> None:
                 min(replay.as_of, monday + dt.timedelta(days=scores.SCORED_DAYS)) - dt.timedelta(days=1))
 
 
-def join(replay: Replay, panel: Panel) -> None:
+def join(replay: Replay, panel: Panel, terms: pd.DataFrame) -> None:
     """Series that are planned for the first time come into the shop with a made-up stock."""
-    shop = shop_of(panel, replay.terms)
+    shop = shop_of(panel, terms)
     replay.world.join(shop.panel.ids, uneven_stock(shop, shop.panel))
 
 

@@ -45,7 +45,7 @@ class Shop:
 
 
 def shop_of(panel: Panel, terms: pd.DataFrame) -> Shop:
-    """Join the panel's series to the terms of their items (`catalog.selectors.terms_frame`).
+    """Join the panel's series to the terms of their items (`sales.selectors.earning_terms`).
 
     Items without a cost or a price are left out: what they make cannot be told.
     """

@@ -24,6 +24,7 @@ PATHS = 200
 WEEK = 7
 SETTLED = "decided"
 COST = "cost"
+PRICE_MOVES = 0.02  # an average price moves a little every day: by less than this share it is the same
 MOST_MONEY = 1e12  # of a line, so that the sum of all stays exact
 
 LINE_COLUMNS = (
@@ -138,7 +139,7 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
             arrivals: pd.DataFrame, rules: Rules) -> Inputs:
     """Put the engine's frames together from what the apps below know.
 
-    terms: the catalog's terms_frame. positions: item_id, location_id, on_hand, counted_at (NaT: never), origin.
+    terms: the earning_terms of sales. positions: item_id, location_id, on_hand, counted_at (NaT: never), origin.
     arrivals: item_id, location_id, date, quantity. Where a shop's stock is simulated, so is that of an item of which
     none was made up: there is nothing that anybody could count.
     """
@@ -322,7 +323,7 @@ def _causes(inputs: Inputs, plan: EnginePlan) -> pd.DataFrame:
     names = ["lead_time_days", "review_period_days", "unit_cost", "price"]
     now, before = (frame.set_index("unique_id")[names].reindex(changes.index).to_numpy(dtype=float)
                    for frame in (inputs.items, inputs.previous))
-    moved = ~np.isclose(now, before, rtol=1e-6)
+    moved = np.abs(now - before) > np.array([1e-6, 1e-6, 1e-6, PRICE_MOVES]) * np.abs(before)
     is_buffer = changes["driver"].eq("buffer").to_numpy()
     causes = np.select([moved[:, :2].any(axis=1), np.full(len(changes), inputs.previous_model != inputs.run.model),
                         is_buffer & moved[:, 2:].any(axis=1), is_buffer],

@@ -189,8 +189,16 @@ def waterfall_rows(line: Any) -> list[dict[str, Any]]:
 
 
 @register.simple_tag
+def below_cost_words() -> str:
+    """What is said of an item whose customers lately paid no more for it than it costs."""
+    return _("Sold at or below its cost: nothing is gained by buying it.")
+
+
+@register.simple_tag
 def no_need_words(line: Any) -> str:
-    """Why a line has no need of its own, where it has none: a step of zero is left out of its waterfall."""
+    """Why a line buys nothing at its price, or has no need of its own: a step of zero is left out of its waterfall."""
+    if line.price <= line.unit_cost:
+        return below_cost_words()
     if (line.waterfall or {}).get("units", {}).get("need"):
         return ""
     if line.mean_demand <= 0:

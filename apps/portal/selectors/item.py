@@ -20,7 +20,7 @@ from apps.inventory.selectors import FIRM_STATUSES, UNSENT_STATUSES, open_lines_
 from apps.optimization.models import Plan, Recommendation
 from apps.portal.models import ItemSummary
 from apps.sales.models import Promotion
-from apps.sales.selectors import out_days_sql
+from apps.sales.selectors import PAID_PRICES, out_days_sql
 from apps.tenants.scope import current_tenant_id
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class ItemPage:
     item: Item
     summary: ItemSummary | None
     term: dict[str, Any] | None
+    paid_price: float | None
     stock: list[dict[str, Any]]
     advice: list[Recommendation]
     run: ForecastRun | None
@@ -74,6 +75,19 @@ class ItemPage:
     @property
     def is_half_a_year(self) -> bool:
         return self.weeks == PACE_WEEKS
+
+    @property
+    def month_price(self) -> float | None:
+        """What each of the units of 28 days brought, so that both figures multiply; None where they brought nothing."""
+        sold = self.summary
+        return sold.revenue_28d / sold.units_28d if sold and sold.units_28d > 0 and sold.revenue_28d > 0 else None
+
+    @property
+    def is_below_cost(self) -> bool:
+        """Whether one sold brings no more than it costs."""
+        cost = self.term["unit_cost"] if self.term else None
+        brings = self.paid_price or (self.term["price"] if self.term else None)
+        return cost is not None and brings is not None and float(brings) <= float(cost)
 
     @property
     def on_hand(self) -> float:
@@ -155,8 +169,9 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
     promotions = [_promotion(each) for each in facts["promotions"]]
     at = _where_it_ends(summary, facts["stock"], paths)
     return ItemPage(
-        item=item, summary=summary, term=terms_of_items([item.pk]).get(item.pk), stock=facts["stock"], advice=advice,
-        run=run, why=why_of(run, rows) if run else None,
+        item=item, summary=summary, term=terms_of_items([item.pk]).get(item.pk),
+        paid_price=facts["paid_price"], stock=facts["stock"], advice=advice, run=run,
+        why=why_of(run, rows) if run else None,
         empty_shelf=_empty_shelf(run, rows, facts["out"]) if run else None,
         is_on_request=newest_run is not None and not rows and item.status == Item.Status.ACTIVE,
         backtest=_backtest(item.pk) if summary else None, coming=coming,
@@ -205,7 +220,8 @@ SELECT (SELECT coalesce(json_agg(json_build_array(date, units) ORDER BY date), '
        (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
        (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s),
        (SELECT coalesce(json_object_agg(date, is_sold_out), '{{}}') FROM (
-            SELECT date, bool_and(is_sold_out) AS is_sold_out FROM ({out_days_sql()}) found GROUP BY date) out_day)
+            SELECT date, bool_and(is_sold_out) AS is_sold_out FROM ({out_days_sql()}) found GROUP BY date) out_day),
+       (SELECT paid_price::float8 FROM ({PAID_PRICES}) paid WHERE item_id = %(item)s)
 """
 
 
@@ -216,7 +232,7 @@ def _item_facts(item_id: int, as_of: dt.date, days_back: int) -> dict[str, Any]:
                                 "as_of": as_of, "items": [item_id], "known_at": None})
         row = cursor.fetchone()
         assert row is not None
-    sold, stock, promotions, today_at, first_on, begins_on, out = row
+    sold, stock, promotions, today_at, first_on, begins_on, out, paid_price = row
     by_day = {dt.date.fromisoformat(day): float(units) for day, units in sold}
     first = max(since, first_on) if first_on else as_of
     days = [(first + dt.timedelta(days=n), by_day.get(first + dt.timedelta(days=n), 0.0))
@@ -225,7 +241,7 @@ def _item_facts(item_id: int, as_of: dt.date, days_back: int) -> dict[str, Any]:
     return {"days": days, "today": by_day.get(as_of), "today_at": today_at, "stock": stock, "promotions": promotions,
             "out": {day: is_sold_out for day, is_sold_out in sorted(
                 (dt.date.fromisoformat(day), is_sold_out) for day, is_sold_out in out.items()) if day >= first},
-            "weeks": min(max(weeks, 1), PACE_WEEKS)}
+            "paid_price": paid_price, "weeks": min(max(weeks, 1), PACE_WEEKS)}
 
 
 def _empty_shelf(run: ForecastRun, rows: Sequence[SeriesForecast], out: dict[dt.date, bool]) -> EmptyShelf | None:

@@ -359,6 +359,32 @@ def test_a_replayed_plan_knows_nothing_of_later_sales(shop: Shop) -> None:
     assert plans[0] == plans[1]
 
 
+def prices_of(plan: Plan) -> set[Decimal]:
+    return set(Recommendation.objects.filter(plan=plan).values_list("price", flat=True))
+
+
+def test_a_replayed_plan_reckons_with_what_was_paid_until_then(shop: Shop) -> None:
+    with tenant_context(shop.tenant.pk):
+        DailyDemand.objects.filter(date__lt=MONDAY - 14 * DAY).update(revenue=F("units") * Decimal("2.5"))
+    run_job(shop, "feedback.replay", weeks=2)
+    with tenant_context(shop.tenant.pk):
+        first, second = Plan.objects.filter(is_replay=True).order_by("as_of")
+        assert prices_of(first) == {Decimal("2.5")}
+        assert all(Decimal("2.5") < price < 3 for price in prices_of(second))
+
+
+def test_the_proof_is_reckoned_at_what_customers_paid(shop: Shop) -> None:
+    """By hand: at a cost of 2, who pays 2.50 and not 3 leaves half the margin; the simple rule looks at no price."""
+    lost = []
+    for each in ("3", "2.5"):
+        with tenant_context(shop.tenant.pk):
+            DailyDemand.objects.update(revenue=F("units") * Decimal(each))
+        run_job(shop, "feedback.proof", anew=True)
+        with tenant_context(shop.tenant.pk):
+            lost.append(Proof.objects.latest("pk").report["rule"]["lost_margin"])
+    assert lost[0] > 0 and lost[1] == pytest.approx(lost[0] / 2, abs=0.01)
+
+
 def test_the_proof_replays_thirteen_weeks_in_money_and_keeps_for_a_week(shop: Shop) -> None:
     told = run_job(shop, "feedback.proof")
     with tenant_context(shop.tenant.pk):

@@ -340,7 +340,8 @@ def test_what_follows_one_unusual_sale_says_so_beside_its_quantity_and_leads_to_
         for number, quantity in enumerate([1, 1, 1, 1, 1, 500]):
             make_row(SaleLine, item=shop.items[0], location=shop.location, channel=channel, quantity=quantity,
                      occurred_at=COUNTED_AT - dt.timedelta(days=number + 1))
-        make_row(DailyDemand, item=shop.items[0], location=shop.location, date=MONDAY - dt.timedelta(days=6), units=505)
+        make_row(DailyDemand, item=shop.items[0], location=shop.location, date=MONDAY - dt.timedelta(days=6), units=505,
+                 revenue=1515)
     run_plan(shop)
     assert [line.item for line in lines(shop) if "one_sale" in line.assumed] == [shop.items[0]]
     client = signed_in(shop)

@@ -18,9 +18,10 @@ from apps.optimization.models import Decision, Plan, Recommendation
 from apps.optimization.pipeline import read_inputs
 from apps.optimization.services import Choice
 from apps.portal.selectors.today import today
+from apps.sales.models import DailyDemand
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.people import page, signed_in
-from tests.integration.inventory.shops import MONDAY
+from tests.integration.inventory.shops import MONDAY, Shop
 from tests.integration.optimization.planned_shops import (
     DAY,
     forecast_for,
@@ -304,6 +305,62 @@ def test_a_suppliers_minimum_is_filled_up_or_said_not_to_be_worth_it_by_name() -
         bought = sum(line.quantity * line.unit_cost for line in open_lines()
                      if line.supplier_id == shop.suppliers[0].pk)
         assert bought == 0 or bought >= 150
+
+
+def paid(shop: Shop, item: Item, each: float, units: int = 100, days_ago: int = 1) -> None:
+    """Customers paid so much for each of some units."""
+    DailyDemand.objects.create(item=item, location=shop.location, date=MONDAY - days_ago * DAY, units=units, orders=1,
+                               revenue=each * units, shelf_value=3 * units, discount=0)
+
+
+def test_a_lost_sale_costs_what_customers_paid_less_what_it_costs() -> None:
+    """By hand: at a cost of 2 and a shelf price of 3, who pays 2.50 leaves half the margin."""
+    shop = make_planned_shop()
+    with tenant_context(shop.tenant.pk):
+        paid(shop, shop.items[0], 2.5)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        cut, full = (Recommendation.objects.get(item=item) for item in shop.items[:2])
+        assert (cut.price, full.price) == (Decimal("2.5"), 3)
+        for line, margin in ((cut, 0.5), (full, 1.0)):
+            assert float(line.avoided_lost_sales) == pytest.approx(
+                margin * (line.lost_units_without - line.lost_units_with), abs=0.01)
+
+
+@pytest.mark.parametrize("each", [1.5, 2.0])
+def test_what_is_sold_at_or_below_its_cost_is_not_bought_not_even_to_fill_a_minimum(each: float) -> None:
+    shop = make_planned_shop()
+    cheap, _full = shop.items[:2]
+    with tenant_context(shop.tenant.pk):
+        paid(shop, cheap, each)
+        Supplier.objects.filter(pk=shop.suppliers[0].pk).update(minimum_order_value=100)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        line = Recommendation.objects.get(item=cheap)
+        assert (line.quantity, line.avoided_lost_sales, line.net_gain) == (0, 0, 0)
+        assert all(other.quantity > 0 for other in Recommendation.objects.exclude(item=cheap))
+        [note] = [note for note in present_plan().binding if note["code"] == "without_margin"]
+        assert note["numbers"]["items"] == 1
+    client = signed_in(shop)
+    words = "at or below its cost: nothing is gained by buying it"
+    assert words in page(client, f"/replenish/{line.pk}/")
+    assert words in page(client, f"/items/{cheap.pk}/")
+    assert words not in page(client, f"/items/{shop.items[3].pk}/")
+    assert "1 item sells at or below its cost" in page(client, "/replenish/")
+
+
+def test_an_average_price_that_drifts_is_not_what_moved_a_buffer() -> None:
+    shop = make_planned_shop(1)
+    with tenant_context(shop.tenant.pk):
+        SupplyTerm.objects.update(pack_size=1, moq=1)
+        paid(shop, shop.items[0], 3)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        paid(shop, shop.items[0], 2.9, units=50, days_ago=2)
+        forecast_for(shop, 14, fingerprint="other", level_variance=2.0)
+    run_plan(shop)
+    with tenant_context(shop.tenant.pk):
+        assert [reason["driver"] for reason in present_plan().changes["reasons"]] == ["spread"]
 
 
 def test_a_draft_counts_towards_its_suppliers_minimum() -> None:

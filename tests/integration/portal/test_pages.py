@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.forms import BoundField
 from django.test import Client
 
@@ -494,6 +495,35 @@ def test_the_data_page_says_what_was_not_sold_for_want_of_stock_and_leads_to_the
     text = page(client, "/items/?stock=ran_out&sort=-lost")
     assert titles(text) == ["Item 0"] and "Not sold" in text and f"{found[1]} units, 10 days" in text
     assert "Not sold" not in page(client, "/items/")
+
+
+def test_what_was_not_sold_is_worth_what_customers_paid_lately() -> None:
+    """By hand: at 2.50 each and a cost of 2, half a unit of money a unit."""
+    shop = make_selling_shop(3, a_day=20)
+    run_dry(shop, 10)
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        DailyDemand.objects.update(revenue=F("units") * Decimal("2.5"))
+        refresh_summaries(as_of=MONDAY)
+        item = ItemSummary.objects.get(item=shop.items[0])
+    assert item.lost_units > 100
+    assert item.lost_margin == pytest.approx(item.lost_units / 2)
+
+
+def test_an_items_page_tells_the_shelf_price_and_what_was_paid_and_its_figures_multiply() -> None:
+    """By hand: 56 units in 28 days and 84 in the six weeks before; 3 on the shelf, 1.50 paid for those of the month."""
+    shop = make_stocked_shop(2)
+    first, other = shop.items
+    with tenant_context(shop.tenant.pk):
+        DailyDemand.objects.filter(item=first, date__gte=MONDAY - 28 * DAY).update(revenue=3)
+        DailyDemand.objects.filter(item=other).update(revenue=0)
+    refreshed(shop)
+    client = signed_in(shop)
+    text = page(client, f"/items/{first.pk}/")
+    assert "at $1.50 each on average" in text and "56 in the 28 days before today" in text and "$84" in text
+    assert re.search(r"<dt>Price</dt><dd>\$3\.00 .*?<dt>Paid on average, 13 weeks</dt><dd>\$2\.40</dd>", text, re.S)
+    text = page(client, f"/items/{other.pk}/")
+    assert "on average" not in text and re.search(r"<dt>Price</dt><dd>\$3\.00", text)
 
 
 @pytest.mark.parametrize(("fields", "words"), [

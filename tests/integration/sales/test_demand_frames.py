@@ -168,3 +168,31 @@ def test_the_assumptions_that_move_the_most_money_come_first(shop: Shop) -> None
     assert found == [(name, 2, pytest.approx(a_day * days)) for name, days in (
         ("unit_cost", 14 + 7), ("lead_time_days", 14), ("review_period_days", 7), ("holding_cost_rate", 21 * 0.25),
         ("lead_time_spread_days", 4))]
+
+
+# --- What one brings ----------------------------------------------------------------------------------------------
+
+def test_money_is_reckoned_at_what_customers_paid_lately_as_known_on_that_morning(shop: Shop) -> None:
+    """By hand: 20 at 2 and 10 at 1 are 1.6667 on average; given away, long ago or too few say nothing."""
+    sold, given, few, old, unpriced = (shop.item(price=price, unit_cost=1) for price in (9, 9, 9, 9, None))
+    day = AS_OF - dt.timedelta(days=1)
+
+    def bring(item: Item, date: dt.date, units: float, revenue: float) -> None:
+        DailyDemand.objects.create(item=item, location=shop.location, date=date, units=units, orders=1,
+                                   revenue=revenue, shelf_value=9 * units, discount=0)
+
+    for place, (units, revenue) in enumerate([(20, 40), (10, 10), (5, 0), (-2, -18)]):
+        bring(sold, day - dt.timedelta(days=place), units, revenue)
+    bring(sold, AS_OF, 10, 90)  # not known yet
+    bring(given, day, 30, 0)
+    bring(few, day, 2, 4)
+    bring(old, AS_OF - dt.timedelta(days=92), 30, 60)
+    bring(unpriced, day, 3, 6)
+    terms = selectors.earning_terms(AS_OF).set_index("item_id")
+    assert terms["price"].round(4).to_dict() == {
+        sold.pk: 1.6667, given.pk: 9, few.pk: 9, old.pk: 9, unpriced.pk: 2}
+    assert not any("price" in names for names in terms.loc[[unpriced.pk], "assumed"])
+    assert "price" not in {each.name for each in selectors.leading_assumptions(AS_OF)}
+    later = selectors.earning_terms(AS_OF + dt.timedelta(days=1)).set_index("item_id")
+    assert later.loc[sold.pk, "price"] == 3.5, "140 for 40"
+    assert selectors.earning_terms(AS_OF - dt.timedelta(days=5)).set_index("item_id").loc[sold.pk, "price"] == 9

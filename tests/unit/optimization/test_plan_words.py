@@ -55,6 +55,7 @@ def test_the_rows_of_a_waterfall_add_up_to_the_line(values: list[int]) -> None:
     (0, 0, 0, "Nothing is needed: no sales are expected until"),
 ])
 def test_why_nothing_is_needed_is_said_in_words(on_hand: int, on_order: int, sales: float, words: str) -> None:
-    line = SimpleNamespace(waterfall={"units": {"need": 0}}, on_hand=on_hand, on_order=on_order, mean_demand=sales)
+    line = SimpleNamespace(waterfall={"units": {"need": 0}}, on_hand=on_hand, on_order=on_order, mean_demand=sales,
+                           price=3, unit_cost=2)
     assert no_need_words(line).startswith(words)
     assert no_need_words(SimpleNamespace(**{**vars(line), "waterfall": {"units": {"need": 3}}})) == ""
