@@ -7,9 +7,9 @@ from apps.jobs.kinds import Kind, Precedence, declare
 declare(Kind("forecasting.forecast", title=_("Forecast demand"),
              handler="apps.forecasting.pipeline:forecast_tenant", queue="heavy"))
 declare(Kind("forecasting.backtest", title=_("Compare the models on past weeks"),
-             handler="apps.forecasting.pipeline:backtest_tenant", queue="batch", precedence=Precedence.CONTEST))
+             handler="apps.forecasting.pipeline:backtest_tenant", queue="batch", precedence=Precedence.LATER))
 declare(Kind("forecasting.renew", title=_("See whether a contest of models is due"),
              handler="apps.forecasting.pipeline:renew_tenant"))
 declare(Kind("forecasting.backtest_lstm", title=_("Train and compare the neural network"),
              handler="apps.forecasting.pipeline:backtest_lstm_tenant", queue="gpu",
-             precedence=Precedence.CONTEST))
+             precedence=Precedence.LATER))

@@ -22,8 +22,7 @@ class Precedence(IntEnum):
     """What goes first of the jobs that wait in a queue, the lowest number first."""
 
     AWAITED = 0  # someone may be looking at a bar: a button, a file and what follows it, a day that is let in
-    LATER = 1  # its figures are read the next morning
-    CONTEST = 2  # minutes of training, after which nothing is at once better than before
+    LATER = 1  # minutes of work whose figures are read the next morning; among these a tenant's turn alone decides
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from apps.forecasting.engine import frames
-from apps.forecasting.engine.automatic import AUTO, BY_DAY, BY_WEEK, Clock, fit_within
+from apps.forecasting.engine.automatic import AUTO, BY_DAY, BY_WEEK, Clock, OutOfTime, fit_within
 from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
 from apps.forecasting.engine.base import Forecaster, Panel
 from apps.forecasting.engine.calendar import UnknownCountry
@@ -120,8 +120,7 @@ def read_panel(told: argparse.Namespace) -> tuple[Panel, Periods]:
     return panel, periods
 
 
-def _fitted(told: argparse.Namespace) -> tuple[Forecaster, Panel, Periods, list[str]]:
-    clock = Clock(told.budget_seconds)
+def _fitted(told: argparse.Namespace, clock: Clock) -> tuple[Forecaster, Panel, Periods, list[str]]:
     panel, periods = read_panel(told)
     if unknown := sorted(set(getattr(told, "series", None) or []) - set(panel.ids.tolist())):
         raise FrameError(f"The panel has no series {', '.join(unknown)}.")
@@ -134,7 +133,7 @@ def _fitted(told: argparse.Namespace) -> tuple[Forecaster, Panel, Periods, list[
 
 
 def _forecast(told: argparse.Namespace) -> None:
-    model, _, periods, passed = _fitted(told)
+    model, _, periods, passed = _fitted(told, Clock(told.budget_seconds))
     forecast = model.predict(periods.grid(told.horizon))
     for sentence in (*passed, *forecast.notes):
         sys.stderr.write(f"{sentence}\n")
@@ -143,9 +142,15 @@ def _forecast(told: argparse.Namespace) -> None:
 
 
 def _explain(told: argparse.Namespace) -> None:
-    model, panel, periods, passed = _fitted(told)
+    clock = Clock(told.budget_seconds)
+    model, panel, periods, passed = _fitted(told, clock)
     rows = np.flatnonzero(np.isin(panel.ids, told.series)) if told.series else np.arange(panel.n_series)
-    table = explain(model, periods.grid(told.horizon).horizon_days, panel, rows).to_frame()
+    days = periods.grid(told.horizon).horizon_days
+    try:
+        table = explain(model, days, panel, rows, clock.until(1.0, Teller(), 0.0, 1.0)).to_frame()
+    except OutOfTime as reason:
+        raise FrameError(f"{model.name} forecasts, but explaining {len(rows)} series takes longer than the "
+                         f"{told.budget_seconds:g} seconds: name some by --series, or a quicker --model.") from reason
     for sentence in passed:
         sys.stderr.write(f"{sentence}\n")
     table.to_parquet(told.out, index=False)

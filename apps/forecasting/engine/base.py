@@ -348,7 +348,7 @@ def _with_demand(
     """Return units and availability with the demand to be expected behind days that were sold out at `bounds`."""
     out = ~np.isnan(bounds)
     sold = np.where(out, bounds, np.nan_to_num(units))
-    demand = recover(sold, available, out, weekdays(dates)).demand
+    demand = recover(sold, available, out, weekdays(dates), hindsight=False).demand
     return np.where(out, SERVED * demand, units).astype(np.float32), np.where(out, np.float32(SERVED), available)
 
 

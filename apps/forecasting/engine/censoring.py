@@ -29,11 +29,11 @@ FEWEST_DAYS = 7.0
 """... and more of them where there are fewer days with stock around: a series that sells out daily has no other end."""
 TURNS = 30
 SETTLED = 1e-3
-"""Turns end when no level moves by a larger share of the highest."""
+"""Turns end when no series' level moves by a larger share of its highest."""
 OWN_WEIGHT = 20.0
 """Units over all days at which a series' own dispersion counts as much as everyone's."""
 LEAST_DISPERSION = 1e-3
-HIDDEN_DISPERSION = 2.0
+HIDDEN_DISPERSION = 4.0
 """Hidden days raise a dispersion by at most this factor over that of days with stock; unbounded, both run away."""
 
 
@@ -67,13 +67,17 @@ class Recovered:
         return negative_binomial_quantiles(mean, spread, levels)
 
 
-def recover(sales: Floats, available: Floats, sold_out: Bools, weekday: NDArray[np.int64]) -> Recovered:
+def recover(
+    sales: Floats, available: Floats, sold_out: Bools, weekday: NDArray[np.int64], *, hindsight: bool = True
+) -> Recovered:
     """Return the demand behind sales.
 
     sales      [n, T] units sold, 0 where unknown
     available  [n, T] share of the day with stock, 0 to 1; of a day that ended sold out it is not looked at
     sold_out   [n, T] days that ended without stock and sold something: `sales` is the least that was asked for
     weekday    [T] 0 to 6
+    hindsight  whether the days after a day tell its level, or only twice as many before it: what a model learns from
+               as known on an earlier day may not know what came then
     """
     demand = sales.astype(np.float64)
     variance, level_variance = np.zeros_like(demand), np.zeros(len(demand))
@@ -82,7 +86,7 @@ def recover(sales: Floats, available: Floats, sold_out: Bools, weekday: NDArray[
     rows = np.flatnonzero((sold_out | (hidden > 0)).any(axis=1))
     if len(rows):
         shares = _weekday_shares(demand, known, weekday)
-        found = _Hidden(demand[rows], known[rows], sold_out[rows], shares)
+        found = _Hidden(demand[rows], known[rows], sold_out[rows], shares, AROUND if hindsight else 0)
         demand[rows], variance[rows], level_variance[rows] = found.expected(hidden[rows])
     return Recovered(demand, demand - sales, variance, level_variance)
 
@@ -90,7 +94,8 @@ def recover(sales: Floats, available: Floats, sold_out: Bools, weekday: NDArray[
 class _Hidden:
     """Series with days that were sold out or without stock, and the levels and dispersions that agree with these."""
 
-    def __init__(self, sold: Doubles, known: Doubles, sold_out: Bools, shares: Doubles) -> None:
+    def __init__(self, sold: Doubles, known: Doubles, sold_out: Bools, shares: Doubles, after: int) -> None:
+        self.after = after
         self.sold, self.known, self.shares = sold, known, shares
         self.open_days = np.where(sold_out, 0.0, known)
         self.rows, self.days = np.nonzero(sold_out)
@@ -128,7 +133,7 @@ class _Hidden:
             demand = self.sold.copy()
             demand[self.rows, self.days] = first
             before, self.level = self.level, self._level(demand)
-            if np.abs(self.level - before).max() <= SETTLED * before.max():
+            if (np.abs(self.level - before).max(axis=1) <= SETTLED * before.max(axis=1)).all():
                 break
 
     def _beyond(self) -> tuple[Doubles, Doubles]:
@@ -136,7 +141,8 @@ class _Hidden:
 
     def _level(self, demand: Doubles) -> Doubles:
         """Return each series' level around each day [n, T]: units on a day of an average weekday."""
-        near, days = _around(np.where(self.known > 0, demand, 0.0)), _around(self.known * self.shares)
+        near = _around(np.where(self.known > 0, demand, 0.0), self.after)
+        days = _around(self.known * self.shares, self.after)
         mixed = np.maximum(FEWEST_DAYS - days, PLAIN_DAYS)
         level: Doubles = (near + mixed * self.plain) / (days + mixed)
         return level
@@ -164,13 +170,13 @@ def _weekday_shares(sold: Doubles, known: Doubles, weekday: NDArray[np.int64]) -
     return shares
 
 
-def _around(values: Doubles) -> Doubles:
-    """Return sums over the days around each [n, T]."""
+def _around(values: Doubles, after: int) -> Doubles:
+    """Return sums over 2 AROUND + 1 days [n, T], of which `after` come after each day."""
     n_days = values.shape[1]
     added = np.zeros((len(values), n_days + 1))
     np.cumsum(values, axis=1, out=added[:, 1:])
-    ends = np.minimum(np.arange(n_days) + AROUND + 1, n_days)
-    starts = np.maximum(np.arange(n_days) - AROUND, 0)
+    ends = np.minimum(np.arange(n_days) + after + 1, n_days)
+    starts = np.maximum(np.arange(n_days) + after - 2 * AROUND, 0)
     return np.asarray(added[:, ends] - added[:, starts])
 
 

@@ -38,6 +38,8 @@ Doubles = NDArray[np.float64]
 
 FEWEST_UNITS = 1e-9
 """A mean below this draws nothing; it keeps shapes of distributions above zero."""
+LEAST_LEVEL = 1e-6
+"""A mean of drawn levels below this is not raised to 1: all of them are nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +145,7 @@ class Forecast:
         stream = np.random.Generator(np.random.Philox(key=np.frombuffer(key, dtype="<u8")))
         variance, dispersion = float(self.level_variance[row]), float(self.day_dispersion[row])
         level = stream.gamma(1.0 / variance, variance, size=n_paths) if variance > 0 else np.ones(n_paths)
+        level /= max(float(level.mean()), LEAST_LEVEL)  # the few levels' mean, by which all days would be off together
         mean = np.maximum(self.daily_mean[row, :days, None] * level[None, :], FEWEST_UNITS)
         if dispersion > 0:
             units = stream.negative_binomial(mean / dispersion, 1.0 / (1.0 + dispersion))

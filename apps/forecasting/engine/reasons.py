@@ -62,6 +62,14 @@ class Reasons:
         """Return the reasons for the sum of several forecasts."""
         return cls.mean(several).times(float(len(several)))
 
+    @classmethod
+    def joined(cls, several: Sequence["Reasons"]) -> "Reasons":
+        """Return the reasons for the forecasts of some series after those of others, told in the same parts."""
+        return cls(
+            np.concatenate([each.base for each in several]),
+            {name: np.concatenate([each.parts[name] for each in several]) for name in several[0].parts},
+        )
+
     def times(self, factor: Doubles | float) -> "Reasons":
         """Return the reasons for a forecast that is so many times as large ([n], or the same for all)."""
         return Reasons(self.base * factor, {name: part * factor for name, part in self.parts.items()})

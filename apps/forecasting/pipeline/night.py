@@ -47,7 +47,8 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     fingerprint = selectors.data_fingerprint(panel)
     why = lost = None
     if panel.n_series:
-        forecast, why, note, used = forecast_panel(panel, grid, version, files, running)
+        forecast, model, note, used = forecast_panel(panel, grid, version, files, running)
+        why = why_so(model, panel, running)
         lost = lost_lately(panel, known.out_days)
     else:
         forecast, note, used = nothing(known, grid), _("No item sells often enough to be forecast: all are ordered on "
@@ -90,26 +91,30 @@ def require_sales(known: History) -> None:
 
 
 def forecast_panel(panel: Panel, grid: Grid, version: ModelVersion | None, files: dict[str, bytes],
-                   running: Running) -> tuple[Forecast, Explanation, str, bool]:
-    """The forecast, why it is so, a note where it is not the champion's, and whether it is."""
+                   running: Running) -> tuple[Forecast, Forecaster, str, bool]:
+    """The forecast and its model, a note where it is not the champion, and whether it is."""
     note = ""
-
-    def asked(model: Forecaster) -> tuple[Forecast, Explanation]:
-        forecast = model.predict(grid, panel)
-        running.progress(0.5, _("Asking why %(series)s forecasts are as they are") % {
-            "series": units(forecast.n_series)})
-        return forecast, explain(model, EXPLAINED_DAYS, panel)
-
     if version is not None:
         running.progress(0.3, _("Forecasting with %(version)s") % {"version": version})
         try:
-            return *asked(models.model_class(version.model).from_artifact(files)), "", True
+            champion = models.model_class(version.model).from_artifact(files)
+            return champion.predict(grid, panel), champion, "", True
         except (ArtifactError, NotEnoughHistory) as error:
             note = str(error)
     running.progress(0.3, _("Trying the simple models"))
     name, why = best_cheap(panel)
     model, fell_back = models.fit_or_fall_back(models.make(name), panel)
-    return *asked(model), " ".join(filter(None, [note, fell_back or why])), False
+    return model.predict(grid), model, " ".join(filter(None, [note, fell_back or why])), False
+
+
+def why_so(model: Forecaster, panel: Panel, running: Running) -> Explanation:
+    """What moves the next days of every series, told while it is found out."""
+    part = running.part(0.5, 0.8)
+
+    def told(done: float, _sentence: str) -> None:
+        part(done, _("Asking why %(series)s forecasts are as they are") % {"series": units(panel.n_series)})
+
+    return explain(model, EXPLAINED_DAYS, panel, on_progress=told)
 
 
 def lost_lately(panel: Panel, out_days: pd.DataFrame) -> services.Lost:

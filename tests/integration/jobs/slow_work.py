@@ -16,7 +16,7 @@ GATED = declare(Kind("test.gated", title="Gated work", handler=f"{HERE}:write_at
 ECHO = declare(Kind("test.echo", title="Echo", handler=f"{HERE}:echo"))
 OTHER = declare(Kind("test.other", title="Other", handler=f"{HERE}:echo"))
 BROKEN = declare(Kind("test.broken", title="Broken", handler=f"{HERE}:break_down", max_attempts=2))
-CONTEST = declare(Kind("test.contest", title="Contest", handler=f"{HERE}:echo", precedence=Precedence.CONTEST))
+CONTEST = declare(Kind("test.contest", title="Contest", handler=f"{HERE}:echo", precedence=Precedence.LATER))
 WRITES = declare(Kind("test.writes", title="Writes", handler=f"{HERE}:write_figures"))
 HOPELESS = declare(Kind("test.hopeless", title="Hopeless", handler=f"{HERE}:give_up"))
 

@@ -54,6 +54,32 @@ def test_demand_hidden_by_a_policy_that_runs_dry_is_recovered_within_two_percent
     assert 0.75 < inside.mean() < 0.97
 
 
+def test_what_is_recovered_of_an_item_does_not_hang_on_how_much_others_sell() -> None:
+    demand = asked_for(100)[:, :182]
+    sold, empty, sold_out = run_dry(demand, 7, 0.8)
+    known = (~empty).astype(np.float32)
+    weekday = WEEKDAYS[:182]
+    alone = recover(sold, known, sold_out, weekday).demand
+    stream = np.random.default_rng(3)
+    best = np.minimum(stream.poisson(3000.0, (1, 182)), 2990).astype(np.float32)
+    beside = recover(
+        np.vstack([sold, best]), np.vstack([known, np.ones_like(best)]), np.vstack([sold_out, best == 2990]), weekday
+    ).demand[:-1]
+    assert beside.sum() / demand.sum() == pytest.approx(1.0, abs=0.02)
+    assert beside.sum() / alone.sum() == pytest.approx(1.0, abs=0.01)
+
+
+def test_days_that_sold_out_tell_how_far_demand_strays() -> None:
+    """The days that did not are the quiet ones: by them alone, bursts of demand would be taken for smaller."""
+    stream = np.random.default_rng(8)
+    mean = 4.0
+    demand = stream.negative_binomial(mean / 3.0, 1 / 4.0, (200, 364)).astype(np.float32)
+    sold = np.minimum(demand, 8)
+    found = recover(sold, np.ones_like(sold), demand >= 8, WEEKDAYS)
+    hidden = demand >= 8
+    assert found.demand[hidden].mean() == pytest.approx(demand[hidden].mean(), rel=0.1)
+
+
 def test_where_nothing_was_hidden_nothing_is_found() -> None:
     demand = asked_for(20)
     found = recover(demand, np.ones_like(demand), np.zeros(demand.shape, dtype=bool), WEEKDAYS)
@@ -136,6 +162,16 @@ def test_what_is_expected_behind_a_day_knows_no_later_one(name: str) -> None:
     assert then.y.tobytes() != panel.y[:, :151].tobytes(), "what came later does tell of a day in hindsight"
     assert then.recorded == pytest.approx(panel.recorded[:, :151])
     assert panel.take([3, 5]).sold_out is not None
+
+
+def test_a_lesson_of_an_earlier_day_is_told_of_what_was_known_then() -> None:
+    panel, _, _ = dry_shop()
+    then = panel.before(56)
+    now, past = panel.y[:, : then.n_days], then.y
+    hidden = np.isfinite(past) & (then.available < 1)
+    assert hidden.sum() > 400
+    assert now[hidden] == pytest.approx(past[hidden], rel=0.2)
+    assert np.abs(now[hidden] / past[hidden] - 1).mean() < 0.03, "only what all days share, how far they stray, moved"
 
 
 def test_no_model_is_scored_on_what_was_only_expected() -> None:

@@ -109,6 +109,15 @@ def test_what_was_usually_sold_is_what_a_person_would_reckon() -> None:
     assert whole == pytest.approx([28.0, 42.0, 56.0], rel=0.02)
 
 
+def test_days_of_which_nobody_knows_anything_are_no_empty_shelf() -> None:
+    sales, known = np.full((3, 120), 4.0), np.ones((3, 120))
+    known[:, 80:90] = 0
+    panel = shops.panel_of(sales, known)
+    usual, whole = usual_sales(panel, DAYS)
+    assert usual == pytest.approx(np.full(3, 56.0))
+    assert whole == pytest.approx(usual)
+
+
 @pytest.mark.parametrize(
     ("column", "theme"),
     [

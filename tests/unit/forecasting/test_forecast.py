@@ -100,6 +100,12 @@ def test_an_item_redrawn_alone_or_for_fewer_days_gives_the_same_paths() -> None:
     assert (whole[0] != whole[1]).any()
 
 
+def test_paths_have_the_forecasts_mean_however_few_are_drawn() -> None:
+    forecast = made(np.full((20, 28), 30.0), level_variance=0.5, day_dispersion=0.5)
+    sums = forecast.paths(np.arange(20), 200, seed=4).sum(axis=2)
+    assert sums.mean(axis=1) == pytest.approx(forecast.sum_mean(28), rel=0.02)
+
+
 def test_a_poisson_recipe_draws_poisson_paths() -> None:
     drawn = made(np.full((1, 7), 3.0), level_variance=0.0, day_dispersion=0.0).paths([0], 20_000, seed=3)
     assert drawn.var() == pytest.approx(3.0, rel=0.03)
@@ -184,6 +190,12 @@ def test_where_unrest_tells_nothing_it_changes_nothing() -> None:
     sold = stream.negative_binomial(5, 5 / (5 + mean)).astype(float)
     fitted = Dispersion.fit(mean, sold, Traits(np.zeros(4000), stream.normal(0, 0.5, 4000)))
     assert fitted.power == 0
+
+
+def test_no_unrest_is_believed_beyond_measure() -> None:
+    rule = Dispersion(1.0, (2.0,), (0.2,), (0.0,), 1.0)
+    wild = rule.level_variance(np.full(3, 10.0), np.array([2.0, 9.0, -9.0]))
+    assert wild == pytest.approx([0.2 * np.e**2, 0.2 * np.e**2, 0.2 / np.e**2])
 
 
 def test_a_rule_that_was_saved_without_unrest_still_reads_as_it_did() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from apps.forecasting.engine import automatic
 from apps.forecasting.engine.__main__ import main
+from apps.forecasting.engine.base import OnProgress
 from apps.forecasting.engine.models import make
 from apps.forecasting.engine.periods import LEVELS
 from tests.unit.forecasting import shops
@@ -147,6 +148,24 @@ def test_an_explanation_adds_up_to_the_forecast_of_the_same_days(
     assert main(one) == 0
     alone = pd.read_parquet(tmp_path / "one.parquet")
     pd.testing.assert_frame_equal(alone, why.loc[["item-003"]].reset_index())
+
+
+def test_where_there_is_no_time_to_explain_a_sentence_says_what_to_do(
+    shop: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Spent(automatic.Clock):
+        def until(self, share: float, tell: OnProgress, start: float, end: float) -> OnProgress:
+            def told(done: float, words: str) -> None:
+                if share == 1.0:
+                    raise automatic.OutOfTime
+
+            return told
+
+    monkeypatch.setattr("apps.forecasting.engine.__main__.Clock", Spent)
+    asked = ["explain", *shop, "--model", "tsb", "--budget-seconds", "9", "--out", str(tmp_path / "why.parquet")]
+    assert main(asked) == 2
+    assert "explaining 60 series takes longer than the 9 seconds: name some by --series" in capsys.readouterr().err
+    assert not (tmp_path / "why.parquet").exists()
 
 
 def test_a_tree_is_drawn_and_a_series_that_is_not_there_is_named(
