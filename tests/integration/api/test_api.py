@@ -172,6 +172,11 @@ def test_a_program_changes_a_drafts_lines_and_takes_them_off_as_it_decided_on_th
     changed = program.post(f"{path}change_line/", {**wanted, "allow_odd": True, "reason": "a party"}).json()
     assert [each["quantity"] for each in changed["lines"]] == ["13.000", "12.000"]
     assert program.post(f"{path}change_line/", {"line_id": 10 ** 6, "quantity": 12}).status_code == 409
+    with tenant_context(tenant.pk):
+        sent = make_row(PurchaseOrderLine, order=make_row(PurchaseOrder, status="sent"), quantity=10)
+    for act, body in (("change_line", {"quantity": 12}), ("remove_line", {})):
+        refused = program.post(f"{path}{act}/", {"line_id": sent.pk, **body})
+        assert refused.status_code == 409 and "has no such line" in refused.json()["detail"]
     before, now = first["mark"], changed["mark"]
     for act, body in (("approve", {}), ("change_line", {"line_id": other["id"], "quantity": 6, "reason": "less"}),
                       ("remove_line", {"line_id": other["id"]})):

@@ -158,6 +158,20 @@ def test_a_page_that_is_no_longer_so_approves_changes_and_takes_off_nothing(shop
     assert step(client, shop, "approve", seen=seen) == "approved"
 
 
+def test_a_line_of_a_sent_order_is_not_changed_under_a_drafts_address(shop: Shop) -> None:
+    client = signed_in(shop)
+    with tenant_context(shop.tenant.pk):
+        sent = PurchaseOrder.objects.get(number="PO-2017-0002")
+        services.approve_order(order_id=sent.pk, actor=None)
+        services.mark_sent(order_id=sent.pk, sent_on=MONDAY, actor=None)
+        line = PurchaseOrderLine.objects.get(order=sent)
+    for data in ({"quantity": "7", "reason": "more"}, {"act": "remove"}):
+        assert step(client, shop, f"lines/{line.pk}", **data) == "draft"
+        assert "PO-2017-0001 has no such line" in page(client, f"/orders/{first_order(shop).pk}/")
+    with tenant_context(shop.tenant.pk):
+        assert PurchaseOrderLine.objects.get(order=sent).quantity == 6
+
+
 def test_an_order_is_printed_and_exported(shop: Shop) -> None:
     client, order = signed_in(shop, "viewer"), first_order(shop)
     assert "Purchase order PO-2017-0001" in page(client, f"/orders/{order.pk}/print/")

@@ -279,6 +279,36 @@ def test_nothing_is_done_to_a_draft_whose_lines_are_no_longer_those_that_were_se
 
 
 @pytest.mark.django_db
+def test_a_line_of_another_order_is_out_of_a_drafts_reach() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        [sent_line] = lines_of(sent_order(shop, wanted(shop, 0)))
+        [draft_id] = set(open_orders(wanted(shop, 1), wanted(shop, 2)).values())
+        acts: list[Callable[[], Any]] = [
+            partial(services.change_line, order_id=draft_id, line_id=sent_line.pk, quantity=7, reason="more",
+                    as_of=MONDAY, actor=None),
+            partial(services.remove_line, order_id=draft_id, line_id=sent_line.pk, reason="", actor=None)]
+        for act in acts:
+            with pytest.raises(NotPossible, match="PO-2017-0002 has no such line"):
+                act()
+        assert PurchaseOrderLine.objects.get(pk=sent_line.pk).quantity == 6
+
+
+@pytest.mark.django_db
+def test_a_draft_is_expected_with_its_last_line_once_a_later_one_is_taken_off() -> None:
+    shop = make_shop()
+    with tenant_context(shop.tenant.pk):
+        [order_id] = set(open_orders(
+            wanted(shop, 0), replace(wanted(shop, 1), expected_on=MONDAY + 30 * DAY)).values())
+        order = PurchaseOrder.objects.get(pk=order_id)
+        assert order.expected_on == MONDAY + 30 * DAY
+        _soon, late = lines_of(order)
+        services.remove_line(order_id=order_id, line_id=late.pk, reason="", actor=None)
+        order.refresh_from_db()
+        assert order.expected_on == MONDAY + 5 * DAY
+
+
+@pytest.mark.django_db
 def test_a_cancelled_order_is_expected_no_more_and_keeps_what_came() -> None:
     shop = make_shop()
     milk = shop.items[0]
