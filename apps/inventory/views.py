@@ -67,6 +67,8 @@ def _order(request: ShopRequest, pk: int, question: str = "", edited: Edited | N
     lines, typed = list(selectors.order_lines(pk, today)), typed_in(request.POST)
     for line in lines:
         line.typed = typed.get(line.pk, "")  # type: ignore[attr-defined]
+    if edited and (found.status != Status.DRAFT or edited.line_id not in {line.pk for line in lines}):
+        messages.error(request, edited.error or edited.question)  # the line's own box, where it would stand, is gone
     return render(request, "inventory/order.html", {
         "order": found, "lines": lines, "receipts": selectors.receipts(pk)[:100], "today": today,
         "can_receive": found.status in selectors.SENT_STATUSES, "is_open": found.status in selectors.OPEN_STATUSES,

@@ -172,6 +172,24 @@ def test_a_line_of_a_sent_order_is_not_changed_under_a_drafts_address(shop: Shop
         assert PurchaseOrderLine.objects.get(order=sent).quantity == 6
 
 
+def test_what_was_typed_on_a_draft_that_is_approved_meanwhile_is_answered_in_words(shop: Shop) -> None:
+    client, path = signed_in(shop), f"/orders/{first_order(shop).pk}/"
+    with tenant_context(shop.tenant.pk):
+        line, other = PurchaseOrderLine.objects.filter(order=first_order(shop)).order_by("pk")
+        services.remove_line(order_id=first_order(shop).pk, line_id=other.pk, reason="", actor=None)
+    words = "lots is no quantity: give a whole number."
+
+    def answer(pk: int) -> str:
+        response = client.post(f"{path}lines/{pk}/", {"quantity": "lots"})
+        assert response.status_code == 422
+        return response.content.decode()
+
+    assert answer(line.pk).count(words) == 1, "beside the line"
+    assert answer(other.pk).count(words) == 1, "whose line is gone"
+    assert step(client, shop, "approve") == "approved"
+    assert answer(line.pk).count(words) == 1, "whose boxes are gone"
+
+
 def test_an_order_is_printed_and_exported(shop: Shop) -> None:
     client, order = signed_in(shop, "viewer"), first_order(shop)
     assert "Purchase order PO-2017-0001" in page(client, f"/orders/{order.pk}/print/")
