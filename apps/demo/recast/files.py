@@ -19,7 +19,7 @@ from apps.demo.recast.lines import Lines, day_number
 from apps.demo.recast.naming import ITEMS, MANIFEST, ORDERS, PROMOTIONS, STOCK, SUPPLIERS, day_file, later_days
 from apps.demo.recast.package import read_lines, read_products, read_promotion_shares
 from apps.demo.recast.planning import in_shop, lines_of, planned_items
-from apps.demo.recast.prices import shelf_prices, unit_costs
+from apps.demo.recast.prices import paid_prices, shelf_prices, unit_costs
 from apps.demo.recast.promotions import merge_runs
 from apps.demo.recast.rules import CATEGORY_RULES, FUEL, broken_rules, count_set_aside
 from apps.demo.recast.shops import (
@@ -100,8 +100,9 @@ def _write_orders(folder: Path, name: str, lines: Lines, chosen: NDArray[np.intp
 
 
 def _write_items(
-    folder: Path, products: pd.DataFrame, chosen: NDArray[np.bool_], prices: NDArray[np.float64], words: pd.DataFrame
+    folder: Path, purchases: "Purchases", chosen: NDArray[np.bool_], costs: NDArray[np.float64]
 ) -> Written:
+    products, words = purchases.products, purchases.words
     frame = pd.DataFrame(
         {
             "sku": products["product_id"],
@@ -109,8 +110,8 @@ def _write_items(
             "category": words["category"],
             "brand": products["brand"].map({"Private": "Private label", "National": "National brand"}),
             "unit_of_measure": np.where(products["odd"].eq(FUEL), "0.001 gal", "each"),
-            "unit_cost": unit_costs(prices, products),
-            "price": prices,
+            "unit_cost": costs,
+            "price": purchases.prices,
             "status": "active",
         }
     )
@@ -170,6 +171,7 @@ class Purchases:
     words: pd.DataFrame
     lines: Lines
     prices: NDArray[np.float64]
+    paid: NDArray[np.float64]
     shares: pd.DataFrame
     planned: dict[tuple[str, date], pd.DataFrame]
 
@@ -189,6 +191,7 @@ def read_purchases(shops: Iterable[Shop]) -> Purchases:
         words=describe(products),
         lines=lines,
         prices=shelf_prices(lines, products),
+        paid=paid_prices(lines, products),
         shares=read_promotion_shares(ids),
         planned=planned,
     )
@@ -222,11 +225,12 @@ def write_shop(shop: Shop, purchases: Purchases, folder: Path) -> Manifest:
     sold = np.zeros(len(products), dtype=bool)
     sold[lines.product[mine & (lines.product >= 0)]] = True
     in_items = sold & in_shop(shop, products)
-    written.append(_write_items(folder, products, in_items, purchases.prices, purchases.words))
+    costs = unit_costs(purchases.prices, purchases.paid, products)
+    written.append(_write_items(folder, purchases, in_items, costs))
 
     planned = purchases.planned[shop.slug, STANDS_ON]
     earlier = purchases.planned[shop.slug, REPLAY_STARTS_ON]
-    terms = supplier_terms(shop, products, planned, unit_costs(purchases.prices, products), sold)
+    terms = supplier_terms(shop, products, planned, costs, sold)
     stock = opening_stock(planned, terms, as_of=STANDS_ON)
     written.append(_write_suppliers(folder, terms))
     written.append(_write_stock(folder, STOCK, stock, as_of=STANDS_ON))

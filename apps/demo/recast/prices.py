@@ -1,5 +1,7 @@
 """Gives every item a typical shelf price, and the unit cost that the demo makes up from it."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -35,31 +37,59 @@ COST_SHARES = {
 OTHER_COST_SHARE = 0.65
 
 
+MOST_OF_PAID = 0.85  # of what shoppers pay on average: the made-up unit cost lies no higher
+
+
 def shelf_prices(lines: Lines, products: pd.DataFrame) -> NDArray[np.float64]:
     """Return each product's median shelf price in dollars, NaN where it was never sold at one.
 
     Known to the shop when its story starts: sales before the replay count; an item without any takes those before
     the day on which the shop stands, and one that first sells later has its first days' price.
     """
-    counted = is_sale(lines, products) & (lines.shelf > 0)
-    frame = pd.DataFrame(
+    sold = _sold(lines, products, lines.shelf)
+    sold["price"] = sold["value"] / sold["quantity"]
+    return np.round(_as_known(len(products), sold, lambda known: known.groupby("product")["price"].median()), 2)
+
+
+def paid_prices(lines: Lines, products: pd.DataFrame) -> NDArray[np.float64]:
+    """Return what shoppers paid on average for one of each product, of the same days as the shelf price.
+
+    What was given away is left out; NaN where nothing was ever paid.
+    """
+
+    def average(known: pd.DataFrame) -> pd.Series:
+        sums = known.groupby("product")[["value", "quantity"]].sum()
+        return sums["value"] / sums["quantity"]
+
+    return _as_known(len(products), _sold(lines, products, lines.paid), average)
+
+
+def _sold(lines: Lines, products: pd.DataFrame, value: NDArray[np.float64]) -> pd.DataFrame:
+    counted = is_sale(lines, products) & (value > 0)
+    return pd.DataFrame(
         {
             "product": lines.product[counted],
-            "price": lines.shelf[counted] / lines.quantity[counted],
+            "value": value[counted],
+            "quantity": lines.quantity[counted],
             "day": lines.day[counted],
         }
     )
-    prices = np.full(len(products), np.nan)
+
+
+def _as_known(count: int, sold: pd.DataFrame, price_of: Callable[[pd.DataFrame], pd.Series]) -> NDArray[np.float64]:
+    prices = np.full(count, np.nan)
     for until in (day_number(REPLAY_STARTS_ON), day_number(STANDS_ON), None):
-        known = frame if until is None else frame[frame["day"] < until]
-        median = known.groupby("product")["price"].median()
-        rows = median.index.to_numpy()
+        found = price_of(sold if until is None else sold[sold["day"] < until])
+        rows = found.index.to_numpy()
         missing = np.isnan(prices[rows])
-        prices[rows[missing]] = median.to_numpy()[missing]
-    return np.round(prices, 2)
+        prices[rows[missing]] = found.to_numpy()[missing]
+    return prices
 
 
-def unit_costs(prices: NDArray[np.float64], products: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the made-up unit cost: the department's share of the shelf price, at least a cent."""
+def unit_costs(prices: NDArray[np.float64], paid: NDArray[np.float64], products: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the made-up unit cost: the department's share of the shelf price, at least a cent.
+
+    What is nearly always sold at a discount costs no more than MOST_OF_PAID of what is paid on average.
+    """
     shares = products["department"].map(COST_SHARES).fillna(OTHER_COST_SHARE).to_numpy()
-    return np.maximum(np.round(prices * shares, 2), 0.01)
+    return np.maximum(np.round(np.fmin(prices * shares, paid * MOST_OF_PAID), 2), 0.01)

@@ -12,7 +12,7 @@ import pytest
 from apps.demo.recast.files import Purchases, write_shop
 from apps.demo.recast.lines import Lines, day_number
 from apps.demo.recast.planning import planned_items
-from apps.demo.recast.prices import shelf_prices
+from apps.demo.recast.prices import paid_prices, shelf_prices
 from apps.demo.recast.rules import odd_kinds
 from apps.demo.recast.shops import REPLAY_STARTS_ON, SHOPS, STANDS_ON
 from apps.demo.recast.wording import describe
@@ -65,6 +65,7 @@ def made_up_purchases() -> Purchases:
         words=describe(products),
         lines=lines,
         prices=shelf_prices(lines, products),
+        paid=paid_prices(lines, products),
         shares=shares,
         planned={
             (shop.slug, as_of): planned_items(shop, lines, products, as_of=as_of)
@@ -116,6 +117,16 @@ def test_prices_and_discount_make_the_lines_value(folder: Path) -> None:
     rounding = units * 0.00005 + 1e-9
     assert ((units * orders["paid_price"] - 9.98).abs() <= rounding).all()
     assert ((units * orders["shelf_price"] - orders["discount"] - 9.98).abs() <= rounding).all()
+
+
+def test_what_is_paid_on_average_leaves_out_what_was_given_away_and_what_comes_after_the_start(
+    purchases: Purchases,
+) -> None:
+    lines = purchases.lines
+    late = lines.day >= day_number(REPLAY_STARTS_ON)
+    paid = np.where(late, 999.0, np.where(lines.day % 2 == 0, 0.0, 6.0))
+    prices = paid_prices(replace(lines, paid=paid), purchases.products)
+    assert prices[:3].tolist() == [2.0, 2.0, 2.0], "6 for each 3"
 
 
 def test_the_manifest_adds_up_and_agrees_with_the_files(folder: Path) -> None:

@@ -124,8 +124,13 @@ def test_a_supplier_has_the_same_name_and_lead_time_in_every_shop() -> None:
 
 def test_cost_is_the_departments_share_of_the_price_and_at_least_a_cent() -> None:
     products = products_of([1, 1, 1, 1], ["GROCERY", "DRUG GM", "GROCERY", "NOT IN THE LIST"])
-    costs = unit_costs(np.array([10.0, 10.0, 0.01, 10.0]), products)
+    costs = unit_costs(np.array([10.0, 10.0, 0.01, 10.0]), np.array([10.0, 8.0, 0.01, np.nan]), products)
     assert costs.tolist() == [6.0, 6.2, 0.01, 6.5]
+
+
+def test_what_is_nearly_always_discounted_costs_no_more_than_a_share_of_what_is_paid() -> None:
+    products = products_of([1, 1], ["DRUG GM", "GROCERY"])
+    assert unit_costs(np.array([10.0, 10.0]), np.array([5.0, 7.2]), products).tolist() == [4.25, 6.0]
 
 
 def test_a_reorder_point_covers_the_lead_time_and_grows_with_its_spread() -> None:
