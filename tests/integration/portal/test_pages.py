@@ -523,6 +523,7 @@ def test_an_items_page_tells_the_shelf_price_and_what_was_paid_and_its_figures_m
     assert "at $1.50 each on average" in text and "56 in the 28 days before today" in text and "$84" in text
     assert re.search(r"<dt>Price</dt><dd>\$3\.00 .*?<dt>Paid on average, 13 weeks</dt><dd>\$2\.40</dd>", text, re.S)
     text = page(client, f"/items/{other.pk}/")
+    assert text.count("in the 28 days before today") == 1 and "nothing was paid" in text
     assert "on average" not in text and re.search(r"<dt>Price</dt><dd>\$3\.00", text)
 
 
