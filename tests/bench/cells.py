@@ -1,10 +1,10 @@
 """How honest bands are, cell by cell of money and steadiness: on the demo's grocer, standing five times before its end.
 
-Cells are A, B, C by money of the last 26 weeks (the first 80, the next 15 % of it, the rest) and X, Y, Z by how much the
-last 13 weeks varied (standard deviation over mean below 0.5, below 1, above). Of sums over so many days, from forecasts
-made with what was known: the share inside the central 80 % band (by the randomised PIT, 80 % where it is calibrated), the
-bias of the mean, and the levels tau at which the share below the quantile is above tau + .03 or the share at or below it
-is under tau - .03.
+Cells are A, B, C by money of the last 26 weeks (the first 80, the next 15 % of it, the rest) and X, Y, Z by how much
+the last 13 weeks varied (standard deviation over mean below 0.5, below 1, above). Of sums over so many days, from
+forecasts made with what was known: the share inside the central 80 % band (by the randomised PIT, 80 % where it is
+calibrated), the bias of the mean, and the levels tau at which the share below the quantile is above tau + .03 or the
+share at or below it is under tau - .03.
 """
 
 from __future__ import annotations
