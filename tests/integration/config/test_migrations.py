@@ -52,6 +52,12 @@ def test_what_came_after_the_first_tables_goes_back_and_comes_again(servers: Tes
                     "'^(alerts|catalog|feedback|forecasting|ingestion|inventory|jobs|optimization|portal|registry|sales|"
                     "tenants)_' AND tablename <> 'catalog_externalid'").fetchall():
                 fill(connection, table)
+            connection.execute("UPDATE optimization_decision SET purchase_order_id = 1")
+            connection.execute(
+                "INSERT INTO optimization_decision (id, tenant_id, recommendation_id, kind, quantity, reason, "
+                "decided_by, decided_on, created_at, purchase_order_id) OVERRIDING SYSTEM VALUE "
+                "SELECT 2, tenant_id, recommendation_id, kind, 720, reason, decided_by, decided_on, created_at, "
+                "purchase_order_id FROM optimization_decision")
             connection.execute("UPDATE catalog_supplier SET simulated = '{lead_time_days}'")
         moved = subprocess.run([sys.executable, "-c", THERE_AND_BACK], cwd=CLONE, check=False, text=True,
                                capture_output=True, env={**os.environ, **other.environment(),
@@ -63,3 +69,5 @@ def test_what_came_after_the_first_tables_goes_back_and_comes_again(servers: Tes
                 (["lead_time_days", "minimum_order_value"],)], "a supplier made up in part came back as a whole"
             assert connection.execute("SELECT simulated FROM catalog_supplyterm").fetchall() == [([],)]
             assert connection.execute("SELECT count(*) FROM forecasting_backtest").fetchone() == (1,)
+            assert connection.execute("SELECT quantity FROM optimization_decision").fetchall() == [(720,)], (
+                "of a line that was edited twice the last decision stands")
