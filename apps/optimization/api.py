@@ -27,6 +27,8 @@ class RecommendationSerializer(serializers.ModelSerializer[Recommendation]):
                   "on_hand", "on_order", "mean_demand", "lead_time_days", "review_period_days", "days_of_cover",
                   "stockout_on", "order_by_on", "arrives_on", "lost_units_without", "lost_units_with",
                   "avoided_lost_sales", "net_gain", "waterfall", "binding", "assumed", "simulated", "change", "state"]
+        extra_kwargs = {"price": {"help_text": "What one sold brings: what customers paid on average over 91 days, "
+                                               "or the item's price where fewer than three were sold."}}
 
 
 class RecommendationFilter(django_filters.FilterSet):
