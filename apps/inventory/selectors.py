@@ -151,19 +151,24 @@ KEPT = """(SELECT item_id, location_id FROM inventory_stocklevel WHERE tenant_id
            AND (%(items)s::bigint[] IS NULL OR item_id = ANY(%(items)s)))"""
 
 
-def empty_days_sql(wanted: str = KEPT) -> str:
-    """A SELECT of days before %(as_of)s that closed with nothing on hand, of the items and locations in a table.
+def empty_days_sql(wanted: str, sold: str) -> str:
+    """A SELECT of days before %(as_of)s that closed with nothing on hand, of the items and locations in `wanted`.
 
-    item_id, location_id, date; `all_day`: nothing was there when it opened and nothing came; `spell` numbers the days
-    on end on which there was nothing. Only stock that is known is told of: counted, from the first count on, and
-    neither simulated nor a demo's, whose sales are what was asked for. %(known_at)s, unless null, leaves out what the
-    ledger learned later.
+    `sold` is a table of item_id, location_id, date and units: between counts, what is there is the last count less what
+    was sold since, whether or not sales move the level, and what else moved. item_id, location_id, date; `all_day`:
+    nothing was there when it opened and nothing came; `spell` numbers the days on end on which there was nothing. Only
+    stock that is known is told of: counted, from the first count on, and neither simulated nor a demo's, whose sales
+    are what was asked for. Where a count finds goods on a shelf that should be empty, they came on a day that nobody
+    told of: `is_told` is false on the days that lead up to it. %(known_at)s, unless null, leaves out what the ledger
+    learned later.
     """
     return f"""
 WITH moved AS (
-    SELECT movement.item_id, movement.location_id, movement.occurred_on, sum(movement.quantity) AS change,
-           coalesce(sum(movement.quantity) FILTER (WHERE movement.quantity > 0), 0) AS came,
-           bool_or(movement.kind = 'count') AS is_counted, bool_or(movement.wanted IS NOT NULL) AS is_demand
+    SELECT movement.item_id, movement.location_id, movement.occurred_on AS day, sum(movement.quantity) AS change,
+           bool_or(movement.kind = 'count') AS is_counted, bool_or(movement.wanted IS NOT NULL) AS is_demand,
+           coalesce(sum(movement.quantity) FILTER (WHERE movement.kind IN ('receipt', 'adjustment')), 0) AS other,
+           coalesce(sum(movement.quantity) FILTER (WHERE movement.kind IN ('receipt', 'adjustment')
+                                                         AND movement.quantity > 0), 0) AS brought
     FROM {wanted} wanted
     JOIN inventory_stocklevel level ON level.tenant_id = %(tenant)s AND level.item_id = wanted.item_id
          AND level.location_id = wanted.location_id AND level.origin <> 'simulated'
@@ -172,21 +177,41 @@ WITH moved AS (
     WHERE movement.occurred_on < %(as_of)s
       AND (%(known_at)s::timestamptz IS NULL OR movement.recorded_at <= %(known_at)s)
     GROUP BY 1, 2, 3
+), known AS (
+    SELECT item_id, location_id, min(day) FILTER (WHERE is_counted) AS first_on FROM moved
+    GROUP BY 1, 2 HAVING bool_or(is_counted) AND NOT bool_or(is_demand)
+), balanced AS (
+    SELECT *, sum(change) OVER (PARTITION BY item_id, location_id ORDER BY day) AS balance FROM moved
+), happened AS (
+    SELECT item_id, location_id, day, bool_or(is_counted) AS is_counted, sum(balance) AS balance, sum(other) AS other,
+           sum(brought) AS brought, sum(units) AS units
+    FROM (SELECT item_id, location_id, day, is_counted, balance, other, brought, 0 AS units FROM balanced
+          UNION ALL SELECT item_id, location_id, date, false, 0, 0, 0, units FROM {sold} sold) either
+    JOIN known USING (item_id, location_id) WHERE day >= first_on GROUP BY 1, 2, 3
+), counted AS (
+    SELECT happened.*, count(*) FILTER (WHERE is_counted) OVER days AS section
+    FROM happened WINDOW days AS (PARTITION BY item_id, location_id ORDER BY day)
 ), closed AS (
-    SELECT moved.*, sum(change) OVER days AS closing, sum(change) OVER days - change + came AS most,
-           bool_or(is_counted) OVER days AS is_known, bool_or(is_demand) OVER series AS is_of_demo,
-           lead(occurred_on, 1, %(as_of)s::date) OVER days AS next_on
-    FROM moved WINDOW series AS (PARTITION BY item_id, location_id), days AS (series ORDER BY occurred_on)
+    SELECT counted.*, sum(CASE WHEN is_counted THEN balance ELSE other - units END) OVER section_days AS closing
+    FROM counted WINDOW section_days AS (PARTITION BY item_id, location_id, section ORDER BY day)
 ), opened AS (
-    SELECT closed.*, coalesce(lag(is_known) OVER days, false) AND most <= 0 AS is_empty
-    FROM closed WINDOW days AS (PARTITION BY item_id, location_id ORDER BY occurred_on)
+    SELECT closed.*, lag(closing) OVER days AS opening, lead(day, 1, %(as_of)s::date) OVER days AS next_on,
+           lead(is_counted AND closing > 0 AND brought <= 0) OVER days AS finds_goods
+    FROM closed WINDOW days AS (PARTITION BY item_id, location_id ORDER BY day)
+), judged AS (
+    SELECT opened.*, opening IS NOT NULL AND opening + brought - least(units, 0) <= 0
+                     AND closing + greatest(units, 0) <= 0 AS is_empty,
+           bool_or(closing > 0) OVER section_days OR bool_or(finds_goods) OVER section_days IS NOT TRUE AS is_told
+    FROM opened
+    WINDOW section_days AS (PARTITION BY item_id, location_id, section ORDER BY day DESC)
 ), numbered AS (
-    SELECT opened.*, count(*) FILTER (WHERE NOT is_empty) OVER days AS spell
-    FROM opened WINDOW days AS (PARTITION BY item_id, location_id ORDER BY occurred_on)
+    SELECT judged.*, count(*) FILTER (WHERE NOT is_empty) OVER days AS spell
+    FROM judged WINDOW days AS (PARTITION BY item_id, location_id ORDER BY day)
 )
-SELECT item_id, location_id, day::date AS date, is_empty OR day > occurred_on AS all_day, spell
-FROM numbered CROSS JOIN LATERAL generate_series(occurred_on::timestamp, next_on - interval '1 day', '1 day') day
-WHERE is_known AND NOT is_of_demo AND closing <= 0"""
+SELECT item_id, location_id, each::date AS date, is_empty OR each > day AS all_day, spell,
+       is_told OR (is_counted AND each = day) AS is_told
+FROM numbered CROSS JOIN LATERAL generate_series(day::timestamp, next_on - interval '1 day', '1 day') each
+WHERE closing <= 0"""
 
 
 def stock_days_frame(since: dt.date, until: dt.date) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from apps.catalog.selectors import TERMS, joined_in_sets, not_goods_sql, planning_defaults, terms_frame
-from apps.inventory.selectors import empty_days_sql
+from apps.inventory.selectors import KEPT, empty_days_sql
 from apps.sales.models import LARGE_QUANTITY, PERSON, SaleLine
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
@@ -201,19 +201,22 @@ FROM sales_planned planned JOIN (SELECT * FROM {days} AND day.date >= %(since)s 
      USING (item_id, location_id)
 """
 
+# What was sold before the planning day, of the items in %(items)s or, where that is null, of all.
+_SOLD = """(SELECT * FROM {days} AND day.date < %(as_of)s
+            AND (%(items)s::bigint[] IS NULL OR day.item_id = ANY(%(items)s)))"""
+
 # The days on which an item had run out, as far as sales bear the ledger out: where something was sold on a day that had
 # nothing on hand, the count was wrong, and all days on end are left alone. So are days on which the whole shop sold
 # nothing: they are unknown for other reasons, or it was closed.
 _OUT_DAYS = """
 SELECT item_id, location_id, date, NOT all_day AS is_sold_out
-FROM (SELECT empty.item_id, empty.location_id, empty.date, empty.all_day, coalesce(day.units, 0) AS units,
+FROM (SELECT empty.item_id, empty.location_id, empty.date, empty.all_day, empty.is_told,
+             coalesce(day.units, 0) AS units,
              bool_or(empty.all_day AND coalesce(day.units, 0) > 0)
                  OVER (PARTITION BY empty.item_id, empty.location_id, empty.spell) AS is_wrong
       FROM ({empty}) empty
-      LEFT JOIN (SELECT * FROM {days} AND day.date < %(as_of)s
-                 AND (%(items)s::bigint[] IS NULL OR day.item_id = ANY(%(items)s))) day
-           USING (item_id, location_id, date)) told
-WHERE NOT is_wrong AND (all_day OR units > 0) AND date >= %(since)s
+      LEFT JOIN {sold} day USING (item_id, location_id, date)) told
+WHERE is_told AND NOT is_wrong AND (all_day OR units > 0) AND date >= %(since)s
   AND EXISTS (SELECT FROM sales_dailydemand known WHERE known.tenant_id = %(tenant)s AND known.date = told.date)
 """
 
@@ -264,7 +267,7 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
                           given)
         sold = _with_prices(_columns(_HISTORY.format(days=days), ("place", "day", "units", "revenue", "shelf_value"),
                                      given))
-        out = _columns(_OUT.format(out_days=_OUT_DAYS.format(empty=empty_days_sql("sales_planned"), days=days)),
+        out = _columns(_OUT.format(out_days=_out_days_sql("sales_planned", days)),
                        ("place", "day", "sold_out"), given)
         promotions = _columns(_PROMOTIONS, ("place", "kind", "starts", "ends", "share", "ahead"), given)
         cursor.execute("DROP TABLE sales_planned")
@@ -427,7 +430,12 @@ def out_days_sql() -> str:
     item_id, location_id, date, is_sold_out: whether something was sold before it ran out. %(items)s and %(known_at)s
     as in `empty_days_sql`; sales are taken as they are known now.
     """
-    return _OUT_DAYS.format(empty=empty_days_sql(), days=_DAYS)
+    return _out_days_sql(KEPT, _DAYS)
+
+
+def _out_days_sql(wanted: str, days: str) -> str:
+    sold = _SOLD.format(days=days)
+    return _OUT_DAYS.format(empty=empty_days_sql(wanted, sold), sold=sold)
 
 
 def out_days(since: dt.date, as_of: dt.date) -> list[tuple[int, int, dt.date, bool]]:

@@ -112,6 +112,32 @@ def test_a_count_of_nothing_says_nothing_of_its_own_day_and_of_those_before(shop
     assert selling(shop, {1: 2}, (0, "count", 5), (1, "sale", -2), (4, "count", -3)) == (until_today(5), [])
 
 
+def test_between_counts_what_was_sold_is_gone_though_no_sale_moved_stock(shop: Shop) -> None:
+    """30 counted and 2 sold on each of 15 days: from the sixteenth on the shelf is empty, until something comes."""
+    sold: dict[int, float] = dict.fromkeys(range(1, 16), 2)
+    assert selling(shop, sold, (0, "count", 30)) == (until_today(16), [15])
+    assert selling(shop, sold, (0, "count", 30), (27, "count", -30)) == (until_today(16), [15])
+    came = [(20, "receipt", 5), (27, "count", -35)]
+    assert selling(shop, {**sold, 20: 3}, (0, "count", 30), *came) == ([16, 17, 18, 19, *until_today(28)], [15]), (
+        "two that nobody bought were gone when they were counted")
+    assert selling(shop, {**sold, 30: 4}, (0, "count", 30), (27, "count", -30), (29, "receipt", 9)) == (
+        list(range(16, 29)), [15])
+
+
+def test_a_count_that_finds_goods_nobody_told_of_leaves_the_days_before_it_alone(shop: Shop) -> None:
+    sold: dict[int, float] = {1: 2}
+    assert selling(shop, sold, (0, "count", 2), (9, "count", 5)) == ([], [])
+    assert selling(shop, sold, (0, "count", 2), (4, "count", -2), (9, "count", 5)) == ([2, 3, 4], [1])
+    assert selling(shop, sold, (0, "count", 2), (9, "receipt", 5), (9, "count", -2)) == (list(range(2, 9)), [1])
+    assert selling(shop, sold, (0, "count", 2), (5, "receipt", 1), (9, "count", 0)) == (list(range(2, 5)), [1])
+    wrong = {**sold, 6: 1.0}
+    assert selling(shop, wrong, (0, "count", 2), (4, "count", -2), (9, "count", 5)) == ([], []), "sales contradict it"
+
+
+def test_more_sold_than_was_counted_discredits_the_count(shop: Shop) -> None:
+    assert selling(shop, {1: 2, 4: 1}, (0, "count", 2), (9, "count", -2)) == ([], [])
+
+
 def test_the_same_count_again_leaves_the_days_between_empty(shop: Shop) -> None:
     assert selling(shop, {}, (0, "count", 0), (3, "count", 0), (4, "count", 0)) == (until_today(1), [])
 
@@ -150,7 +176,7 @@ def test_days_on_which_the_whole_shop_sold_nothing_are_told_once_and_closed_ones
         shop.sell(shop.item(), dict.fromkeys(open_days, 1))
         item = shop.item()
         shop.sell(item, {day: 2 for day in open_days if day not in DRY})
-        stock(shop, item, (START, "count", 18), (START + 9 * DAY, "sale", -18), (START + 20 * DAY, "receipt", 99))
+        stock(shop, item, (START, "count", 16), (START + 9 * DAY, "sale", -16), (START + 20 * DAY, "receipt", 99))
         empty, _ended = told(shop, item)
         assert [START + day * DAY for day in empty] == [day for day in DRY if day.isoweekday() != 7]
 
