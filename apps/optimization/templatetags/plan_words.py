@@ -155,6 +155,16 @@ def state_badge(state: str) -> SafeString:
     return badge(state, label=_("on an order") if state == "approved" else "")
 
 
+@register.simple_tag
+def advised_note(line: Any, decided: int | str | None) -> str:
+    """Where a line was ordered otherwise than advised, that what is told of it is told of what was advised."""
+    if line.state != "approved" or not decided or int(decided) == line.quantity:
+        return ""
+    return ngettext("Figures are of the %(advised)s advised; %(ordered)s was ordered.",
+                    "Figures are of the %(advised)s advised; %(ordered)s were ordered.", int(decided)) % {
+        "advised": units(line.quantity), "ordered": units(decided)}
+
+
 @register.filter
 def decision_words(kind: str) -> str:
     return {"approved": _("Ordered as advised"), "edited": _("Ordered otherwise than advised"),

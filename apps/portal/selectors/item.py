@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from apps.catalog.models import Item
@@ -17,7 +17,7 @@ from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
 from apps.forecasting.selectors import Why, demand_paths, latest_run, part_words, why_of
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.inventory.selectors import FIRM_STATUSES, UNSENT_STATUSES, open_lines_of_item
-from apps.optimization.models import Plan, Recommendation
+from apps.optimization.models import Decision, Plan, Recommendation
 from apps.portal.models import ItemSummary
 from apps.sales.models import Promotion
 from apps.sales.selectors import PAID_PRICES, out_days_sql
@@ -58,6 +58,7 @@ class ItemPage:
     paid_price: float | None
     stock: list[dict[str, Any]]
     advice: list[Recommendation]
+    """What the newest plan advises of it, each with the `decided_units` of the last decision on it."""
     run: ForecastRun | None
     why: Why | None
     empty_shelf: EmptyShelf | None
@@ -157,7 +158,8 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
         return None
     newest = Plan.objects.filter(is_replay=False).order_by("-as_of", "-pk").values("pk")[:1]
     advice = list(Recommendation.objects.filter(plan_id=Subquery(newest), item=item).order_by("location_id")
-                  .select_related("plan", "supplier", "location"))
+                  .select_related("plan", "supplier", "location").annotate(decided_units=Subquery(
+                      Decision.objects.filter(recommendation=OuterRef("pk")).order_by("-pk").values("quantity")[:1])))
     is_weekly = summary is None or summary.weekly_units < DAILY_FROM_WEEKLY_UNITS
     facts = _item_facts(item.pk, as_of, DAYS_BACK if not is_weekly else 7 * WEEKS_BACK)
     newest_run = latest_run(as_of)

@@ -27,7 +27,8 @@ from apps.jobs.models import Job
 from apps.jobs.running import Running
 from apps.jobs.services import enqueue
 from apps.optimization.models import Recommendation
-from apps.optimization.services import decide
+from apps.optimization.selectors import open_recommendations
+from apps.optimization.services import decide, dismiss
 from apps.portal.forms import PlanningForm, TermForm
 from apps.portal.models import ItemSummary
 from apps.portal.pipeline import refresh_tenant
@@ -35,7 +36,7 @@ from apps.portal.selectors.items import SORTS
 from apps.portal.selectors.today import today
 from apps.portal.services import refresh_summaries
 from apps.sales.models import DailyDemand, Promotion
-from apps.tenants.figures import day_short, numbers_as
+from apps.tenants.figures import day_short, numbers_as, units
 from apps.tenants.models import AuditEntry, Tenant
 from apps.tenants.scope import tenant_context
 from tests.integration.forecasting.selling_shops import make_selling_shop, run_dry, run_job
@@ -364,7 +365,21 @@ def test_only_what_is_open_is_offered_to_decide_on_and_what_is_out_is_said_to_be
     assert "is out" in page(client, "/items/") and "is out" in page(client, "/replenish/")
     with tenant_context(shop.tenant.pk):
         decide(recommendation_id=line.pk, as_of=MONDAY, actor=None, label="a test")
-    assert "Decide on" not in page(client, path)
+    text = page(client, path)
+    assert "Decide on" not in text and "Figures are of" not in text, "what was advised was ordered"
+
+
+def test_what_is_told_of_an_advised_quantity_is_not_told_of_another_that_was_ordered(shop: Shop) -> None:
+    client = signed_in(shop)
+    with tenant_context(shop.tenant.pk):
+        line, dismissed = open_recommendations()[:2]
+        decide(recommendation_id=line.pk, as_of=MONDAY, quantity=line.quantity + line.pack_size, reason="a party",
+               actor=None, label="a test")
+        dismiss(recommendation_id=dismissed.pk, as_of=MONDAY, reason="not now", actor=None, label="a test")
+    words = f"Figures are of the {units(line.quantity)} advised; {units(line.quantity + line.pack_size)} were ordered."
+    for path in (f"/items/{line.item_id}/", f"/replenish/{line.pk}/"):
+        assert words in page(client, path), path
+    assert "Figures are of" not in page(client, f"/items/{dismissed.item_id}/"), "it says that it was dismissed"
 
 
 def test_how_long_stock_lasts_is_said_of_today_or_of_the_day_that_it_was_reckoned_from(shop: Shop) -> None:
