@@ -405,7 +405,7 @@ def _projection(on_hand: float | None, coming: Sequence[PurchaseOrderLine], path
                     "tone": "primary"}],
         "bands": [{"name": _("80% range"), "low": np.round(low, 1).tolist(), "high": np.round(high, 1).tolist(),
                    "tone": "primary", "opacity": 0.14}],
-        "markers": [{"x": ends_on, "label": _("runs out"), "tone": "danger"}] if ends_on in x else []}
+        "markers": [{"x": ends_on, "label": _("likely out"), "tone": "danger"}] if ends_on in x else []}
     if drafted.any() or advised.any():
         name = (_("with the draft") if not advised.any() else _("with the draft and the advised order")
                 if drafted.any() else _("with the advised order"))

@@ -66,9 +66,10 @@ def lasts_note(summary: ItemSummary | None, today: dt.date, place: str = "") -> 
     if summary.stockout_on is None:
         words = _("no stockout in sight")
     elif summary.stockout_on == today and _is_todays(summary, today):
-        words = _("runs out today")
+        words = _("likely out today")
     else:
-        words = _("runs out %(day)s") % {"day": day_short(summary.stockout_on)}
+        words = _("likely out %(day)s") % {"day": day_short(summary.stockout_on)}
+    words = _("of expected sales; %(words)s") % {"words": words}
     if place:
         words = _("%(words)s at %(place)s") % {"words": words, "place": place}
     note = as_of_note(summary, today)

@@ -388,17 +388,17 @@ def test_how_long_stock_lasts_is_said_of_today_or_of_the_day_that_it_was_reckone
         ends_on = ItemSummary.objects.get(item=shop.items[0]).stockout_on
         assert ends_on is not None and ends_on > MONDAY
     text = page(client, path)
-    assert f"runs out {day_short(ends_on)}" in text and "as of" not in text.split('class="grid"')[0]
+    assert f"of expected sales; likely out {day_short(ends_on)}" in text and "as of" not in text.split('class="grid"')[0]
     assert data_of(text, "projection")["markers"][0]["x"] == ends_on.isoformat(), "the chart says the same"
     assert "as of" not in page(client, "/items/")
     Tenant.objects.filter(pk=shop.tenant.pk).update(demo_date=MONDAY + DAY)
-    assert f"runs out {day_short(ends_on)}, as of Mon 4 Dec" in page(client, path)
+    assert f"likely out {day_short(ends_on)}, as of Mon 4 Dec" in page(client, path)
     assert page(client, "/items/").count("as of Mon 4 Dec") == 6
     with tenant_context(shop.tenant.pk):
         StockLevel.objects.filter(item=shop.items[0]).update(on_hand=0)
         refresh_summaries(as_of=MONDAY + DAY)
     text = page(client, path)
-    assert "out of stock" in text and "runs out" not in text.split('class="grid"')[0]
+    assert "out of stock" in text and "; likely out" not in text.split('class="grid"')[0]
 
 
 def test_the_lines_of_an_older_plan_run_out_on_days_and_never_today(shop: Shop) -> None:

@@ -203,9 +203,9 @@ def test_stock_lasts_as_the_plan_of_the_same_facts_says_to_the_day() -> None:
     for line in lines.values():
         text = page(client, f"/items/{line.item_id}/").split('class="grid"')[0]
         why = page(client, f"/replenish/{line.pk}/", HTTP_HX_REQUEST="true").split("On hand covers</dt><dd>")[1]
-        assert why.split("<")[0] in ("not known" if line.item_id == uncounted else text)
+        assert why.split("<")[0].removesuffix(" of expected sales") in ("not known" if line.item_id == uncounted else text)
         if line.stockout_on and line.on_hand > 0:
-            assert (f"runs out {day_short(line.stockout_on)}" in text) or line.stockout_on == MONDAY
+            assert (f"likely out {day_short(line.stockout_on)}" in text) or line.stockout_on == MONDAY
 
 
 def test_a_plan_says_that_it_cannot_tell_when_what_nobody_counted_runs_out() -> None:
@@ -245,7 +245,7 @@ def test_of_several_places_it_is_told_how_long_stock_lasts_where_it_ends_first()
     text = page(client, path)
     chart = data_of(text, "projection")
     assert "How the stock will run at North, where it ends first" in text
-    assert f"runs out {day_short(found.stockout_on)} at North" in text
+    assert f"of expected sales; likely out {day_short(found.stockout_on)} at North" in text
     assert chart["markers"][0]["x"] == found.stockout_on.isoformat()
     closing = dict(zip(chart["x"], chart["series"][0]["values"], strict=True))
     assert chart["series"][0]["values"][0] == pytest.approx(7, abs=0.5), "of the 9 that are there"
@@ -341,7 +341,7 @@ def test_what_is_forecast_to_sell_nothing_lasts_however_much_it_sold_before() ->
     with tenant_context(shop.tenant.pk):
         lasting, out, paced = (summary(shop, place) for place in range(3))
         assert (whole_days(lasting.days_of_cover), lasts_note(lasting, MONDAY)) == (
-            "over a year", "no stockout in sight")
+            "over a year", "of expected sales; no stockout in sight")
         assert (out.days_of_cover, lasts_note(out, MONDAY)) == (0, "out of stock")
         assert (paced.days_of_cover, paced.lasts_from) == (1, None)
         assert lasts_note(paced, MONDAY) == "at the pace of the last half year"
@@ -552,7 +552,7 @@ def test_what_a_plan_said_before_lists_derived_it_themselves_is_dated_by_that_pl
     move.date_figures(None, SimpleNamespace(connection=connection))
     with tenant_context(shop.tenant.pk):
         of_plan, unknown, paced = (summary(shop, place) for place in range(3))
-        assert lasts_note(of_plan, MONDAY + DAY) == "runs out Wed 13 Dec, as of Mon 4 Dec"
+        assert lasts_note(of_plan, MONDAY + DAY) == "of expected sales; likely out Wed 13 Dec, as of Mon 4 Dec"
         assert (unknown.lasts_from, paced.lasts_from) == (None, None)
     with tenant_context(other.tenant.pk):
         assert not ItemSummary.objects.exists()
