@@ -203,7 +203,8 @@ def test_stock_lasts_as_the_plan_of_the_same_facts_says_to_the_day() -> None:
     for line in lines.values():
         text = page(client, f"/items/{line.item_id}/").split('class="grid"')[0]
         why = page(client, f"/replenish/{line.pk}/", HTTP_HX_REQUEST="true").split("On hand covers</dt><dd>")[1]
-        assert why.split("<")[0].removesuffix(" of expected sales") in ("not known" if line.item_id == uncounted else text)
+        covers = why.split("<")[0].removesuffix(" of expected sales")
+        assert covers in ("not known" if line.item_id == uncounted else text)
         if line.stockout_on and line.on_hand > 0:
             assert (f"likely out {day_short(line.stockout_on)}" in text) or line.stockout_on == MONDAY
 
