@@ -288,6 +288,35 @@ def _derive_days(*, is_whole: bool, on_progress: OnProgress = silent) -> int:
     return written
 
 
+_SINCE_COUNTS = sql.SQL("""
+CREATE TEMP TABLE sales_since_counts ON COMMIT DROP AS
+SELECT day.item_id, day.location_id, day.date, day.units
+FROM (SELECT item_id, location_id, min({counted_day}) AS day FROM {table} GROUP BY 1, 2) counted
+JOIN sales_dailydemand day ON day.tenant_id = %(tenant)s AND day.item_id = counted.item_id
+     AND day.location_id = counted.location_id AND day.date > counted.day
+""")
+
+
+@transaction.atomic
+def set_counts(*, table: str) -> int:
+    """Set stock to what was counted (`inventory.services.set_counts`), less what is sold already of the days since.
+
+    A file of counts may come after the sales of the days that follow them. The ledger is held before any level is, as
+    whoever writes sales does; how many counts were new.
+    """
+    tenant = tenant_by_id(current_tenant_id())
+    counted_day = sql.SQL(inventory.counted_day_sql("counted_at"))
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, {"tenant": tenant.pk})
+        fresh = inventory.set_counts(table=table)
+        cursor.execute(_SINCE_COUNTS.format(table=sql.Identifier(table), counted_day=counted_day),
+                       {"tenant": tenant.pk, "zone": tenant.time_zone})
+        cursor.execute("ANALYZE sales_since_counts")
+        inventory.post_sales(table="sales_since_counts")
+        cursor.execute("DROP TABLE sales_since_counts")
+    return fresh
+
+
 @transaction.atomic
 def rebuild_days() -> int:
     """Derive every day from the ledger; nothing changes where the days were in step. How many days changed."""

@@ -37,9 +37,9 @@ from apps.ingestion.services.staging import (
     pseudonym_key,
     run,
 )
-from apps.inventory.services import counted_day_sql, set_counts
+from apps.inventory.services import counted_day_sql
 from apps.sales import selectors as sales
-from apps.sales.services import Recorded, TooMuchADay, record_lines, upsert_promotions
+from apps.sales.services import Recorded, TooMuchADay, record_lines, set_counts, upsert_promotions
 from apps.tenants.scope import current_tenant_id
 
 

@@ -125,6 +125,18 @@ def test_a_count_of_a_day_holds_what_was_sold_on_it_and_the_next_days_sales_move
     assert StockLevel.objects.get().on_hand == -2
 
 
+def test_what_is_sold_already_since_a_count_comes_off_it_whichever_file_came_first() -> None:
+    take(ORDERS + "1,1,2025-01-05 12:00,A,1,3,\n2,1,2025-01-06 12:00,A,2,3,\n3,1,2025-01-09 12:00,A,4,3,\n")
+    count = "sku,on_hand,counted_at\nA,9,2025-01-05\n"
+    take(count, "stock")
+    assert StockLevel.objects.get().on_hand == 3
+    take(count, "stock")
+    assert StockLevel.objects.get().on_hand == 3, "once"
+    take("sku,on_hand,counted_at\nA,20,2025-01-08\n", "stock")
+    assert StockLevel.objects.get().on_hand == 16
+    assert balances() == [("2025-01-05", 9), ("2025-01-06", 7), ("2025-01-08", 20), ("2025-01-09", 16)]
+
+
 def test_a_count_is_of_no_later_moment_than_it_came() -> None:
     later = timezone.now() + dt.timedelta(hours=12)
     take(f"sku,on_hand,counted_at\nA,5,{later:%Y-%m-%d %H:%M}\n", "stock")
