@@ -134,6 +134,33 @@ def test_enter_in_a_box_of_the_plan_decides_nothing(page: Page, live_server: Liv
         expect(page.get_by_role("dialog")).to_be_hidden()
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_plan_is_gone_through_by_keyboard_with_its_bar_in_no_ones_way(
+        page: Page, live_server: LiveServer, shop: Shop, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    sign_in(page, live_server.url)
+    page.goto(f"{live_server.url}/replenish/")
+    bar = page.locator(".decide-bar")
+    page.locator("[data-check-all]").focus()
+    for _step in range(40):
+        page.keyboard.press("Tab")
+        covered = page.evaluate("""() => document.activeElement.getBoundingClientRect().bottom
+            - document.querySelector('.decide-bar').getBoundingClientRect().top""")
+        assert covered <= 0
+    skip = page.get_by_role("link", name="To the buttons")
+    page.locator("[data-check-all]").press("Shift+Tab")
+    expect(skip).to_be_focused()
+    found = skip.bounding_box()
+    assert found is not None and found["width"] > 40 and found["height"] > 20, "seen once it has focus"
+    page.keyboard.press("Enter")
+    expect(bar).to_be_focused()
+    for _step in range(5):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.value") == "approve":
+            break
+    expect(page.get_by_role("button", name="Put on orders")).to_be_focused()
+
+
 def test_on_a_phone_nothing_of_an_order_or_of_a_running_plan_touches_what_is_beside_it(
         page: Page, live_server: LiveServer, shop: Shop) -> None:
     with tenant_context(shop.tenant.pk):
