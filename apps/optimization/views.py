@@ -82,6 +82,7 @@ def _page(request: ShopRequest, ticked: Ticked | None = None, error: str = "", q
         "is_whole": not any(request.GET.get(name) for name in ("supplier", "q", "binds", "only")),
         "suppliers": [(share.supplier_id, f"{share.name} ({share.lines})") for share in selectors.suppliers_of(plan)],
         "bindings": [(code or "none", f"{words.get(code, code)} ({count})") for code, count in sorted(bound.items())],
+        "kept_lines": bound.get("kept", 0),
         "onlys": [("assumed", _("with assumed figures")), ("changed", _("changed since the last plan"))],
         "live": live, "last": last, "as_of": request.tenant.today(), "default_sort": selectors.DEFAULT_SORT}
     return render(request, "optimization/replenish.html", context, status=422 if error or question else 200)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 
 import pytest
 from django.test import Client
@@ -13,7 +14,7 @@ from apps.catalog.models import Channel, Supplier
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.jobs.models import Job
 from apps.optimization import services
-from apps.optimization.models import Decision, Recommendation
+from apps.optimization.models import Decision, Plan, Recommendation
 from apps.optimization.services import Choice
 from apps.portal.services import refresh_summaries
 from apps.sales.models import DailyDemand, SaleLine
@@ -49,6 +50,23 @@ def test_the_plan_is_shown_line_by_line_with_its_limits_and_changes(shop: Shop) 
     for item in shop.items:
         assert str(item) in text
     assert "Put on orders" in text and "What limits this plan" in text and "This is the first plan." in text
+
+
+def test_a_plan_without_a_limit_says_how_many_lines_are_kept_and_labels_what_changed_in_all(shop: Shop) -> None:
+    client, best = signed_in(shop), "No limit: every line is what is best for its item, in whole packs"
+    with tenant_context(shop.tenant.pk):
+        reason = {"driver": "kept", "lines": 2, "units": 6, "money": 12}
+        Plan.objects.update(binding=[], changes={"reasons": [reason], "lines": 2, "units": 6, "money": 12})
+        Recommendation.objects.update(binding="pack")
+    text = page(client, "/replenish/")
+    assert f"{best}." in text
+    row = text.split("In all</th>")[1].split("</tr>")[0]
+    assert re.findall(r'data-label="(\w+)"', row) == ["Lines", "Units", "Money"]
+    kept = lines(shop)[:2]
+    with tenant_context(shop.tenant.pk):
+        Recommendation.objects.filter(pk__in=[line.pk for line in kept]).update(binding="kept")
+    words = f"{best}, but for 2 that are kept from the last plan: moving them would gain too little."
+    assert words in page(client, "/replenish/") and words in page(client, "/replenish/?q=nothing"), "of the whole plan"
 
 
 def test_a_shop_without_a_plan_is_told_what_is_missing() -> None:
