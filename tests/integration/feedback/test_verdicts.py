@@ -418,6 +418,8 @@ def test_the_page_shows_scores_outcomes_and_the_proof(shop: Shop) -> None:
     for words in ("Week by week", "In plain words", "By department", "How far ahead", "Are the bands honest?",
                   "What came of the advice", "Changes of the advice", "The proof, and how it is reckoned", "replay"):
         assert words in text
+    card = text.split("What came of the advice</h2>")[1]
+    assert 'class="table-scroll"' in card.split("<table")[0], "seven columns are wider than their card"
 
 
 def test_the_page_says_plainly_in_which_weeks_a_simple_model_was_as_good(shop: Shop) -> None:
