@@ -139,8 +139,15 @@ def part_words(name: str) -> tuple[str, str]:
         "totals": (gettext("Group total"), gettext("Drawn to the total of its group of items.")),
         "mailer": (gettext("Mailer"), gettext("The mailer ahead, or that it is in none.")),
         "display": (gettext("Display"), gettext("Displays of late.")),
+        "price_cut": (gettext("Price cut"), gettext("A cut price ahead, or that there is none.")),
+        "other": (gettext("Other promotion"), gettext("Another promotion ahead, or that there is none.")),
+        "discount": (gettext("Discount"), gettext("What was taken off the shelf price of late.")),
         "price": (gettext("Price"), gettext("Its price beside what it usually is.")),
     }
+    if name.endswith(sales.UNFORESEEN):
+        title = told.get(name.removesuffix(sales.UNFORESEEN), (name,))[0]
+        return (gettext("%(promotion)s, unplanned") % {"promotion": title},
+                gettext("Those of late that nobody foretold."))
     return told.get(name, (name.replace("_", " ").capitalize(), ""))
 
 

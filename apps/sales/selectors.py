@@ -27,7 +27,8 @@ LEAST_PAID_UNITS = 3  # of fewer sold, what one of them brought says little
 CLOSED_SHARE = 0.8  # a weekday that had no sale on so many of its last days is a day on which the shop is closed
 CLOSED_WEEKS = 8
 SHORT_HISTORY_WEEKS = 8  # with less, neither a weekday's rhythm nor a trend can be told from chance
-_COLUMN_OF_KIND = {"mailer": "mailer", "display": "display", "price": "price_cut", "other": "other"}
+UNFORESEEN = "_unforeseen"  # ends the column of a kind's promotions that nobody knew ahead, where some were
+COLUMN_OF_KIND = {"mailer": "mailer", "display": "display", "price": "price_cut", "other": "other"}
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 
 
@@ -376,13 +377,13 @@ def _covariates(sold: Any, promotions: Any, ids: NDArray[Any],
     cutoff = as_of.toordinal() - _EPOCH
     known_ahead: list[str] = []
     spread: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
-    for kind, name in _COLUMN_OF_KIND.items():
+    for kind, name in COLUMN_OF_KIND.items():
         of_kind = kinds == kind
         columns = {name: of_kind}
         if ahead[of_kind].any():
             known_ahead.append(name)
             if not ahead[of_kind].all():  # each fact by its own flag: what was not foretold must not look as if it were
-                columns = {name: of_kind & ahead, f"{name}_unforeseen": of_kind & ~ahead}
+                columns = {name: of_kind & ahead, f"{name}{UNFORESEEN}": of_kind & ~ahead}
         for column, chosen in columns.items():
             first = starts[chosen]
             last = ends[chosen] if column in known_ahead else np.minimum(ends[chosen], cutoff - 1)

@@ -29,6 +29,7 @@ from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
 from apps.forecasting.engine.models import BASELINES, MODELS, RIVALS, make
 from apps.forecasting.engine.periods import FREQS, NAMES, Periods
 from apps.forecasting.engine.selection import choose_champion
+from apps.forecasting.engine.sklearn_trees import DecisionTree
 
 COMPARED = (*BASELINES, "lightgbm", "lightgbm_daily", "blend")
 
@@ -158,8 +159,8 @@ def _explain(told: argparse.Namespace) -> None:
     sums.index = [column.replace("_", " ") for column in sums.index]
     sys.stdout.write(f"Units over {told.horizon} {NAMES[told.freq]}s, {len(table)} series by {model.name}\n"
                      f"{sums.round(1).to_string()}\n")  # fmt: skip
-    if model.name == "decision_tree":
-        sys.stdout.write(f"\n{model.drawing()}\n")  # type: ignore[attr-defined]
+    if isinstance(model, DecisionTree):
+        sys.stdout.write(f"\n{model.drawing()}\n")
 
 
 def _backtest(told: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ class Trees:
         """Return Shapley's values [n, F + 1] of each row: what each column adds to the mean answer, in the last place.
 
         Exact, by TreeSHAP (Lundberg and others, Nature Machine Intelligence 2, 2020): their sum is what `logs` answers.
-        It takes as long as a thousand forecasts, so that all cores are used.
+        It takes far longer than `logs`, so that all cores are used.
         """
         return np.asarray(self._booster.predict(values, pred_contrib=True, num_threads=0), dtype=np.float64)
 

@@ -63,7 +63,7 @@ class Windows:
 
     past    [w, lookback, channels] float32: sales as multiples of the level, availability, covariates, calendar
     rows    [w, 4, features] float32, one set of features for each week ahead
-    columns what the features are called
+    columns what the features are called; channels what those of the past are, told apart like features (`theme_of`)
     kinds   [w, labels] int32, 0 for a kind that was not learned
     asked   [w, 4, 3] float32: units sold, level, and weight (0 where the answer is not known)
     """
@@ -73,6 +73,7 @@ class Windows:
     kinds: NDArray[np.int32]
     asked: Floats
     columns: tuple[str, ...]
+    channels: tuple[str, ...]
 
     def take(self, rows: NDArray[np.int64]) -> "Windows":
         """Return some of the windows."""
@@ -93,6 +94,7 @@ class Windows:
             np.concatenate([part.kinds for part in parts]),
             np.concatenate([part.asked for part in parts]),
             parts[0].columns,
+            parts[0].channels,
         )
 
 
@@ -250,8 +252,7 @@ class KerasLSTM(Forecaster):
 
     def _shapley(self, windows: Windows, weeks: Weeks) -> tuple[Doubles, dict[str, Doubles]]:
         """Return the network's log ratios [w, 4] when it is shown nothing, and what each part adds to them."""
-        channels = ["sales", "available", *(f"{name}_now" for name in sorted(weeks.covariates)), *weeks.calendar]
-        of_channels = [theme_of(channel, weeks.covariates, KIND_LABELS) for channel in channels]
+        of_channels = [theme_of(channel, weeks.covariates, KIND_LABELS) for channel in windows.channels]
         of_columns = [theme_of(column, weeks.covariates, KIND_LABELS) for column in windows.columns]
         themes = sorted({*of_channels, *of_columns, KIND})
 
@@ -407,20 +408,27 @@ class KerasLSTM(Forecaster):
                 asked[:, place, 0] = weeks.rate[:, origin + ahead - 1]
                 asked[:, place, 2] = ever & (weeks.exposure[:, origin + ahead - 1] > 0)
         kinds = np.stack([self.codes_[label].of(panel.labels(label)) + 1 for label in KIND_LABELS], axis=1)
-        return Windows(self._past(weeks, origin, usual), rows, kinds.astype(np.int32), asked, blocks[0].names)
+        past, channels = self._past(weeks, origin, usual)
+        return Windows(past, rows, kinds.astype(np.int32), asked, blocks[0].names, channels)
 
-    def _past(self, weeks: Weeks, origin: int, usual: Floats) -> Floats:
-        """Return [n, lookback, channels]; weeks before the first are all zero, availability included."""
+    def _past(self, weeks: Weeks, origin: int, usual: Floats) -> tuple[Floats, tuple[str, ...]]:
+        """Return [n, lookback, channels] and what the channels are called.
+
+        Weeks before the first are all zero, availability included.
+        """
         reach = min(self.lookback_weeks, origin)
         span = slice(origin - reach, origin)
-        channels = [np.log1p(weeks.rate[:, span] / usual[:, None]), weeks.exposure[:, span]]
+        sold = np.log1p(weeks.rate[:, span] / usual[:, None])
+        channels = {"sales": sold, "available": weeks.exposure[:, span]}
         for name in sorted(weeks.covariates):
             values = weeks.covariates[name][:, span]
-            channels.append(values / weeks.covariates[name][:, origin - 1 : origin] if name in frames.HELD else values)
-        channels += [np.broadcast_to(values[span], channels[0].shape) for values in weeks.calendar.values()]
+            now = weeks.covariates[name][:, origin - 1 : origin]
+            channels[f"{name}_now"] = values / now if name in frames.HELD else values
+        channels |= {name: np.broadcast_to(values[span], sold.shape) for name, values in weeks.calendar.items()}
         past = np.zeros((len(usual), self.lookback_weeks, len(channels)), dtype=np.float32)
-        past[:, self.lookback_weeks - reach :] = np.nan_to_num(np.stack(channels, axis=2), posinf=0.0, neginf=0.0)
-        return past
+        told = np.stack(list(channels.values()), axis=2)
+        past[:, self.lookback_weeks - reach :] = np.nan_to_num(told, posinf=0.0, neginf=0.0)
+        return past, tuple(channels)
 
     def _scaled(self, windows: Windows) -> Windows:
         """Return windows with inputs centred and scaled as the training windows were; what is missing is average."""

@@ -8,7 +8,8 @@ answered from those here, so that no artifact needs unpickling and no forecast n
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from apps.forecasting.engine.base import (
 from apps.forecasting.engine.reasons import Reasons, by_theme
 from apps.forecasting.engine.trained import Trained
 from apps.forecasting.engine.weekly import KIND_LABELS, Lessons, WeekByWeek, kind_codes, told_codes
+
+if TYPE_CHECKING:
+    from apps.forecasting.engine.boosting import Trees
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -131,15 +135,19 @@ class Multiples(WeekByWeek):
 
     def parted(self, values: Floats, levels: Floats, covariates: Collection[str]) -> Reasons:
         """Return Shapley's values of the trees' multiples, in units."""
+        added = self._as_boosted.contributions(finite(values)) * levels.astype(np.float64)[:, None]
+        return Reasons(added[:, -1], by_theme(added[:, :-1], self.names, covariates, KIND_LABELS))
+
+    @cached_property
+    def _as_boosted(self) -> "Trees":
+        """The mean of the trees as LightGBM reads it, written once however often it is asked."""
         from apps.forecasting.engine.boosting import trees_of_nodes  # it brings scikit-learn, and a forecast needs none
 
         nodes = self.nodes
-        mean = trees_of_nodes(
+        return trees_of_nodes(
             len(self.names), nodes.left, nodes.right, nodes.feature, nodes.threshold, nodes.missing_left,
             nodes.value / len(nodes.roots), nodes.rows, nodes.roots,
         )  # fmt: skip
-        added = mean.contributions(finite(values)) * levels.astype(np.float64)[:, None]
-        return Reasons(added[:, -1], by_theme(added[:, :-1], self.names, covariates, KIND_LABELS))
 
     def files(self) -> Artifact:
         """Return the nodes."""

@@ -10,11 +10,13 @@ import pytest
 
 from apps.catalog.models import Item, Location
 from apps.forecasting import selectors, services
-from apps.forecasting.engine.explanation import Explanation
+from apps.forecasting.engine.explanation import USUAL, Explanation
 from apps.forecasting.engine.forecast import Forecast
 from apps.forecasting.engine.grid import Grid
+from apps.forecasting.engine.reasons import PARTS
 from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
 from apps.forecasting.services import ItemScores, Made
+from apps.sales.selectors import COLUMN_OF_KIND, UNFORESEEN
 from apps.tenants.scope import tenant_context
 from tests.rows import make_row, make_tenant_row
 
@@ -128,3 +130,13 @@ def test_a_backtest_keeps_its_items_and_says_nothing_where_nothing_was_measured(
     rows = ItemBacktest.objects.filter(backtest=backtest).order_by("item_id")
     assert [row.covered_80 for row in rows] == [0.75, None, 1.0]
     assert [row.actual for row in rows] == [1.0, 2.0, 3.0]
+
+
+def test_every_part_of_an_explanation_has_words_of_its_own() -> None:
+    kinds = list(COLUMN_OF_KIND.values())
+    names = [USUAL, *PARTS, *kinds, *(f"{kind}{UNFORESEEN}" for kind in kinds), "discount", "price"]
+    told = [selectors.part_words(name) for name in names]
+    assert all(meaning for _title, meaning in told)
+    assert len({title for title, _meaning in told}) == len(names)
+    assert selectors.part_words("mailer_unforeseen")[0] == "Mailer, unplanned"
+    assert selectors.part_words("pay_day") == ("Pay day", "")
