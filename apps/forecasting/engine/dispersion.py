@@ -44,6 +44,8 @@ TOP_BIN = 150
 POWERS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 POWER_SUMS = 10_000
 """Sums by which a power is chosen, at most."""
+SPREAD_OF_POWERS = 0.5
+"""Before a bin's own errors were seen, its power is held to lie this far around the one of all bins."""
 LARGEST_UNREST = 2.0
 FEWEST_WEEKS = 6
 """Whole weeks below which a series' own unrest tells nothing."""
@@ -130,14 +132,15 @@ class Dispersion:
     log_means        [k] rising, logs of sums over SUM_DAYS days
     level_variances  [k] the level variance at each; between them by interpolation, outside by the nearest
     unrests          [k] the usual unrest at each
-    power            of how much more unrest a series has than usual, that its level variance is multiplied by
+    powers           [k] at each, of how much more unrest a series has than usual, that its level variance is multiplied
+                     by: the unrest of best sellers is mostly promotions and trends, which forecasts know of
     """
 
     scale: float
     log_means: tuple[float, ...]
     level_variances: tuple[float, ...]
     unrests: tuple[float, ...] = (0.0,)
-    power: float = 0.0
+    powers: tuple[float, ...] = (0.0,)
 
     @classmethod
     def usual(cls) -> Self:
@@ -159,32 +162,35 @@ class Dispersion:
         usual = [_mean_told(own.unrest[rows]) for rows in bins]
         beyond = _beyond_usual(own.unrest, np.log(forecast), centres, usual)
 
-        def evidence(scale: float, power: float, thin: int = 1) -> Doubles:
+        def evidence(scale: float, powers: Sequence[float], thin: int = 1) -> Doubles:
             """Log likelihoods [bins, LEVEL_VARIANCES] of every `thin`-th sum, and what is held before any was seen."""
             found = np.empty((len(bins), len(LEVEL_VARIANCES)))
             for place, all_rows in enumerate(bins):
                 rows = all_rows[::thin]
                 mean, units = forecast[rows, None], actual[rows, None]
-                level = LEVEL_VARIANCES * np.exp(power * beyond[rows, None])
+                level = LEVEL_VARIANCES * np.exp(powers[place] * beyond[rows, None])
                 variance = mean * (1.0 + scale * own.day[rows, None]) + level * mean**2
                 found[place] = negative_binomial_log_likelihood(units, mean, variance).sum(axis=0)
             return found - 0.5 * (np.log(LEVEL_VARIANCES / USUAL_LEVEL_VARIANCE) / SPREAD_OF_USUAL) ** 2
 
-        scale = max(SCALES, key=lambda each: float(evidence(each, 0.0).max(axis=1).sum()))
+        scale = max(SCALES, key=lambda each: float(evidence(each, [0.0] * len(bins)).max(axis=1).sum()))
         thin = -(-len(forecast) // POWER_SUMS)
-        power = max(POWERS, key=lambda each: float(evidence(scale, each, thin).max(axis=1).sum()))
-        seen = evidence(scale, power)
+        tried = np.array([evidence(scale, [power] * len(bins), thin).max(axis=1) for power in POWERS]) * thin
+        everyone = POWERS[int(np.argmax(tried.sum(axis=1)))]
+        held = -0.5 * ((np.array(POWERS) - everyone) / SPREAD_OF_POWERS) ** 2
+        powers = [POWERS[place] for place in np.argmax(tried + held[:, None], axis=0)]
+        seen = evidence(scale, powers)
         weights = np.exp(seen - seen.max(axis=1, keepdims=True))
         fitted = np.exp((weights * np.log(LEVEL_VARIANCES)).sum(axis=1) / weights.sum(axis=1))
-        return cls(float(scale), tuple(centres), tuple(float(value) for value in fitted), tuple(usual), float(power))
+        return cls(float(scale), tuple(centres), tuple(float(value) for value in fitted), tuple(usual), tuple(powers))
 
     def level_variance(self, sums: Doubles, own_unrest: Doubles) -> Doubles:
         """Return the level variance [n] for forecast sums over SUM_DAYS days of series with this unrest [n]."""
         logs = np.log(np.maximum(sums, 1e-6))
         variance: Doubles = np.interp(logs, np.asarray(self.log_means), np.asarray(self.level_variances))
-        if self.power:
-            variance = variance * np.exp(self.power * _beyond_usual(own_unrest, logs, self.log_means, self.unrests))
-        return variance
+        power = np.interp(logs, np.asarray(self.log_means), np.asarray(self.powers))
+        factor: Doubles = np.exp(power * _beyond_usual(own_unrest, logs, self.log_means, self.unrests))
+        return variance * factor
 
     def recipe(self, panel: Panel, sums: Doubles) -> tuple[Floats, Floats]:
         """Return level_variance [n] and day_dispersion [n] for forecasts made from `panel` with these sums."""
@@ -212,18 +218,19 @@ class Dispersion:
             "log_means": list(self.log_means),
             "level_variances": list(self.level_variances),
             "unrests": list(self.unrests),
-            "power": self.power,
+            "powers": list(self.powers),
         }
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """Return the rule that `settings` saved."""
+        nothing = [0.0] * len(settings["log_means"])  # of a rule that was saved before there was unrest
         return cls(
             float(settings["scale"]),
             tuple(float(value) for value in settings["log_means"]),
             tuple(float(value) for value in settings["level_variances"]),
-            tuple(float(value) for value in settings.get("unrests", (0.0,))),  # saved before there was unrest
-            float(settings.get("power", 0.0)),
+            tuple(float(value) for value in settings.get("unrests", nothing)),
+            tuple(float(value) for value in settings.get("powers", nothing)),
         )
 
 

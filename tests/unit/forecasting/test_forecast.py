@@ -172,7 +172,7 @@ def test_steady_and_unsteady_series_that_sell_as_much_get_bands_of_their_own() -
     sold = stream.negative_binomial(size, size / (size + mean)).astype(float)
     fitted = Dispersion.fit(mean, sold, Traits(np.zeros(n), own))
     level = fitted.level_variance(mean, own)
-    assert fitted.power > 0
+    assert min(fitted.powers) > 0
     for kind in (steady, ~steady):
         variance = mean + level * mean**2
         below = [negative_binomial_below(sold - step, mean, variance)[kind] for step in (1, 0)]
@@ -184,16 +184,31 @@ def test_steady_and_unsteady_series_that_sell_as_much_get_bands_of_their_own() -
     assert Dispersion.from_settings(fitted.settings()) == fitted
 
 
+def test_unrest_counts_by_as_much_as_it_tells_at_each_size() -> None:
+    """Small sellers stray as their weeks did; the weeks of large ones swing by what forecasts know of."""
+    stream = np.random.default_rng(12)
+    n = 12_000
+    is_large = np.arange(n) >= n // 2
+    mean = np.where(is_large, stream.uniform(60, 200, n), stream.uniform(3, 15, n))
+    own = stream.normal(0, 0.7, n)
+    truth = np.where(is_large, 0.1, 0.1 * np.exp(own))
+    sold = stream.negative_binomial(1 / truth, 1 / (1 + truth * mean)).astype(float)
+    fitted = Dispersion.fit(mean, sold, Traits(np.zeros(n), own))
+    swing = fitted.level_variance(np.array([8.0, 8.0, 120.0, 120.0]), np.array([-0.7, 0.7, -0.7, 0.7]))
+    assert swing[1] / swing[0] > 2.5
+    assert swing[3] / swing[2] < 1.5
+
+
 def test_where_unrest_tells_nothing_it_changes_nothing() -> None:
     stream = np.random.default_rng(11)
     mean = stream.uniform(10, 60, 4000)
     sold = stream.negative_binomial(5, 5 / (5 + mean)).astype(float)
     fitted = Dispersion.fit(mean, sold, Traits(np.zeros(4000), stream.normal(0, 0.5, 4000)))
-    assert fitted.power == 0
+    assert not any(fitted.powers)
 
 
 def test_no_unrest_is_believed_beyond_measure() -> None:
-    rule = Dispersion(1.0, (2.0,), (0.2,), (0.0,), 1.0)
+    rule = Dispersion(1.0, (2.0,), (0.2,), (0.0,), (1.0,))
     wild = rule.level_variance(np.full(3, 10.0), np.array([2.0, 9.0, -9.0]))
     assert wild == pytest.approx([0.2 * np.e**2, 0.2 * np.e**2, 0.2 / np.e**2])
 
