@@ -170,8 +170,8 @@ def test_a_change_is_told_by_what_caused_it(cause: str, what: str) -> None:
     shop = make_planned_shop(1, on_hand=40 if what == "lead time" else 2)
     with tenant_context(shop.tenant.pk):
         SupplyTerm.objects.update(pack_size=1, moq=1)
-        if what in ("cost", "lead time"):  # so that any change is worth making
-            Item.objects.update(price=3000)
+        # So that the change is worth making, whatever paths are drawn: from a great margin, or from next to none.
+        Item.objects.update(price={"cost": 3000, "lead time": 3000, "price": Decimal("2.05")}.get(what, 3))
     run_plan(shop)
     with tenant_context(shop.tenant.pk):
         if what == "ordering period":
