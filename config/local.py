@@ -130,11 +130,29 @@ def end(processes: Sequence[psutil.Process], seconds: float = STOP_SECONDS) -> N
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.terminate()
-    _gone, alive = psutil.wait_procs(processes, timeout=seconds)
+    alive = still_running(processes, seconds)
     for process in alive:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(alive, timeout=STOP_SECONDS)
+    still_running(alive, STOP_SECONDS)
+
+
+def still_running(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that have not ended when the time is up; one that its parent has not buried yet has ended."""
+    alive, deadline = list(processes), time.monotonic() + seconds
+    while alive:
+        _gone, alive = psutil.wait_procs(alive, timeout=0.05)
+        alive = [process for process in alive if not is_zombie(process)]
+        if time.monotonic() > deadline:
+            break
+    return alive
+
+
+def is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 # --- The supervisor -----------------------------------------------------------------------------------------------
