@@ -42,7 +42,7 @@ MODEL_TITLES = {
     "croston_sba": _("Croston's method"), "theta": _("Theta"), "ets": _("ETS"), "arima": _("ARIMA"),
     "ridge": _("ridge regression"), "decision_tree": _("decision tree"), "random_forest": _("random forest"),
     "lightgbm": _("LightGBM"), "lightgbm_daily": _("LightGBM by day"), "blend": _("mean of both LightGBMs"),
-    "keras_lstm": _("LSTM"),
+    "keras_lstm": _("LSTM"), "keras_gru": _("GRU"),
 }
 _NAMES = re.compile(rf"\b(?:{'|'.join(MODEL_TITLES)})\b")
 _COUNTS = re.compile(r"(?<![A-Z][a-z]{2} )\b\d{4,}\b")  # not the year behind a month

@@ -1,6 +1,6 @@
-"""A recurrent network over all series at once: the one door to Keras.
+"""Recurrent networks over all series at once: the one door to Keras.
 
-An LSTM reads each series' last weeks; for each week ahead a small head sees what the LSTM made of them, the features
+An LSTM or a GRU reads each series' last weeks; for each week ahead a small head sees what it made of them, the features
 that the trees see, and the kind of item, and answers with a negative binomial: its mean, as a multiple of the series'
 level, and its dispersion. Training stops early on the last weeks, which it never learns from; on the same weeks the
 head's dispersion is calibrated so that sums over two weeks are as wide as they were.
@@ -122,9 +122,9 @@ def negative_binomial_loss(asked: Tensor, answer: Tensor) -> Tensor:
 class Progress(keras.callbacks.Callback):
     """Tells of epochs and windows; what the listener raises stops the training."""
 
-    def __init__(self, on_progress: OnProgress, n_windows: int, batch: int, epochs: int) -> None:
+    def __init__(self, on_progress: OnProgress, layer: str, n_windows: int, batch: int, epochs: int) -> None:
         super().__init__()
-        self.on_progress = on_progress
+        self.on_progress, self.layer = on_progress, layer
         self.n_windows, self.batch, self.epochs = n_windows, batch, epochs
         self.epoch = 0
         self.every = max(1, -(-n_windows // batch) // REPORTS_PER_EPOCH)
@@ -144,24 +144,26 @@ class Progress(keras.callbacks.Callback):
         done = (self.epoch + seen / self.n_windows) / self.epochs
         self.on_progress(
             min(done, 1.0),
-            f"LSTM: round {self.epoch + 1} of at most {self.epochs}, {seen} of {self.n_windows} stretches of weeks",
+            f"{self.layer}: round {self.epoch + 1} of at most {self.epochs}, "
+            f"{seen} of {self.n_windows} stretches of weeks",
         )
 
 
 @dataclass(eq=False)
-class KerasLSTM(Forecaster):
-    """Global LSTM with a negative-binomial head on weekly rates, spread over days by weekday.
+class Recurrent(Forecaster):
+    """Global recurrent network with a negative-binomial head on weekly rates, spread over days by weekday.
 
-    units, hidden          width of the LSTM and of the head
-    lookback_weeks         weeks that the LSTM reads (fewer where the history is short: the rest is masked as unknown)
+    units, hidden          width of the recurrent layer and of the head
+    lookback_weeks         weeks that it reads (fewer where the history is short: the rest is masked as unknown)
     origins                weeks to stand after when making windows, counted back from the held-out weeks
     max_windows            windows an epoch sees at most, drawn once by the seed
     epochs, patience       at most so many epochs; it stops after `patience` without a better loss on unseen weeks
     batch, learning_rate, seed
     """
 
-    name: ClassVar[str] = "keras_lstm"
     family: ClassVar[str] = "network"
+    layer: ClassVar[str]
+    """The name of the recurrent layer, as Keras and people call it."""
     complexity: ClassVar[int] = 20
     minimum_days: ClassVar[int] = 12 * WEEK
     runs_alone: ClassVar[bool] = True
@@ -339,7 +341,7 @@ class KerasLSTM(Forecaster):
         past = keras.Input((self.lookback_weeks, self.centres_["past_mean"].shape[-1]), name="past")
         rows = keras.Input((len(AHEAD), self.centres_["rows_mean"].shape[-1]), name="rows")
         kinds = keras.Input((len(KIND_LABELS),), dtype="int32", name="kinds")
-        read = keras.layers.LSTM(
+        read = getattr(keras.layers, self.layer)(
             self.units,
             kernel_initializer=drawn(),
             recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
@@ -384,7 +386,7 @@ class KerasLSTM(Forecaster):
             callbacks=[
                 keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True),
                 keras.callbacks.ReduceLROnPlateau(patience=1, factor=0.3),
-                Progress(on_progress, len(train.past), self.batch, self.epochs),
+                Progress(on_progress, self.layer, len(train.past), self.batch, self.epochs),
             ],
         )
         return network
@@ -495,6 +497,22 @@ class KerasLSTM(Forecaster):
             for factor, scale in tried
         ]
         return tried[int(np.argmax(evidence))]
+
+
+@dataclass(eq=False)
+class KerasLSTM(Recurrent):
+    """The network with a long short-term memory (Hochreiter and Schmidhuber 1997)."""
+
+    name: ClassVar[str] = "keras_lstm"
+    layer: ClassVar[str] = "LSTM"
+
+
+@dataclass(eq=False)
+class KerasGRU(Recurrent):
+    """The network with gated recurrent units (Cho et al. 2014): a quarter fewer weights, and quicker to train."""
+
+    name: ClassVar[str] = "keras_gru"
+    layer: ClassVar[str] = "GRU"
 
 
 def _week_shares(panel: Panel, n_weeks: int) -> Floats:

@@ -23,6 +23,7 @@ MODELS: Final[dict[str, str]] = {
     "lightgbm_daily": f"{HOME}.lightgbm_daily.LightGBMDaily",
     "blend": f"{HOME}.blend.Blend",
     "keras_lstm": f"{HOME}.keras_model.KerasLSTM",
+    "keras_gru": f"{HOME}.keras_model.KerasGRU",
 }
 """Name -> dotted path, the simplest first."""
 BASELINES: Final = ("seasonal_naive", "weekday_mean", "eight_week_mean", "tsb")

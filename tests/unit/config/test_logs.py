@@ -30,7 +30,8 @@ def test_a_secret_under_its_name_is_hidden_at_any_depth(secret: str, name: str, 
 
 
 @given(secret=SECRET, template=st.sampled_from([
-    "GET /orders/?token={}&page=2", "GET /orders/?a?my_token={}", "POST /hooks/1/?hmac={}", "GET /accounts/password/reset/key/{}/",
+    "GET /orders/?token={}&page=2", "GET /orders/?a?my_token={}",
+    "POST /hooks/1/?hmac={}", "GET /accounts/password/reset/key/{}/",
     "GET /accounts/confirm-email/{}/", "GET /invitations/{}/", "Connected to redis://:{}@127.0.0.1:6379/0",
     "postgres://app:{}@db/stockwright refused",
 ]))
@@ -40,7 +41,8 @@ def test_a_secret_inside_an_address_is_hidden(secret: str, template: str) -> Non
     assert HIDDEN in line
 
 
-@pytest.mark.parametrize("piece", ["9", "a", "?", "?key", "&token", "a://", "a://:", "a://b:c", "/invitations/", "?key="])
+@pytest.mark.parametrize("piece", [
+    "9", "a", "?", "?key", "&token", "a://", "a://:", "a://b:c", "/invitations/", "?key="])
 def test_a_line_takes_time_by_its_length_and_not_by_its_square(piece: str) -> None:
     def seconds(length: int) -> float:
         event = {"request": (piece * length)[:length]}

@@ -1,4 +1,4 @@
-"""The network keeps the contract of every model, and learns a season that a four-week mean cannot."""
+"""Networks keep the contract of every model, and learn a season that a four-week mean cannot."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -21,9 +21,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="class")
-def make_model() -> MakeModel:
-    return partial(make, "keras_lstm", units=4, hidden=8, lookback_weeks=6, origins=4, epochs=1, batch=64)
+@pytest.fixture(scope="class", params=["keras_lstm", "keras_gru"])
+def make_model(request: pytest.FixtureRequest) -> MakeModel:
+    return partial(make, request.param, units=4, hidden=8, lookback_weeks=4, origins=3, epochs=1, batch=64)
 
 
 @pytest.fixture(scope="class")
@@ -35,13 +35,13 @@ def step_by_step() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("step_by_step")
-class TestKerasLSTM(Conformance):
+class TestNetworks(Conformance):
     def test_weights_that_do_not_fit_their_description_are_refused(self, fitted: Forecaster) -> None:
         files = fitted.to_artifact()
         with pytest.raises(ArtifactError):
-            KerasLSTM.from_artifact(files | {"weights.npz": files["centres.npz"]})
+            type(fitted).from_artifact(files | {"weights.npz": files["centres.npz"]})
         with pytest.raises(ArtifactError):
-            KerasLSTM.from_artifact({name: content for name, content in files.items() if name != "weights.npz"})
+            type(fitted).from_artifact({name: content for name, content in files.items() if name != "weights.npz"})
 
 
 def test_beats_the_four_week_mean_on_seasonal_series() -> None:
