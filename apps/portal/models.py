@@ -19,6 +19,12 @@ class ItemSummary(TenantModel):
         ON_REQUEST = "on_request", _("order on request")
         UNSOLD = "unsold", _("not sold yet")
 
+    class Demand(models.TextChoices):
+        SMOOTH = "smooth", _("steadily")
+        ERRATIC = "erratic", _("up and down")
+        INTERMITTENT = "intermittent", _("now and then")
+        LUMPY = "lumpy", _("in lumps")
+
     item = TenantForeignKey("catalog.Item", models.CASCADE)
     sku = models.CharField(max_length=120)
     title = models.CharField(max_length=300)
@@ -29,6 +35,8 @@ class ItemSummary(TenantModel):
     status = models.CharField(max_length=14)
     planning = models.CharField(max_length=12, choices=Planning)
     abc = models.CharField(max_length=1, blank=True)
+    xyz = models.CharField(max_length=1, blank=True)  # empty, as the next, where it has been sold for under eight weeks
+    demand = models.CharField(max_length=12, choices=Demand, blank=True)
     price = models.DecimalField(max_digits=14, decimal_places=4, null=True)
     unit_cost = models.DecimalField(max_digits=14, decimal_places=4, null=True)
     cost_origin = models.CharField(max_length=10, blank=True)
@@ -48,6 +56,16 @@ class ItemSummary(TenantModel):
     lost_units = models.FloatField(default=0)  # what was not sold for that, and the margin on it
     lost_margin = models.FloatField(default=0)
     refreshed_at = models.DateTimeField(default=timezone.now)
+
+    @property
+    def demand_told(self) -> str:
+        """What its kind of demand means."""
+        return str({
+            "smooth": _("In nearly every week, and weeks with sales are alike."),
+            "erratic": _("In nearly every week, but weeks differ much."),
+            "intermittent": _("Weeks lie between its sales; those with sales are alike."),
+            "lumpy": _("Weeks lie between its sales, and those with sales differ much."),
+        }.get(self.demand, ""))
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "item"], name="portal_summary_once")]

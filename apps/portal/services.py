@@ -20,9 +20,9 @@ MANY_ITEMS = 200  # from here on, whole sets are joined
 _SUMMARIES_LOCK = 0x5355  # the class of the advisory lock under which summaries are written
 
 _COLUMNS = (
-    "sku", "title", "category", "department", "brand", "supplier_name", "status", "planning", "abc", "price",
-    "unit_cost", "cost_origin", "on_hand", "on_order", "weekly_units", "units_28d", "revenue_28d", "last_sold_on",
-    "days_of_cover", "stockout_on", "lasts_from", "lasts_at", "recommended", "money_at_risk",
+    "sku", "title", "category", "department", "brand", "supplier_name", "status", "planning", "abc", "xyz", "demand",
+    "price", "unit_cost", "cost_origin", "on_hand", "on_order", "weekly_units", "units_28d", "revenue_28d",
+    "last_sold_on", "days_of_cover", "stockout_on", "lasts_from", "lasts_at", "recommended", "money_at_risk",
     "days_out", "lost_units", "lost_margin",
 )
 
@@ -64,7 +64,10 @@ lasting.stockout_on, CASE WHEN lasting.item_id IS NOT NULL THEN %(as_of)s::date 
 lasting.location_id AS lasts_at
 """
 
-# A, B and C by what was sold in half a year: the first 80 % of the money, the next 15 %, the rest.
+# A, B and C by what was sold in half a year: the first 80 % of the money, the next 15 %, the rest. X, Y and Z by how
+# much the last 13 weeks varied: standard deviation over mean below 0.5, below 1, above. The kind of demand by how many
+# weeks lie between sales, and the squared variation of weeks with sales (Syntetos, Boylan and Croston 2005, with their
+# cuts).
 _REFRESH = """
 WITH {standing}, sold AS (
     SELECT item_id, max(date) FILTER (WHERE units > 0) AS last_sold_on,
@@ -79,6 +82,23 @@ WITH {standing}, sold AS (
 ), ranked AS (
     SELECT item_id, (sum(revenue) OVER (ORDER BY revenue DESC, item_id) - revenue) / sum(revenue) OVER () AS above
     FROM sold WHERE revenue > 0
+), weekly AS (
+    SELECT item_id, (%(as_of)s::date - 1 - date) / 7 AS ago, greatest(sum(units), 0)::float8 AS units
+    FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND date < %(as_of)s AND date >= %(half_year)s GROUP BY 1, 2
+), pattern AS (
+    SELECT weekly.item_id, least(26, (%(as_of)s::date - 1 - min(sold.first_on)) / 7 + 1)::float8 AS weeks,
+           count(*) FILTER (WHERE weekly.units > 0) AS busy,
+           var_pop(weekly.units) FILTER (WHERE weekly.units > 0)
+               / (avg(weekly.units) FILTER (WHERE weekly.units > 0))^2 AS squared_variation,
+           sum(weekly.units) FILTER (WHERE ago < 13) AS recent,
+           sum(weekly.units^2) FILTER (WHERE ago < 13) AS recent_squared
+    FROM weekly JOIN sold ON sold.item_id = weekly.item_id GROUP BY weekly.item_id
+), steadiness AS (
+    SELECT item_id, weeks >= 8 AND busy > 0 AS is_told, weeks / nullif(busy, 0) >= 1.32 AS has_gaps,
+           squared_variation >= 0.49 AS has_unlike_weeks,
+           CASE WHEN recent > 0 THEN sqrt(greatest(least(weeks, 13) * recent_squared / recent^2 - 1, 0)) END
+               AS variation
+    FROM pattern
 ), forecast AS (
     SELECT series.item_id, coalesce(sum(series.days_out), 0) AS days_out,
            coalesce(sum(series.lost_units), 0) AS lost_units
@@ -93,6 +113,11 @@ WITH {standing}, sold AS (
                 ELSE 'on_request' END AS planning,
            CASE WHEN ranked.above IS NULL THEN '' WHEN ranked.above < 0.80 THEN 'A' WHEN ranked.above < 0.95 THEN 'B'
                 ELSE 'C' END AS abc,
+           CASE WHEN NOT coalesce(steadiness.is_told, FALSE) OR variation IS NULL THEN '' WHEN variation < 0.5 THEN 'X'
+                WHEN variation < 1 THEN 'Y' ELSE 'Z' END AS xyz,
+           CASE WHEN NOT coalesce(steadiness.is_told, FALSE) THEN ''
+                WHEN has_gaps THEN CASE WHEN has_unlike_weeks THEN 'lumpy' ELSE 'intermittent' END
+                WHEN has_unlike_weeks THEN 'erratic' ELSE 'smooth' END AS demand,
            item.price,
            cost.unit_cost,
            CASE WHEN 'unit_cost' = ANY(term.simulated) THEN 'simulated' WHEN term.unit_cost IS NOT NULL THEN 'given'
@@ -115,6 +140,7 @@ WITH {standing}, sold AS (
         term.unit_cost, item.unit_cost, round(item.price * defaults.cost_share::numeric, 4)) AS unit_cost) cost
     LEFT JOIN catalog_supplier supplier ON supplier.tenant_id = item.tenant_id AND supplier.id = term.supplier_id
     LEFT JOIN sold ON sold.item_id = item.id LEFT JOIN ranked ON ranked.item_id = item.id
+    LEFT JOIN steadiness ON steadiness.item_id = item.id
     LEFT JOIN forecast ON forecast.item_id = item.id LEFT JOIN advice ON advice.item_id = item.id
     LEFT JOIN stock ON stock.item_id = item.id LEFT JOIN coming ON coming.item_id = item.id
     LEFT JOIN lasting ON lasting.item_id = item.id LEFT JOIN ({paid}) paid ON paid.item_id = item.id

@@ -19,6 +19,7 @@ from apps.portal.selectors.items import (
     Filters,
     departments,
     export_rows,
+    rank_labels,
     stock_labels,
     summaries,
     supplier_names,
@@ -41,8 +42,8 @@ def today(request: ShopRequest) -> HttpResponse:
 def _filters(request: ShopRequest) -> Filters:
     asked = request.GET
     return Filters(search=asked.get("q", "").strip(), department=asked.get("department", ""),
-                   supplier=asked.get("supplier", ""), abc=asked.get("abc", ""), planning=asked.get("planning", ""),
-                   status=asked.get("status", ""), stock=asked.get("stock", ""),
+                   supplier=asked.get("supplier", ""), rank=asked.get("abc", ""), planning=asked.get("planning", ""),
+                   demand=asked.get("demand", ""), status=asked.get("status", ""), stock=asked.get("stock", ""),
                    sort=asked.get("sort") or DEFAULT_SORT)
 
 
@@ -53,7 +54,8 @@ def items(request: ShopRequest) -> HttpResponse:
     page = Paginator(summaries(_filters(request)), ITEMS_PAGE).get_page(request.GET.get("page"))
     statuses = [("active", _("active")), ("paused", _("paused")), ("discontinued", _("discontinued"))]
     return render(request, "portal/items.html", {
-        "page": page, "departments": departments(), "suppliers": supplier_names(), "classes": ["A", "B", "C"],
+        "page": page, "departments": departments(), "suppliers": supplier_names(), "classes": rank_labels(),
+        "demands": ItemSummary.Demand.choices,
         "plannings": ItemSummary.Planning.choices, "statuses": statuses, "stocks": stock_labels(),
         "default_sort": DEFAULT_SORT, "query": request.GET.urlencode(), "is_filtered": bool(request.GET),
         "as_of": request.tenant.today(), "shows_lost": request.GET.get("stock") == "ran_out"})

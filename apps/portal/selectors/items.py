@@ -34,7 +34,8 @@ class Filters:
     search: str = ""
     department: str = ""
     supplier: str = ""
-    abc: str = ""
+    rank: str = ""  # A, B or C, alone or with X, Y or Z
+    demand: str = ""
     planning: str = ""
     status: str = ""
     stock: str = ""
@@ -47,6 +48,13 @@ STOCKS = {
 }
 
 
+def rank_labels() -> list[tuple[str, str]]:
+    """The classes by money, each alone and with each steadiness."""
+    steadiness = {"X": _("steady weeks"), "Y": _("varying weeks"), "Z": _("unsteady weeks")}
+    return [pair for abc in "ABC"
+            for pair in [(abc, abc), *((abc + xyz, f"{abc}{xyz}: {words}") for xyz, words in steadiness.items())]]
+
+
 def stock_labels() -> list[tuple[str, str]]:
     return [("advised", _("advice open")), ("out", _("out of stock")), ("short", _("under a week")),
             ("over", _("over half a year")), ("ran_out", _("had run out lately")), ("unknown", _("stock not known"))]
@@ -57,8 +65,8 @@ def summaries(filters: Filters) -> QuerySet[ItemSummary]:
     found: QuerySet[ItemSummary] = ItemSummary.objects.all()
     for word in filters.search.split()[:6]:
         found = found.filter(Q(title__icontains=word) | Q(sku__istartswith=word) | Q(brand__istartswith=word))
-    exact = {"department": filters.department, "supplier_name": filters.supplier, "abc": filters.abc,
-             "planning": filters.planning, "status": filters.status}
+    exact = {"department": filters.department, "supplier_name": filters.supplier, "abc": filters.rank[:1],
+             "xyz": filters.rank[1:], "demand": filters.demand, "planning": filters.planning, "status": filters.status}
     found = found.filter(**{name: value for name, value in exact.items() if value})
     if filters.stock in STOCKS:
         found = found.filter(STOCKS[filters.stock])
@@ -116,7 +124,8 @@ def _exported() -> dict[str, str]:
     return {
         "sku": _("SKU"), "title": _("Title"), "category": _("Category"), "brand": _("Brand"),
         "supplier_name": _("Supplier"), "status": _("Status"), "planning": _("Planning"), "abc": _("Class"),
-        "price": _("Price"), "unit_cost": _("Unit cost"), "cost_origin": _("Unit cost is"), "on_hand": _("On hand"),
+        "xyz": _("Steadiness"), "demand": _("Sells"), "price": _("Price"), "unit_cost": _("Unit cost"),
+        "cost_origin": _("Unit cost is"), "on_hand": _("On hand"),
         "on_order": _("On order"), "weekly_units": _("A week"), "units_28d": _("Units, 28 days"),
         "revenue_28d": _("Sales, 28 days"), "last_sold_on": _("Last sold"), "days_of_cover": _("Days of cover"),
         "stockout_on": _("Runs out"), "lasts_from": _("As of"), "recommended": _("Advised"),
@@ -132,6 +141,7 @@ def export_rows(filters: Filters) -> Iterator[list[Cell]]:
     titles = _exported()
     words: dict[str, dict[str, Any]] = {
         "status": dict(Item.Status.choices), "planning": dict(ItemSummary.Planning.choices),
+        "demand": dict(ItemSummary.Demand.choices),
         "cost_origin": {**dict(Origin.choices), "assumed": _("assumed")}}
 
     def shown(name: str, cell: Any) -> Any:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from decimal import Decimal
 from functools import partial
 from importlib import import_module
+from statistics import mean, pstdev
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,7 +32,7 @@ from apps.optimization.models import Recommendation
 from apps.optimization.selectors import recommendation_rows
 from apps.optimization.services import Choice, decide_many, dismiss
 from apps.portal.models import ItemSummary
-from apps.portal.selectors.items import Filters, export_rows
+from apps.portal.selectors.items import Filters, export_rows, summaries
 from apps.portal.services import refresh_summaries
 from apps.portal.templatetags.portal_figures import lasts_note, whole_days
 from apps.sales.models import DailyDemand
@@ -95,6 +96,43 @@ def test_classes_hold_the_first_80_percent_of_the_money_then_the_next_15() -> No
             expected.append("" if not revenue else "A" if part < 0.8 else "B" if part < 0.95 else "C")
             above += revenue
         assert [summary(shop, place).abc for place in range(6)] == expected == ["A", "A", "A", "B", "C", ""]
+
+
+WEEKS = {  # units of each week, the newest last
+    "smooth, X": [10, 11] * 13,
+    "erratic, Y": [2, 3, 2, 3, 4, 12] * 4 + [2, 3],
+    "intermittent, Z": [0, 0, 5] * 8 + [0, 5],
+    "lumpy, Z": [0, 0, 1, 0, 30, 0, 0, 2] * 3 + [0, 1],
+    "smooth, Y": [20] * 13 + [0, 20, 20, 0, 20, 20, 20, 20, 0, 20, 20, 20, 20],
+    "smooth, X since ten weeks": [7] * 10,
+    "too young": [5] * 7,
+    "gone": [4] * 8 + [0] * 18,
+}
+
+
+def test_steadiness_and_kind_of_demand_are_those_of_the_weeks_of_half_a_year() -> None:
+    shop = make_shop(len(WEEKS))
+    with tenant_context(shop.tenant.pk):
+        for place, weeks in enumerate(WEEKS.values()):
+            for ago, units in enumerate(reversed(weeks)):
+                for days_ago in (1 + 7 * ago, 7 + 7 * ago):  # the first and the last day of each week
+                    if units:
+                        sell(shop, place, days_ago, units / 2)
+    refreshed(shop)
+    with tenant_context(shop.tenant.pk):
+        for place, (name, weeks) in enumerate(WEEKS.items()):
+            found, busy, recent = summary(shop, place), [each for each in weeks if each], weeks[-13:]
+            gaps, unlike = len(weeks) / len(busy), (pstdev(busy) / mean(busy)) ** 2
+            kind = ("lumpy" if unlike >= 0.49 else "intermittent") if gaps >= 1.32 else (
+                "erratic" if unlike >= 0.49 else "smooth")
+            varied = pstdev(recent) / mean(recent) if any(recent) else 0
+            letter = "X" if varied < 0.5 else "Y" if varied < 1 else "Z"
+            expected = ("", "") if len(weeks) < 8 else (kind, letter if any(recent) else "")
+            assert (found.demand, found.xyz) == expected, name
+            if "," in name:
+                assert name.startswith(f"{found.demand}, {found.xyz}"), "the example is what it is called"
+        assert [row.item for row in summaries(Filters(demand="lumpy"))] == [shop.items[3]]
+        assert {row.xyz for row in summaries(Filters(rank="AX"))} == {"X"}
 
 
 def test_an_item_is_planned_when_it_is_forecast_on_request_when_not_and_unsold_before_its_first_sale() -> None:
