@@ -1,10 +1,10 @@
 """How honest bands are, cell by cell of money and steadiness: on the demo's grocer, standing five times before its end.
 
 Cells are A, B, C by money of the last 26 weeks (the first 80, the next 15 % of it, the rest) and X, Y, Z by how much
-the last 13 weeks varied (standard deviation over mean below 0.5, below 1, above). Of sums over so many days, from
-forecasts made with what was known: the share inside the central 80 % band (by the randomised PIT, 80 % where it is
-calibrated), the bias of the mean, and the levels tau at which the share below the quantile is above tau + .03 or the
-share at or below it is under tau - .03.
+the last 13 weeks varied (standard deviation over mean below 0.5, below 1, above; Z too where nothing was sold). Of sums
+over so many days, from forecasts made with what was known: the share inside the central 80 % band (by the randomised
+PIT, 80 % where it is calibrated), the bias of the mean, and the levels tau at which the share below the quantile is
+above tau + .03 or the share at or below it is under tau - .03.
 """
 
 from __future__ import annotations
@@ -14,23 +14,16 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from apps.forecasting.engine.backtest import abc_classes, rolling_cutoffs
+from apps.forecasting.engine.backtest import rolling_cutoffs
 from apps.forecasting.engine.base import Grid, Panel
 from apps.forecasting.engine.distribution import negative_binomial_below
 from apps.forecasting.engine.models import MODELS, make
+from apps.forecasting.engine.segments import abc_classes, money, xyz_classes
 from tests.bench.models import grocer
 
 CUTOFFS, SPANS = 5, (14, 28)
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 FEWEST = 150
-
-
-def cells(known: Panel) -> np.ndarray:
-    """The cell of each series."""
-    money = known.sales[:, -182:].sum(axis=1, dtype=np.float64) * np.nan_to_num(known.prices(), nan=1.0)
-    weeks = known.sales[:, -91:].reshape(known.n_series, 13, 7).sum(axis=2)
-    varied = weeks.std(axis=1) / np.maximum(weeks.mean(axis=1), 1e-9)
-    return np.char.add(abc_classes(money), np.select([varied < 0.5, varied < 1], ["X", "Y"], "Z"))
 
 
 def told(panel: Panel, model: str) -> pd.DataFrame:
@@ -39,7 +32,7 @@ def told(panel: Panel, model: str) -> pd.DataFrame:
     for cutoff in rolling_cutoffs(panel, CUTOFFS):
         known = panel.upto(cutoff)
         forecast = make(model).fit(known).predict(Grid(days=max(SPANS)))
-        on_sale, cell = known.available.any(axis=1), cells(known)
+        on_sale, cell = known.available.any(axis=1), np.char.add(abc_classes(money(known)), xyz_classes(known))
         for days in SPANS:
             if known.n_days + days > panel.n_days:
                 continue

@@ -12,11 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.forecasting.engine import models
-from apps.forecasting.engine.backtest import LEVELS, MONEY_WEEKS, abc_classes, inside_band, pinball
+from apps.forecasting.engine.backtest import LEVELS, inside_band, pinball
 from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.distribution import negative_binomial_quantiles
 from apps.forecasting.engine.forecast import Forecast
-from apps.forecasting.engine.grid import WEEK, Grid
+from apps.forecasting.engine.grid import Grid
+from apps.forecasting.engine.segments import abc_classes, money
 
 HORIZONS = {"week_1": (0, 7), "week_2": (7, 14), "week_3": (14, 21), "week_4": (21, 28), "days_14": (0, 14)}
 SCORED_DAYS = 28
@@ -47,7 +48,7 @@ def departments(panel: Panel) -> NDArray[np.str_]:
 
 def money_classes(panel: Panel) -> NDArray[np.str_]:
     """A, B or C of each series by its sales of the last 26 weeks in money."""
-    return abc_classes(panel.sales[:, -MONEY_WEEKS * WEEK:].sum(axis=1, dtype=np.float64) * panel.prices())
+    return abc_classes(money(panel))
 
 
 def due_horizons(days_known: int) -> list[str]:

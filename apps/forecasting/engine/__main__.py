@@ -184,7 +184,7 @@ def _backtest(told: argparse.Namespace) -> None:
     sys.stdout.write(f"{means.sort_values('scaled_pinball').round(4).to_string()}\n{verdict.reason}\n")
 
 
-SHOWN = ("scaled_pinball", "sum_wape", "sum_bias", "wape", "rmse", "mase", "coverage_80")
+SHOWN = ("scaled_pinball", "crps", "sum_wape", "sum_bias", "wape", "rmse", "mase", "rmsse", "wrmsse", "coverage_80")
 
 
 def report(result: Any, verdict: Any) -> dict[str, Any]:

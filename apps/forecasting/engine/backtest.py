@@ -3,14 +3,20 @@
 Metrics, over the series of a segment at one cutoff (a = sold, f = forecast mean):
 
 per day        mse, rmse, mae, wape = sum|a - f| / sum a, bias = sum(f - a) / sum a, mase (mean of each series' mae over
-               the mean absolute difference of its days one week apart, before the cutoff)
+               the mean absolute difference of its days one week apart, before the cutoff), rmsse (mean of each
+               series' root mean squared scaled error) and, of all series, wrmsse (series, categories and their total,
+               each level weighted by money); both as in the M5 competition, see hierarchy.py
 sum_*          the same sums of the first `sum_days` days (the protection period): sum_wape, sum_bias, and
 sum_pinball    the mean over LEVELS of the pinball loss of the sum's quantiles, as a share of units sold
 scaled_pinball the mean over series of that loss divided by the series' scale: the root mean square of its own sums
                around their mean before the cutoff (never below the square root of one unit)
+crps           the continuous ranked probability score of the sum's whole distribution, as a share of units sold
 coverage_50 .. the share of sums inside the central 50, 80, 95 % band. Units are whole, so a sum on the edge of a band
                counts in part, by the nonrandomised PIT of Czado, Gneiting and Held (2009): a calibrated model scores
                0.50, 0.80, 0.95 however few units there are
+
+Segments are all series, each category, each class of money (A to C), each cell of money and steadiness (AX to CZ); of
+days, each week of the horizon and, where promotions are known ahead, the days `on promotion` and the `other days`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,9 +31,11 @@ from numpy.typing import NDArray
 from apps.forecasting.engine import frames
 from apps.forecasting.engine.base import Forecast, Forecaster, Grid, OnProgress, Panel, as_day, silent
 from apps.forecasting.engine.dispersion import SUM_DAYS
-from apps.forecasting.engine.distribution import negative_binomial_below
+from apps.forecasting.engine.distribution import negative_binomial_below, negative_binomial_crps
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.hierarchy import Level, hierarchy, wrmsse
+from apps.forecasting.engine.segments import abc_classes, money, promoted_days, xyz_classes
 from apps.forecasting.engine.stages import run_stages
 
 Doubles = NDArray[np.float64]
@@ -40,18 +48,16 @@ LEVELS: Final = (0.005, 0.025, 0.165, 0.25, 0.5, 0.75, 0.835, 0.975, 0.995)
 BANDS: Final = (0.5, 0.8, 0.95)
 SCALE_SUMS: Final = 13
 """Sums before the cutoff that a series' scale is taken from."""
-ABC_SHARES: Final = (0.8, 0.95)
-"""Class A makes up the first 80 % of money, B the next 15 %, C the rest."""
-MONEY_WEEKS: Final = 26
 EVERYTHING: Final = "all"
+ON_PROMOTION, OTHER_DAYS = "on promotion", "other days"
 
 
 @dataclass(frozen=True, eq=False)
 class BacktestResult:
     """What a backtest found.
 
-    scores   model, cutoff, segment_kind (all, category, abc, week), segment, metric, value
-    series   model, cutoff, unique_id, category, abc, actual, forecast, pinball, scale, money, inside_50/80/95:
+    scores   model, cutoff, segment_kind (all, category, abc, abc_xyz, week, promotion), segment, metric, value
+    series   model, cutoff, unique_id, category, abc, cell, actual, forecast, pinball, scale, money, inside_50/80/95:
              one row per series, of the sums over `sum_days` days
     seconds  model, cutoff, fit_seconds, predict_seconds
     notes    model, cutoff, note: why a model was not scored at a cutoff
@@ -93,7 +99,8 @@ class BacktestResult:
 
 SCORE_COLUMNS: Final = ["model", frames.CUTOFF, "segment_kind", "segment", "metric", "value"]
 SERIES_COLUMNS: Final = [
-    "model", frames.CUTOFF, frames.UNIQUE_ID, "category", "abc", "actual", "forecast", "pinball", "scale", "money",
+    "model", frames.CUTOFF, frames.UNIQUE_ID, "category", "abc", "cell", "actual", "forecast", "pinball", "scale",
+    "money",
     *(f"inside_{round(100 * band)}" for band in BANDS),
 ]  # fmt: skip
 SECONDS_COLUMNS: Final = ["model", frames.CUTOFF, "fit_seconds", "predict_seconds"]
@@ -146,8 +153,13 @@ def backtest(
     if late:
         raise FrameError(f"The cutoffs {', '.join(late)} do not leave {sum_days} known days after them.")
 
+    truths: dict[np.datetime64, _Truth] = {}
+
+    def truth(known: Panel) -> _Truth:  # the same for every model; two that ask at once get the first one's
+        return truths.get(known.cutoff) or truths.setdefault(known.cutoff, _Truth.of(panel, known, grid, sum_days))
+
     def stage(name: str, day: np.datetime64) -> Callable[[OnProgress], _Stage]:
-        return lambda told: _backtest_one(panel, name, models[name], day, grid, sum_days, told)
+        return lambda told: _backtest_one(panel.upto(day), name, models[name], grid, truth, told)
 
     if any(make().runs_alone for make in models.values()):
         workers = 1
@@ -173,18 +185,15 @@ class _Stage:
 
 
 def _backtest_one(
-    panel: Panel,
+    known: Panel,
     name: str,
     make_model: MakeModel,
-    day: np.datetime64,
     grid: Grid,
-    sum_days: int,
+    truth: Callable[[Panel], "_Truth"],
     on_progress: OnProgress,
 ) -> _Stage:
-    """Fit one model on what was known on `day`, forecast, and score."""
-    known = panel.upto(day)
-    stamp = pd.Timestamp(day)
-    on_sale = np.asarray(known.available.any(axis=1))
+    """Fit one model on what was known, forecast, and score."""
+    stamp = pd.Timestamp(known.cutoff)
     told = f"{known.n_series} series as known on {stamp:%-d %b %Y}"
     on_progress(0.0, f"{name}: {told}" if name else told)
     try:
@@ -195,7 +204,7 @@ def _backtest_one(
         done = perf_counter()
     except NotEnoughHistory as reason:
         return _Stage(note=(name, stamp, str(reason)))
-    scored = _Scored(panel, known, forecast, on_sale, sum_days)
+    scored = _Scored(truth(known), forecast)
     return _Stage(
         scores=scored.scores(name, stamp),
         series=scored.series(name, stamp),
@@ -218,15 +227,6 @@ def series_scale(known: Panel, sum_days: int = SUM_DAYS) -> Doubles:
     return scale
 
 
-def abc_classes(money: Doubles) -> NDArray[np.str_]:
-    """Return A, B or C for each series [n] by its share of money, the largest first."""
-    order = np.argsort(-money, kind="stable")
-    before = np.concatenate([[0.0], np.cumsum(money[order])[:-1]]) / max(float(money.sum()), 1e-12)
-    classes = np.empty(len(money), dtype="<U1")
-    classes[order] = np.where(before < ABC_SHARES[0], "A", np.where(before < ABC_SHARES[1], "B", "C"))
-    return classes
-
-
 def pinball(actual: Doubles, quantiles: NDArray[np.int32], levels: Sequence[float] = LEVELS) -> Doubles:
     """Return the pinball loss of quantiles [n, Q] against `actual` [n], averaged over levels [n]."""
     level = np.asarray(levels)
@@ -237,91 +237,160 @@ def pinball(actual: Doubles, quantiles: NDArray[np.int32], levels: Sequence[floa
 
 def inside_band(actual: Doubles, mean: Doubles, variance: Doubles, band: float) -> Doubles:
     """Return how much of each sum [n] lies in the central band, 0 to 1: the PIT's mass of that sum inside it."""
+    return _inside(*_reached(actual, mean, variance), band)
+
+
+def _reached(actual: Doubles, mean: Doubles, variance: Doubles) -> tuple[Doubles, Doubles]:
+    """Return the probability of less than each sum, and that of the sum itself, [n] each."""
     below = negative_binomial_below(actual - 1, mean, variance)
-    mass = np.maximum(negative_binomial_below(actual, mean, variance) - below, 1e-12)
+    return below, np.maximum(negative_binomial_below(actual, mean, variance) - below, 1e-12)
+
+
+def _inside(below: Doubles, mass: Doubles, band: float) -> Doubles:
     low, high = (1 - band) / 2, (1 + band) / 2
     return np.clip((np.minimum(below + mass, high) - np.maximum(below, low)) / mass, 0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Truth:
+    """What was sold after a cutoff, and what was known of it before: the same for every model.
+
+    Of the n series that were on sale and whose first `sum_days` days are known, in the panel's order.
+
+    rows       [n] positions in the panel
+    ids        [n] text
+    known      [n, H] whether the day is known
+    promoted   [n, H] whether there was a promotion that was known ahead
+    actual     [n, H] units sold, 0 where unknown
+    scale      [n] see `series_scale`
+    naive      [n] see `_weekly_difference`
+    money      [n] of the last 26 weeks
+    category, abc, cell  [n] text
+    hierarchy  series, categories, total; none where n is 0
+    """
+
+    sum_days: int
+    rows: NDArray[np.int64]
+    ids: NDArray[np.str_]
+    known: Bools
+    promoted: Bools
+    actual: Doubles
+    scale: Doubles
+    naive: Doubles
+    money: Doubles
+    category: NDArray[np.str_]
+    abc: NDArray[np.str_]
+    cell: NDArray[np.str_]
+    hierarchy: tuple[Level, ...]
+
+    @classmethod
+    def of(cls, panel: Panel, known: Panel, grid: Grid, sum_days: int) -> "_Truth":
+        first = known.n_days
+        days = slice(first, first + min(grid.horizon_days, panel.n_days - first))
+        is_known = panel.available[:, days] == 1
+        rows = np.flatnonzero(known.available.any(axis=1) & is_known[:, :sum_days].all(axis=1))
+        before = known.take(rows)
+        earned, category = money(before), before.labels(frames.CATEGORY)
+        abc = abc_classes(earned)
+        return cls(
+            sum_days=sum_days,
+            rows=rows,
+            ids=before.ids,
+            known=is_known[rows],
+            promoted=promoted_days(panel, days)[rows],
+            actual=panel.sales[rows, days].astype(np.float64),
+            scale=series_scale(before, sum_days),
+            naive=_weekly_difference(before),
+            money=earned,
+            category=category,
+            abc=abc,
+            cell=np.char.add(abc, xyz_classes(before)),
+            hierarchy=hierarchy(before.sales, before.available > 0, earned, [category]),
+        )
 
 
 class _Scored:
     """One forecast beside what was sold."""
 
-    def __init__(self, panel: Panel, known: Panel, forecast: Forecast, on_sale: Bools, sum_days: int) -> None:
-        rows = np.flatnonzero(on_sale)
-        first = known.n_days
-        days = min(forecast.grid.horizon_days, panel.n_days - first)
-        available = panel.available[rows, first : first + days]
-        whole_sum = (available[:, :sum_days] == 1).all(axis=1)
-        rows, available = rows[whole_sum], available[whole_sum]
-        self.ids = known.ids[rows]
-        self.known_day = available == 1
-        self.actual = panel.sales[rows, first : first + days].astype(np.float64)
-        self.mean = forecast.daily_mean[rows, :days].astype(np.float64)
-        picked = forecast.take(rows)
-        self.sum_actual = self.actual[:, :sum_days].sum(axis=1)
+    def __init__(self, truth: _Truth, forecast: Forecast) -> None:
+        self.truth = truth
+        days, sum_days = truth.known.shape[1], truth.sum_days
+        picked = forecast.take(truth.rows)
+        self.mean = picked.daily_mean[:, :days].astype(np.float64)
+        self.error = np.where(truth.known, self.mean - truth.actual, 0.0)
+        self.sum_actual = truth.actual[:, :sum_days].sum(axis=1)
         self.sum_mean = picked.sum_mean(sum_days)
         variance = picked.variance_of(self.sum_mean)
         self.pinball = pinball(self.sum_actual, picked.sum_quantiles(LEVELS, sum_days))
-        self.inside = {band: inside_band(self.sum_actual, self.sum_mean, variance, band) for band in BANDS}
-        before = known.take(rows)
-        self.scale = series_scale(before, sum_days)
-        self.naive = _weekly_difference(before)
-        recent = before.sales[:, -MONEY_WEEKS * WEEK :].sum(axis=1, dtype=np.float64)
-        self.money = recent * np.nan_to_num(before.prices(), nan=1.0)
-        self.category = before.labels(frames.CATEGORY)
-        self.abc = abc_classes(self.money)
+        self.crps = negative_binomial_crps(self.sum_actual, self.sum_mean, variance)
+        reached = _reached(self.sum_actual, self.sum_mean, variance)
+        self.inside = {band: _inside(*reached, band) for band in BANDS}
 
     def series(self, model: str, cutoff: pd.Timestamp) -> pd.DataFrame:
         columns: dict[str, Any] = {
             "model": model,
             frames.CUTOFF: cutoff,
-            frames.UNIQUE_ID: self.ids,
-            "category": self.category,
-            "abc": self.abc,
+            frames.UNIQUE_ID: self.truth.ids,
+            "category": self.truth.category,
+            "abc": self.truth.abc,
+            "cell": self.truth.cell,
             "actual": self.sum_actual.astype(np.float32),
             "forecast": self.sum_mean.astype(np.float32),
             "pinball": self.pinball.astype(np.float32),
-            "scale": self.scale.astype(np.float32),
-            "money": self.money.astype(np.float32),
+            "scale": self.truth.scale.astype(np.float32),
+            "money": self.truth.money.astype(np.float32),
         }
         columns |= {f"inside_{round(100 * band)}": share.astype(np.float32) for band, share in self.inside.items()}
         return pd.DataFrame(columns)
 
     def scores(self, model: str, cutoff: pd.Timestamp) -> pd.DataFrame:
-        """Return the metrics of all series, of each category, of each ABC class, and of each week of the horizon."""
-        everyone = np.full(len(self.ids), EVERYTHING)
-        parts = [
-            self._by_group("all", everyone),
-            self._by_group("category", self.category),
-            self._by_group("abc", self.abc),
-            self._by_week(),
-        ]
-        scores = pd.concat(parts, ignore_index=True)
+        """Return the metrics of every segment."""
+        by_day = pd.concat({"week": self._by_week(), "promotion": self._by_promotion()})
+        scores = _tidy(pd.concat([self._by_group(), by_day]))
         scores.insert(0, "model", model)
         scores.insert(1, frames.CUTOFF, cutoff)
         return scores
 
-    def _by_group(self, kind: str, labels: NDArray[np.str_]) -> pd.DataFrame:
-        error = np.where(self.known_day, self.mean - self.actual, 0.0)
-        absolute, squared = np.abs(error).sum(axis=1), (error**2).sum(axis=1)
-        days = self.known_day.sum(axis=1)
+    def _per_series(self) -> pd.DataFrame:
+        """Return what metrics are made of: a row for each series, to be added up."""
+        truth = self.truth
+        absolute, days = np.abs(self.error).sum(axis=1), truth.known.sum(axis=1)
+        naive = days * truth.naive
         sum_error = self.sum_mean - self.sum_actual
-        per_series = {
-            "squared": squared,
+        rmsse = self._rmsse()
+        return pd.DataFrame({
+            "squared": (self.error**2).sum(axis=1),
             "absolute": absolute,
-            "error": error.sum(axis=1),
+            "error": self.error.sum(axis=1),
             "days": days,
-            "units": np.where(self.known_day, self.actual, 0.0).sum(axis=1),
-            "mase": np.divide(absolute, days * self.naive, out=np.zeros_like(absolute), where=days * self.naive > 0),
-            "has_mase": (self.naive > 0).astype(np.float64),
+            "units": np.where(truth.known, truth.actual, 0.0).sum(axis=1),
+            "mase": np.divide(absolute, naive, out=np.zeros_like(absolute), where=naive > 0),
+            "has_mase": (truth.naive > 0).astype(np.float64),
+            "rmsse": np.nan_to_num(rmsse),
+            "has_rmsse": np.isfinite(rmsse).astype(np.float64),
             "sum_absolute": np.abs(sum_error),
             "sum_error": sum_error,
             "sum_units": self.sum_actual,
             "pinball": self.pinball,
-            "scaled": self.pinball / self.scale,
-            "count": np.ones(len(self.ids)),
-        } | {f"inside_{round(100 * band)}": share for band, share in self.inside.items()}
-        total = pd.DataFrame(per_series).groupby(labels).sum()
+            "scaled": self.pinball / truth.scale,
+            "crps": self.crps,
+            "count": np.ones(len(truth.ids)),
+        } | {f"inside_{round(100 * band)}": share for band, share in self.inside.items()})  # fmt: skip
+
+    def _rmsse(self) -> Doubles:
+        series = self.truth.hierarchy[:1]
+        return series[0].rmsse(self.error, self.truth.known) if series else np.zeros(0)
+
+    def _by_group(self) -> pd.DataFrame:
+        """Return the metrics of all series, of each category, class and cell."""
+        truth, per_series = self.truth, self._per_series()
+        labels = {
+            EVERYTHING: np.full(len(truth.ids), EVERYTHING),
+            "category": truth.category,
+            "abc": truth.abc,
+            "abc_xyz": truth.cell,
+        }
+        total = pd.concat({kind: per_series.groupby(each).sum() for kind, each in labels.items()})
         sold, sum_sold = total["units"].where(total["units"] > 0), total["sum_units"].where(total["sum_units"] > 0)
         metrics = pd.DataFrame(
             {
@@ -333,37 +402,58 @@ class _Scored:
                 "wape": total["absolute"] / sold,
                 "bias": total["error"] / sold,
                 "mase": total["mase"] / total["has_mase"].where(total["has_mase"] > 0),
+                "rmsse": total["rmsse"] / total["has_rmsse"].where(total["has_rmsse"] > 0),
                 "sum_wape": total["sum_absolute"] / sum_sold,
                 "sum_bias": total["sum_error"] / sum_sold,
                 "sum_pinball": total["pinball"] / sum_sold,
                 "scaled_pinball": total["scaled"] / total["count"],
+                "crps": total["crps"] / sum_sold,
             }
             | {
                 f"coverage_{round(100 * band)}": total[f"inside_{round(100 * band)}"] / total["count"]
                 for band in BANDS
             }
         )
-        return _tidy(kind, metrics)
+        of_all = metrics.index.get_level_values(0) == EVERYTHING
+        metrics["wrmsse"] = np.where(of_all, wrmsse(truth.hierarchy, self.error, truth.known), np.nan)
+        return metrics
+
+    def _by_promotion(self) -> pd.DataFrame:
+        """Return wape and bias by the day, apart for days with a promotion; nothing where there are no such days."""
+        truth = self.truth
+        days = {ON_PROMOTION: truth.known & truth.promoted, OTHER_DAYS: truth.known & ~truth.promoted}
+        absolute, metrics = np.abs(self.error), {}
+        for name, chosen in days.items() if days[ON_PROMOTION].any() else ():
+            units = float(truth.actual[chosen].sum())
+            sold = units if units > 0 else np.nan
+            metrics[name] = {
+                "days": float(chosen.sum()),
+                "units": units,
+                "wape": float(absolute[chosen].sum()) / sold,
+                "bias": float(self.error[chosen].sum()) / sold,
+            }
+        return pd.DataFrame.from_dict(metrics, orient="index")
 
     def _by_week(self) -> pd.DataFrame:
         """Return wape and bias of each whole week of the horizon, as sums over that week."""
-        weeks = self.actual.shape[1] // WEEK
-        shape = (len(self.ids), weeks, WEEK)
-        known = self.known_day[:, : weeks * WEEK].reshape(shape).all(axis=2)
-        actual = self.actual[:, : weeks * WEEK].reshape(shape).sum(axis=2) * known
+        weeks = self.truth.actual.shape[1] // WEEK
+        shape = (len(self.truth.ids), weeks, WEEK)
+        known = self.truth.known[:, : weeks * WEEK].reshape(shape).all(axis=2)
+        actual = self.truth.actual[:, : weeks * WEEK].reshape(shape).sum(axis=2) * known
         error = self.mean[:, : weeks * WEEK].reshape(shape).sum(axis=2) * known - actual
         units = np.maximum(actual.sum(axis=0), 1e-12)
         metrics = pd.DataFrame(
             {"wape": np.abs(error).sum(axis=0) / units, "bias": error.sum(axis=0) / units},
             index=[str(week) for week in range(1, weeks + 1)],
         )
-        return _tidy("week", metrics[actual.sum(axis=0) > 0])
+        some = np.flatnonzero(actual.sum(axis=0) > 0)
+        return metrics.iloc[some]
 
 
-def _tidy(kind: str, metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return segment_kind, segment, metric, value from a table of segments by metrics; undefined values left out."""
-    tidy = metrics.rename_axis("segment").reset_index().melt(id_vars="segment", var_name="metric")
-    tidy.insert(0, "segment_kind", kind)
+def _tidy(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return segment_kind, segment, metric, value from a table of both by metrics; undefined values left out."""
+    keys = ["segment_kind", "segment"]
+    tidy = metrics.rename_axis(keys).reset_index().melt(id_vars=keys, var_name="metric")
     return tidy.dropna(subset=["value"]).reset_index(drop=True)
 
 

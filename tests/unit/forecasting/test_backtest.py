@@ -8,7 +8,6 @@ import pytest
 from apps.forecasting.engine.backtest import (
     BANDS,
     Leak,
-    abc_classes,
     ablation,
     backtest,
     inside_band,
@@ -57,6 +56,47 @@ def test_metrics_are_those_of_the_formulas() -> None:
     by_category = result.scores.query("segment_kind == 'category' and metric == 'series'")["value"]
     assert by_category.sum() == 10
     assert set(result.scores.query("segment_kind == 'week'")["segment"]) == {"1", "2", "3", "4"}
+    scale = [(np.diff(sold[np.flatnonzero(sold)[0] :]) ** 2).mean() for sold in known.sales.astype(float)]
+    rmsse = np.sqrt(((actual - mean) ** 2).mean(axis=1) / scale)
+    assert whole["rmsse"] == pytest.approx(rmsse.mean(), rel=1e-5)
+
+
+def test_cells_of_money_and_steadiness_have_every_metric_and_split_all_series() -> None:
+    panel = shops.panel(n_series=30, n_days=140)
+    result = backtest(panel, MODELS, [panel.dates[-29]])
+    one = result.scores[result.scores["model"] == "eight_week_mean"]
+    cells = one[one["segment_kind"] == "abc_xyz"].pivot_table(index="segment", columns="metric", values="value")
+    assert set(cells.index) == set(result.series["cell"]) <= {money + varied for money in "ABC" for varied in "XYZ"}
+    assert {"coverage_50", "coverage_80", "coverage_95", "sum_wape", "rmsse", "crps"} <= set(cells)
+    assert cells["series"].sum() == 30
+    inside = result.series.query("model == 'eight_week_mean'").groupby("cell")["inside_80"].mean()
+    assert cells["coverage_80"].to_numpy() == pytest.approx(inside[cells.index].to_numpy(), abs=1e-6)
+    assert result.series["cell"].str[0].equals(result.series["abc"])
+
+
+def test_days_on_promotion_stand_apart_from_the_others_and_both_make_up_the_whole() -> None:
+    panel = shops.panel(n_series=30, n_days=140)
+    cutoff = panel.dates[-29]
+    result = backtest(panel, {"eight_week_mean": MODELS["eight_week_mean"]}, [cutoff])
+    sold, mailed = panel.sales[:, -28:].astype(float), panel.covariates["mailer"][:, 112:140] > 0
+    error = WindowMean().fit(panel.upto(cutoff)).predict(Grid(28)).daily_mean - sold
+    apart = result.scores[result.scores["segment_kind"] == "promotion"].pivot_table(
+        index="segment", columns="metric", values="value")
+    for name, days in (("on promotion", mailed), ("other days", ~mailed)):
+        assert apart.loc[name, "days"] == days.sum()
+        assert apart.loc[name, "units"] == sold[days].sum()
+        assert apart.loc[name, "wape"] == pytest.approx(np.abs(error[days]).sum() / sold[days].sum(), rel=1e-5)
+        assert apart.loc[name, "bias"] == pytest.approx(error[days].sum() / sold[days].sum(), rel=1e-4)
+    bias = apart["bias"].to_dict()
+    assert bias["on promotion"] < -0.2 < bias["other days"], "what the mailer brings is missed"
+    [[whole]] = result.table("wape").to_numpy()
+    assert (apart["wape"] * apart["units"]).sum() / apart["units"].sum() == pytest.approx(whole, rel=1e-6)
+
+
+def test_without_promotions_known_ahead_no_days_stand_apart() -> None:
+    panel = shops.panel(n_series=5, n_days=112)
+    result = backtest(panel.with_covariates(["display"]), MODELS, rolling_cutoffs(panel, 1))
+    assert "promotion" not in set(result.scores["segment_kind"])
 
 
 def test_every_model_is_scored_at_every_cutoff_on_the_same_series() -> None:
@@ -84,6 +124,23 @@ def test_a_perfect_and_steady_forecast_has_no_error() -> None:
     result = backtest(panel, MODELS, rolling_cutoffs(panel, 1), Grid(14))
     assert result.table("sum_wape").to_numpy() == pytest.approx(0.0, abs=1e-5)
     assert result.table("bias").to_numpy() == pytest.approx(0.0, abs=1e-5)
+    rising = np.add.outer(np.arange(3.0), np.tile([2.0, 5.0, 5.0, 0.0, 1.0, 3.0, 8.0], 12))
+    result = backtest(shops.panel_of(rising), {"weekday_mean": MODELS["weekday_mean"]}, rolling_cutoffs(panel, 1))
+    for metric in ("rmsse", "wrmsse", "mase"):
+        assert result.table(metric).to_numpy() == pytest.approx(0.0, abs=1e-5)
+    assert 0 < result.table("crps").to_numpy() < 0.2, "a distribution that might have been another one is not perfect"
+
+
+def test_errors_that_are_scaled_stay_the_same_in_other_units() -> None:
+    panel = shops.panel(n_series=12, n_days=140)
+    known = panel.available.copy()
+    known[:3, 50:60] = 0
+    sales = [backtest(shops.panel_of(factor * panel.sales, known), {"seasonal_naive": partial(make, "seasonal_naive")},
+                      rolling_cutoffs(panel, 2)) for factor in (1, 12)]
+    for metric in ("rmsse", "wrmsse"):
+        once, dozens = (found.table(metric).to_numpy() for found in sales)
+        assert (once > 0.5).all()
+        assert dozens == pytest.approx(once, rel=1e-5)
 
 
 def test_a_model_without_enough_history_is_noted_and_the_others_go_on() -> None:
@@ -134,10 +191,6 @@ def test_a_calibrated_forecast_covers_exactly_what_it_says_however_few_units(mea
     for band in BANDS:
         covered = inside_band(sold, centre, centre + centre**2 / size, band).mean()
         assert covered == pytest.approx(band, abs=0.01)
-
-
-def test_classes_follow_money() -> None:
-    assert abc_classes(np.array([1.0, 100.0, 15.0, 4.0])).tolist() == ["C", "A", "B", "C"]
 
 
 def test_a_series_scale_is_known_before_the_cutoff_and_at_least_one_unit() -> None:

@@ -15,7 +15,11 @@ from apps.forecasting.engine.dispersion import (
     day_dispersion,
     unrest,
 )
-from apps.forecasting.engine.distribution import negative_binomial_below, negative_binomial_quantiles
+from apps.forecasting.engine.distribution import (
+    negative_binomial_below,
+    negative_binomial_crps,
+    negative_binomial_quantiles,
+)
 from apps.forecasting.engine.forecast import Forecast, quantile_column
 from tests.unit.forecasting import shops
 
@@ -57,6 +61,42 @@ def test_without_excess_they_are_poissons(mean: float, level: float) -> None:
 def test_nothing_expected_is_nothing_at_every_level() -> None:
     assert not negative_binomial_quantiles([0.0], [0.0], LEVELS).any()
     assert negative_binomial_below([-1, 0], [0.0, 0.0], [0.0, 0.0]) == pytest.approx([0, 1], abs=1e-9)
+
+
+@pytest.mark.parametrize(("mean", "variance"), [
+    (0.01, 0.01), (0.3, 0.3), (0.3, 4.0), (0.02, 40.0), (3.0, 3.0), (3.0, 3.001), (3.0, 60.0), (30.0, 31.0),
+    (30.0, 4_000.0), (300.0, 250.0), (300.0, 300.0), (300.0, 9_000.0), (300.0, 200_000.0), (4_000.0, 1e6)])
+def test_the_ranked_probability_score_is_the_sum_over_all_whole_numbers(mean: float, variance: float) -> None:
+    size = mean**2 / max(variance - mean, mean**2 / 1e7)
+    every = np.arange(int(nbinom.isf(1e-13, size, size / (size + mean))) + 2)
+    below = nbinom.cdf(every, size, size / (size + mean))
+    for sold in (0, 1, int(mean), int(mean + 3 * np.sqrt(variance)) + 1):
+        beyond = max(sold - len(every), 0)  # where the distribution function is 1 and the sum has not reached sold
+        brute = ((below - (every >= sold)) ** 2).sum() + beyond
+        assert negative_binomial_crps([sold], [mean], [variance])[0] == pytest.approx(brute, rel=1e-7, abs=1e-9)
+
+
+def test_a_forecast_that_is_sure_is_scored_by_how_far_it_is_off() -> None:
+    assert negative_binomial_crps([0.0, 3.0, 2.5], [0.0] * 3, [0.0] * 3) == pytest.approx([0.0, 3.0, 2.5], abs=1e-9)
+
+
+def test_scores_of_many_forecasts_are_those_of_each_by_itself() -> None:
+    stream = np.random.default_rng(4)
+    mean = stream.gamma(0.5, 20.0, 9_000)
+    variance, sold = mean * (1 + mean), stream.poisson(mean)
+    every = negative_binomial_crps(sold, mean, variance)
+    some = [0, 4_095, 4_096, 8_999]
+    alone = [negative_binomial_crps([sold[row]], [mean[row]], [variance[row]])[0] for row in some]
+    assert every[some] == pytest.approx(alone)
+
+
+def test_the_true_distribution_has_the_best_score() -> None:
+    size, mean = 2.0, 8.0
+    sold = np.random.default_rng(1).negative_binomial(size, size / (size + mean), 20_000)
+    truth = mean + mean**2 / size
+    score = {(level, spread): negative_binomial_crps(sold, np.full(20_000, level), np.full(20_000, spread)).mean()
+             for level in (6.0, mean, 10.0) for spread in (12.0, truth, 90.0)}
+    assert min(score, key=lambda pair: score[pair]) == (mean, truth)
 
 
 def test_more_units_than_can_be_kept_are_as_many_as_can_be_kept() -> None:

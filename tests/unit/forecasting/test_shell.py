@@ -186,12 +186,15 @@ def test_a_backtest_prints_the_leaderboard_and_names_the_best(
     models = ["--model", "tsb", "--model", "weekday_mean", "--cutoffs", "2"]
     assert main(["backtest", *shop, *models]) == 0
     printed = capsys.readouterr().out
-    assert "scaled_pinball" in printed
+    assert {"scaled_pinball", "crps", "rmsse", "wrmsse"} <= set(printed.splitlines()[0].split())
     assert "stays" in printed
     assert main(["backtest", *shop, *models, "--json", str(tmp_path / "scores.json")]) == 0
     written = json.loads((tmp_path / "scores.json").read_text())
     assert {row["model"] for row in written["scores"]} == {"tsb", "weekday_mean"}
     assert {row["cutoff"] for row in written["scores"]} == {"2024-03-04", "2024-04-01"}
+    assert {"all", "category", "abc", "abc_xyz", "week", "promotion"} == {
+        row["segment_kind"] for row in written["scores"]}
+    assert {"crps", "rmsse", "wrmsse"} < {row["metric"] for row in written["scores"]}
     assert written["champion"] in {"tsb", "weekday_mean"}
     capsys.readouterr()
     assert main(["backtest", *shop, *models, "--json", "-"]) == 0
