@@ -8,7 +8,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwrig
 	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand bench-vn2 bench-cells
+.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand bench-vn2 bench-cells bench-speed
 
 help:
 	@echo "make demo      the whole product with its demo, at http://127.0.0.1:$(PORT)/"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench-forecast DATA=folder   the engine on M5's sales, scored as the competition was"
 	@echo "make bench-demand DATA=folder     demand that empty shelves hid, found again in M5's sales"
 	@echo "make bench-vn2 DATA=folder        weekly forecasts of VN2's series, beside mlforecast's"
+	@echo "make bench-speed DATA=folder      learning days beside mlforecast: seconds and memory"
 	@echo "make lock      compiles requirements/*.in and package.json anew"
 
 demo: install assets
@@ -85,6 +86,10 @@ bench-demand: install-dev
 bench-vn2: install-dev
 	@$(PYTHON) config/bootstrap.py bench
 	@$(RUN) -W ignore -m tests.bench.vn2 $(DATA) $(ARGS)
+
+bench-speed: install-dev
+	@$(PYTHON) config/bootstrap.py bench
+	@$(RUN) -W ignore -m tests.bench.speed $(DATA) $(ARGS)
 
 # One resolution for all: what runs is what was tested.
 lock: install-dev
