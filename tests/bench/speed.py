@@ -27,8 +27,9 @@ import pandas as pd
 from tests.bench.forecast import FIRST_DAY, HORIZON, Sales
 
 ORIGIN, LEARNED, REACH = 1885, 336, 182
-TREES: dict[str, Any] = {"learning_rate": 0.07, "num_leaves": 63, "min_child_samples": 60, "colsample_bytree": 0.6, "reg_lambda": 0.1,
-         "objective": "tweedie", "tweedie_variance_power": 1.1, "verbosity": -1, "n_jobs": 2, "random_state": 1}
+TREES: dict[str, Any] = {
+    "learning_rate": 0.07, "num_leaves": 63, "min_child_samples": 60, "colsample_bytree": 0.6, "reg_lambda": 0.1,
+    "objective": "tweedie", "tweedie_variance_power": 1.1, "verbosity": -1, "n_jobs": 2, "random_state": 1}
 ROUNDS, TURNS = 200, 2
 
 
@@ -50,14 +51,15 @@ def ours(history: pd.DataFrame, kinds: pd.DataFrame) -> tuple[list[float], int, 
     from apps.forecasting.engine import lightgbm_daily
     from apps.forecasting.engine.base import Grid, Panel
 
-    grow, marks, rows = lightgbm_daily.grow_trees, [time.perf_counter()], []
+    module: Any = lightgbm_daily
+    grow, marks, rows = module.grow_trees, [time.perf_counter()], []
 
     def grow_trees(lessons: np.ndarray, *given: Any, **named: Any) -> Any:
         marks.append(time.perf_counter())
         rows.append(len(lessons))
         return grow(lessons, *given, **named)
 
-    lightgbm_daily.grow_trees = grow_trees
+    module.grow_trees = grow_trees
     panel = Panel.from_frames(history, kinds, None, known_ahead=[], grid=Grid(days=HORIZON), country="US",
                               cutoff=history["ds"].max())
     model = lightgbm_daily.LightGBMDaily(bags=1, rows=10**9, days=LEARNED, rounds=ROUNDS, threads=2)
