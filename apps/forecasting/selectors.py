@@ -368,6 +368,14 @@ def model_in_use(as_of: dt.date | None = None) -> str:
 VERSIONS_SHOWN = 20
 CHANGES_SHOWN = 20
 CONTEST_CATEGORIES_SHOWN = 15
+BAND = 0.8  # the band whose honesty is told cell by cell
+BAND_MAY_MISS = 0.05
+
+
+def band_verdict(held: float, sums: float) -> str:
+    """Whether the 80 % band is honest, too narrow or too wide, beyond what chance does to the share of so many sums."""
+    margin = max(BAND_MAY_MISS, 2 * (BAND * (1 - BAND) / sums) ** 0.5)
+    return "honest" if abs(held - BAND) <= margin else "narrow" if held < BAND else "wide"
 
 
 @dataclass(frozen=True)
@@ -400,6 +408,28 @@ class ModelsPage:
         scored = [{"name": row["name"], "is_champion": row["is_champion"], **row["by_cutoff"][day_told]}
                   for row in self.leaderboard if day_told in row["by_cutoff"]]
         return sorted(scored, key=lambda row: row["scaled_pinball"])
+
+    @property
+    def cells(self) -> list[tuple[str, list[dict[str, Any] | None]]]:
+        """The champion's 80 % band in each cell: rows by money, in them X, Y and Z; None where there are too few sums.
+
+        Nothing for a contest that was held before cells were scored.
+        """
+        found = {row["segment"]: row["values"].get(self.contest.champion)
+                 for row in self.contest.report.get("by_cell", [])} if self.contest else {}
+        told = {cell: {**values, "verdict": band_verdict(values["coverage_80"], values["sums"])}
+                for cell, values in found.items() if values}
+        return [(money, [told.get(money + varied) for varied in "XYZ"]) for money in "ABC"] if told else []
+
+    @property
+    def promotion_days(self) -> list[dict[str, Any]]:
+        """The champion, and the best simple model, on days with a promotion and on all others; often nothing."""
+        if self.contest is None:
+            return []
+        champion, best = self.contest.champion, self.contest.verdict["best_baseline"]
+        return [{"segment": row["segment"], "units": row["units"], **row["values"][champion],
+                 "simple_wape": row["values"].get(best, {}).get("wape") if best != champion else None}
+                for row in self.contest.report.get("by_promotion", []) if champion in row["values"]]
 
     @property
     def stages(self) -> list[tuple[str, float]]:

@@ -15,8 +15,8 @@ from apps.registry import selectors as registry
 
 STAGES = ("demo.load", "sales.refresh", "forecasting.forecast", "optimization.plan", "forecasting.backtest",
           "forecasting.backtest_lstm", "feedback.replay", "feedback.proof", "feedback.judge", "portal.refresh")
-SHOWN_METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "mse", "rmse", "mae", "wape", "bias", "mase", "coverage_80",
-                 "coverage_95")
+SHOWN_METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "crps", "mse", "rmse", "mae", "wape", "bias", "mase",
+                 "rmsse", "wrmsse", "coverage_80", "coverage_95")
 
 
 def loop_report(as_of: dt.date, not_yet_released: int | None = None) -> dict[str, Any]:
@@ -67,7 +67,9 @@ def last_contest() -> dict[str, Any] | None:
                                     for day, found in row["by_cutoff"].items()} for row in report["models"]},
         "champion_leads_at_every_origin": all(row["is_better"] or row["baseline"] == contest.champion
                                               for row in report["beside"] if row["metric"] == "sum_wape"),
-        "promotions": report["ablation"]}
+        "promotions": report["ablation"],
+        "cells": {row["segment"]: row["values"].get(contest.champion) for row in report.get("by_cell", [])},
+        "promotion_days": report.get("by_promotion", [])}
 
 
 def standing_plan() -> dict[str, Any] | None:

@@ -12,15 +12,16 @@ from django.utils.translation import gettext as _
 from scipy import stats
 
 from apps.forecasting.engine import frames, models
-from apps.forecasting.engine.backtest import BANDS, EVERYTHING, BacktestResult
+from apps.forecasting.engine.backtest import BANDS, EVERYTHING, ON_PROMOTION, OTHER_DAYS, BacktestResult
 from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.selection import Trial, Verdict, beside_baselines
 from apps.forecasting.selectors import model_title, trial_words
 from apps.forecasting.services import ItemScores
 
-METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "sum_pinball", "mse", "rmse", "mae", "wape", "bias", "mase",
-           "coverage_50", "coverage_80", "coverage_95")
+METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "sum_pinball", "crps", "mse", "rmse", "mae", "wape", "bias",
+           "mase", "rmsse", "wrmsse", "coverage_50", "coverage_80", "coverage_95")
 SEGMENT_METRIC = "sum_wape"
+FEWEST_SUMS = 30  # of fewer, what fell inside a band tells nothing
 ABLATION_METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "rmse", "coverage_80")
 
 
@@ -33,7 +34,8 @@ def build(result: BacktestResult, verdict: Verdict, panel: Panel, ablation: list
         "cutoffs": [day(cutoff) for cutoff in result.cutoffs],
         "models": [model_row(result, name, verdict.champion) for name in names],
         "by_category": segments(result, "category"), "by_abc": segments(result, "abc"),
-        "by_week": segments(result, "week", "wape"), "ablation": ablation,
+        "by_cell": cells(result), "by_week": segments(result, "week", "wape"), "by_promotion": promotions(result),
+        "ablation": ablation,
         "beside": [{"cutoff": day(row.cutoff), "metric": row.metric, "value": number(row.value),
                     "baseline": row.baseline, "baseline_value": number(row.baseline_value),
                     "is_better": bool(row.is_better)}
@@ -47,8 +49,8 @@ def build(result: BacktestResult, verdict: Verdict, panel: Panel, ablation: list
 def empty(panel: Panel, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The report of a contest that could not be held."""
     return {"series": panel.n_series, "days": panel.n_days, "sum_days": 14, "cutoffs": [], "models": [],
-            "by_category": [], "by_abc": [], "by_week": [], "ablation": [], "beside": [], "notes": [],
-            "usual_weeks": {}, "seconds": dict(seconds)}
+            "by_category": [], "by_abc": [], "by_cell": [], "by_week": [], "by_promotion": [], "ablation": [],
+            "beside": [], "notes": [], "usual_weeks": {}, "seconds": dict(seconds)}
 
 
 def model_row(result: BacktestResult, name: str, champion: str) -> dict[str, Any]:
@@ -78,6 +80,35 @@ def segments(result: BacktestResult, kind: str, metric: str = SEGMENT_METRIC) ->
     return [{"segment": str(name), "values": numbers(values.loc[name]),
              **(numbers(size.loc[name]) if name in size.index else {})}
             for name in order if name in values.index]
+
+
+def cells(result: BacktestResult) -> list[dict[str, Any]]:
+    """How each model did in each cell of money and steadiness, of all its sums at all cutoffs, where these suffice."""
+    series = result.series
+    error = series["forecast"].astype(float) - series["actual"].astype(float)
+    scored = series.assign(sums=1, error=error, absolute=error.abs()).groupby(["cell", "model"])
+    total = scored[["sums", "actual", "error", "absolute"]].sum().astype(float)
+    held = {f"coverage_{round(100 * band)}": scored[f"inside_{round(100 * band)}"].mean() for band in BANDS}
+    sold = total["actual"].where(total["actual"] > 0)
+    table = pd.DataFrame({"sums": total["sums"], **held, "sum_wape": total["absolute"] / sold,
+                          "sum_bias": total["error"] / sold})
+    table = table[table["sums"] >= FEWEST_SUMS]
+    return [{"segment": str(cell), "values": {str(name): {**numbers(row), "sums": int(row["sums"])}
+                                              for name, row in part.droplevel(0).iterrows()}}
+            for cell, part in table.groupby(level="cell")]
+
+
+def promotions(result: BacktestResult) -> list[dict[str, Any]]:
+    """How each model did by the day, apart for days on promotion: means over the cutoffs, the promoted days first."""
+    chosen = result.scores[result.scores["segment_kind"] == "promotion"]
+    table = chosen.pivot_table(index=["segment", "model"], columns="metric", values="value")
+    found = []
+    for name in (ON_PROMOTION, OTHER_DAYS) if len(table) else ():
+        part = table.loc[name]
+        size = {key: number(part[key].iloc[0]) for key in ("days", "units")}  # the same for every model
+        values = {str(model): numbers(row) for model, row in part[["wape", "bias"]].iterrows()}
+        found.append({"segment": name, **size, "values": values})
+    return found
 
 
 def ablation_rows(scores: pd.DataFrame, result: BacktestResult, model: str, full: str,

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import template
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.forecasting import selectors
+from apps.tenants.templatetags.stockwright import badge
 
 register = template.Library()
 
@@ -40,6 +42,29 @@ def seen_promotions(variant: str) -> str:
     names = {"mailer": _("the mailer"), "display": _("the display")}
     shown = [names.get(part, part) for part in variant.split(", ") if part]
     return _(" and ").join(shown) if shown else _("no promotions")
+
+
+@register.filter
+def money_words(letter: str) -> str:
+    """What a class of money is."""
+    return {"A": _("the first 80% of money"), "B": _("the next 15%"), "C": _("the last 5%")}.get(letter, "")
+
+
+@register.filter
+def day_kind_words(segment: str) -> str:
+    """Days that are scored apart from the others."""
+    return {"on promotion": _("on promotion"), "other days": _("other days")}.get(segment, segment)
+
+
+@register.simple_tag
+def band_badge(verdict: str) -> SafeString:
+    """Whether a band holds what it says, in a word that is coloured too."""
+    words, tone, title = {
+        "honest": (_("about right"), "success", _("What it holds is within five points of 80%, or within chance.")),
+        "narrow": (_("too narrow"), "danger", _("Sales surprise more often than it says: stock runs out more often.")),
+        "wide": (_("too wide"), "warning", _("Sales surprise less often than it says: too much stock is kept.")),
+    }[verdict]
+    return badge(verdict, label=words, tone=tone, title=title)
 
 
 @register.filter

@@ -10,6 +10,7 @@ import pytest
 from django.db import transaction
 from django.test import override_settings
 
+from apps.feedback.selectors import loop
 from apps.forecasting import selectors, services
 from apps.forecasting.engine.selection import Refusal
 from apps.forecasting.models import Backtest, ItemBacktest
@@ -52,7 +53,8 @@ def test_a_contest_scores_every_model_at_the_same_origins_and_puts_its_winner_in
         assert len(report["cutoffs"]) == 5
         assert all(list(row["by_cutoff"]) == report["cutoffs"] for row in report["models"])
         for row in report["models"]:
-            assert {"mse", "rmse", "mae", "wape", "bias", "mase", "coverage_80"} <= set(row["metrics"])
+            assert {"mse", "rmse", "mae", "wape", "bias", "mase", "rmsse", "wrmsse", "crps", "coverage_80"
+                    } <= set(row["metrics"])
         assert verdict["published_on"] == report["cutoffs"][-1]
         assert verdict["published_on"] not in verdict["chosen_on"]
         champion = registry.champion("demand")
@@ -133,6 +135,51 @@ def test_the_page_says_why_a_candidate_was_refused(contested: Shop, refusal: str
             passes=False, against=[refusal], top_loss=0.075, coverage={"50": 0.66, "80": 0.93, "95": 1.0})
         contest.save()
     assert f"It does not pass: {words}." in page(signed_in(contested, "viewer"), "/models/")
+
+
+def test_cells_and_promotion_days_are_told_of_every_model_and_shown_of_the_champion(contested: Shop) -> None:
+    with tenant_context(contested.tenant.pk):
+        contest = Backtest.objects.get()
+        names = {row["name"] for row in contest.report["models"]}
+        assert contest.report["by_cell"]
+        for row in contest.report["by_cell"]:
+            assert set(row["values"]) == names
+            assert all(found["sums"] >= 30 and 0 <= found["coverage_80"] <= 1 for found in row["values"].values())
+        assert [row["segment"] for row in contest.report["by_promotion"]] == ["on promotion", "other days"]
+        assert all(set(row["values"]) == names and row["units"] for row in contest.report["by_promotion"])
+        held = {"sums": 400, "coverage_80": 0.8, "coverage_50": 0.5, "coverage_95": 0.95, "sum_bias": -0.12}
+        contest.report["by_cell"] = [
+            {"segment": cell, "values": {contest.champion: {**held, **told}}} for cell, told in (
+                ("AX", {"coverage_80": 0.9}), ("AY", {}), ("CZ", {"coverage_80": 0.7}),
+                ("CX", {"coverage_80": 0.7, "sums": 35}))]
+        contest.save()
+        rows = dict(selectors.models_page().cells)
+    assert [[cell and cell["verdict"] for cell in rows[money]] for money in "ABC"] == [
+        ["wide", "honest", None], [None, None, None], ["honest", None, "narrow"]]
+    text = page(signed_in(contested, "viewer"), "/models/")
+    for words in ("The 80% band, cell by cell", "Z: unsteady weeks", "too narrow", "too wide", "about right",
+                  "400 sums, foretold −12%", "Promotion days", "On promotion", "Other days", "WRMSSE", "CRPS"):
+        assert words in text, words
+
+
+def test_a_contest_held_before_cells_and_promotions_were_scored_is_still_shown(contested: Shop) -> None:
+    with tenant_context(contested.tenant.pk):
+        contest = Backtest.objects.get()
+        for name in ("by_cell", "by_promotion"):
+            del contest.report[name]
+        for row in contest.report["models"]:
+            for scores in (row["metrics"], *row["by_cutoff"].values()):
+                for name in ("crps", "rmsse", "wrmsse"):
+                    del scores[name]
+        contest.save()
+        told = loop.last_contest()
+    assert told is not None
+    assert told["cells"] == {} and told["promotion_days"] == []
+    assert told["metrics"][told["champion"]]["crps"] is None
+    text = page(signed_in(contested, "viewer"), "/models/")
+    assert "Leaderboard" in text
+    assert text.count('data-label="WRMSSE"><span class="text-secondary" title="not known">–') == len(told["metrics"])
+    assert "cell by cell" not in text and "Promotion days" not in text
 
 
 def asked_contests(shop: Shop) -> list[dict[str, Any]]:
