@@ -158,7 +158,7 @@ def test_cells_and_promotion_days_are_told_of_every_model_and_shown_of_the_champ
         ["wide", "honest", None], [None, None, None], ["honest", None, "narrow"]]
     text = page(signed_in(contested, "viewer"), "/models/")
     for words in ("The 80% band, cell by cell", "Z: unsteady weeks", "too narrow", "too wide", "about right",
-                  "400 sums, foretold −12%", "Promotion days", "On promotion", "Other days", "WRMSSE", "CRPS"):
+                  "400 sums, off by −12%", "Promotion days", "On promotion", "Other days", "WRMSSE", "CRPS"):
         assert words in text, words
 
 
