@@ -32,11 +32,17 @@ class SeriesForecastSerializer(serializers.ModelSerializer[SeriesForecast]):
     as_of = serializers.DateField(source="run.as_of")
     model = serializers.CharField(source="run.model")
     steps = serializers.SerializerMethodField()
+    similar_items = serializers.IntegerField(
+        allow_null=True, help_text="Of a new item: how many similar ones its forecast is drawn from")
+    basis = serializers.SerializerMethodField(help_text="Of a new item: what its forecast is made of, in words")
     why = serializers.SerializerMethodField()
 
     class Meta:
         model = SeriesForecast
-        fields = ["id", "item_id", "location_id", "as_of", "model", "steps", "why"]
+        fields = ["id", "item_id", "location_id", "as_of", "model", "similar_items", "basis", "steps", "why"]
+
+    def get_basis(self, row: SeriesForecast) -> str:
+        return selectors.new_item_words(row.similar_items)
 
     @extend_schema_field(WhySerializer(allow_null=True))
     def get_why(self, row: SeriesForecast) -> dict[str, Any] | None:

@@ -96,7 +96,8 @@ class SeriesForecast(TenantModel):
     are units over the run's first `explained_days` days, what was usually sold and then the run's `parts`, that add up
     to the forecast of these days (none where nobody asked why). `days_out` are the days without stock among the
     LOST_DAYS before the run's, and `lost_units` what was not sold on them and on those that ended sold out, 8 times of
-    10 between `lost_low` and `lost_high`; none where nobody asked.
+    10 between `lost_low` and `lost_high`; none where nobody asked. `similar_items` are those that the forecast of a new
+    item is drawn from, none for items that are not new.
     """
 
     LOST_DAYS = 91
@@ -112,6 +113,7 @@ class SeriesForecast(TenantModel):
     lost_units = models.FloatField(null=True)
     lost_low = models.FloatField(null=True)
     lost_high = models.FloatField(null=True)
+    similar_items = models.PositiveIntegerField(_("similar items"), null=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "run", "item", "location"],

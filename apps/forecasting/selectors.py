@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import QuerySet
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.catalog import selectors as catalog
@@ -137,6 +137,7 @@ def part_words(name: str) -> tuple[str, str]:
         "holiday": (gettext("Holidays"), gettext("Public holidays ahead, or the lack of them.")),
         "kind": (gettext("Kind of item"), gettext("How items of its category and brand go on from here.")),
         "totals": (gettext("Group total"), gettext("Drawn to the total of its group of items.")),
+        "similar_items": (gettext("Similar items"), gettext("A new item, drawn towards what is similar to it.")),
         "mailer": (gettext("Mailer"), gettext("The mailer ahead, or that it is in none.")),
         "display": (gettext("Display"), gettext("Displays of late.")),
         "price_cut": (gettext("Price cut"), gettext("A cut price ahead, or that there is none.")),
@@ -172,6 +173,13 @@ def why_of(run: ForecastRun, rows: Sequence[SeriesForecast]) -> Why | None:
         return None
     usual, *parts = (sum(values) for values in zip(*told, strict=True))
     return Why(run.as_of, run.explained_days, usual, dict(zip(run.parts, parts, strict=True)))
+
+
+def new_item_words(similar: int | None) -> str:
+    """What the forecast of an item that has just come on sale is made of; nothing of one that is not new."""
+    return ngettext("New item: forecast from %(n)s similar item, so it may be far off.",
+                    "New item: forecast from %(n)s similar items, so it may be far off.", similar) % {
+        "n": number(similar, 0)} if similar else ""
 
 
 def trial_words(trial: dict[str, Any]) -> str:

@@ -82,11 +82,13 @@ def save_forecast(*, forecast: Forecast, made: Made, why: Explanation | None = N
             "mean": ("float8[]", forecast.mean), "quantiles": ("float8[]", quantiles), "recipe": ("float8[]", recipes)}
         if why:
             columns["reasons"] = ("float8[]", np.stack([why.usual, *why.parts.values()], axis=1))
+        if forecast.similar is not None:
+            columns["similar_items"] = ("bigint", forecast.similar)
         if lost:
             columns.update(days_out=("bigint", lost.days_out), lost_units=("float8", lost.units),
                            lost_low=("float8", lost.low), lost_high=("float8", lost.high))
         _insert_copied(binary_copy.to_bytes(columns), "forecasting_seriesforecast", "run_id", run.pk,
-                       {name: kind for name, (kind, _values) in columns.items()})
+                       {name: kind for name, (kind, _values) in columns.items()}, none_at_zero=("similar_items",))
     if not made.is_replay:
         old = made.as_of - dt.timedelta(days=KEPT_DAYS)
         SeriesForecast.objects.filter(run__in=ForecastRun.objects.filter(as_of__lt=old, is_replay=False)).delete()
@@ -133,10 +135,14 @@ def save_backtest(*, as_of: dt.date, champion: str, report: dict[str, Any], verd
 
 
 def _insert_copied(content: bytes, table: str, parent: str, parent_id: int, columns: dict[str, str],
-                   nullable: tuple[str, ...] = ()) -> None:
-    """COPY into a temporary table, then INSERT under the tenant in scope: row-level security refuses a direct COPY."""
+                   nullable: tuple[str, ...] = (), none_at_zero: tuple[str, ...] = ()) -> None:
+    """COPY into a temporary table, then INSERT under the tenant in scope: row-level security refuses a direct COPY.
+
+    NaN in a column of `nullable`, and 0 in one of `none_at_zero`, is told as nothing.
+    """
     names = ", ".join(f'"{name}"' for name in columns)
-    values = ", ".join(f"NULLIF(\"{name}\", 'NaN')" if name in nullable else f'"{name}"' for name in columns)
+    nothing = {**dict.fromkeys(nullable, "'NaN'"), **dict.fromkeys(none_at_zero, "0")}
+    values = ", ".join(f'NULLIF("{name}", {nothing[name]})' if name in nothing else f'"{name}"' for name in columns)
     layout = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE copied ({layout}) ON COMMIT DROP")

@@ -22,6 +22,7 @@ from apps.forecasting import selectors as forecasting
 from apps.forecasting.engine import models
 from apps.forecasting.engine.base import Forecaster, Grid, Panel
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.newcomers import with_newcomers
 from apps.jobs.running import Running
 from apps.optimization.engine.demand import Demand, DrawnDemand
 from apps.optimization.engine.simulate import (
@@ -125,7 +126,7 @@ class Advice:
         if self.fitted is None or view.day - self.fitted_on >= REFIT_DAYS:
             self.fitted, _note = models.fit_or_fall_back(models.make(self.model), known)
             self.fitted_on = view.day
-        forecast = self.fitted.predict(self.grid, known)
+        forecast = with_newcomers(self.fitted.predict(self.grid, known), known)
 
         def draw(rows: np.ndarray, days: int) -> np.ndarray:
             return forecast.paths(rows, PATHS, SEED, days)

@@ -22,6 +22,7 @@ from apps.forecasting import selectors as forecasting
 from apps.forecasting import services as forecasts
 from apps.forecasting.engine import models
 from apps.forecasting.engine.base import Forecaster, Panel
+from apps.forecasting.engine.newcomers import with_newcomers
 from apps.forecasting.selectors import DemandPaths, History
 from apps.jobs.running import Part, Running
 from apps.optimization import services as optimization
@@ -132,7 +133,7 @@ def forecast_week(replay: Replay, known: History, panel: Panel, on_progress: Par
 
         replay.fitted, _why = models.fit_or_fall_back(models.make(replay.model), panel, told)
         replay.fitted_on = monday
-    forecast = replay.fitted.predict(known.grid(), panel)
+    forecast = with_newcomers(replay.fitted.predict(known.grid(), panel), panel)
     with tenant_context(replay.running.tenant_id):
         replay.running.hold()
         run = forecasts.save_forecast(forecast=forecast, made=forecasts.Made(

@@ -17,6 +17,7 @@ from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.distribution import negative_binomial_quantiles
 from apps.forecasting.engine.forecast import Forecast
 from apps.forecasting.engine.grid import Grid
+from apps.forecasting.engine.newcomers import with_newcomers
 from apps.forecasting.engine.segments import abc_classes, money
 
 HORIZONS = {"week_1": (0, 7), "week_2": (7, 14), "week_3": (14, 21), "week_4": (21, 28), "days_14": (0, 14)}
@@ -97,7 +98,7 @@ def by_segment(figures: Mapping[str, Floats], segments: Segments, scored: NDArra
 def rival_forecasts(then: Panel) -> dict[str, Forecast]:
     """What the simple models would have said, fitted on nothing but what was known then."""
     grid = Grid(days=SCORED_DAYS)
-    return {name: models.make(name).fit(then).predict(grid) for name in models.RIVALS}
+    return {name: with_newcomers(models.make(name).fit(then).predict(grid), then) for name in models.RIVALS}
 
 
 def sold_matrix(unique_ids: NDArray[np.str_], units: pd.DataFrame, since: dt.date, until: dt.date,

@@ -27,6 +27,7 @@ from apps.forecasting.engine.calendar import UnknownCountry
 from apps.forecasting.engine.explanation import explain
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
 from apps.forecasting.engine.models import BASELINES, MODELS, RIVALS, make
+from apps.forecasting.engine.newcomers import explained, with_newcomers
 from apps.forecasting.engine.periods import FREQS, NAMES, Periods
 from apps.forecasting.engine.selection import choose_champion
 from apps.forecasting.engine.sklearn_trees import DecisionTree
@@ -134,8 +135,8 @@ def _fitted(told: argparse.Namespace, clock: Clock) -> tuple[Forecaster, Panel, 
 
 
 def _forecast(told: argparse.Namespace) -> None:
-    model, _, periods, passed = _fitted(told, Clock(told.budget_seconds))
-    forecast = model.predict(periods.grid(told.horizon))
+    model, panel, periods, passed = _fitted(told, Clock(told.budget_seconds))
+    forecast = with_newcomers(model.predict(periods.grid(told.horizon)), panel)
     for sentence in (*passed, *forecast.notes):
         sys.stderr.write(f"{sentence}\n")
     periods.table(forecast, told.horizon).to_parquet(told.out, index=False)
@@ -148,12 +149,13 @@ def _explain(told: argparse.Namespace) -> None:
     rows = np.flatnonzero(np.isin(panel.ids, told.series)) if told.series else np.arange(panel.n_series)
     days = periods.grid(told.horizon).horizon_days
     try:
-        table = explain(model, days, panel, rows, clock.until(1.0, Teller(), 0.0, 1.0)).to_frame()
+        why = explain(model, days, panel, rows, clock.until(1.0, Teller(), 0.0, 1.0))
     except OutOfTime as reason:
         raise FrameError(f"{model.name} forecasts, but explaining {len(rows)} series takes longer than the "
                          f"{told.budget_seconds:g} seconds: name some by --series, or a quicker --model.") from reason
     for sentence in passed:
         sys.stderr.write(f"{sentence}\n")
+    table = explained(why, with_newcomers(model.predict(periods.grid(told.horizon)), panel)).to_frame()
     table.to_parquet(told.out, index=False)
     sums = table.drop(columns=frames.UNIQUE_ID).sum()
     sums.index = [column.replace("_", " ") for column in sums.index]

@@ -35,6 +35,7 @@ from apps.forecasting.engine.distribution import negative_binomial_below, negati
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.hierarchy import Level, hierarchy, wrmsse
+from apps.forecasting.engine.newcomers import with_newcomers
 from apps.forecasting.engine.segments import abc_classes, money, promoted_days, xyz_classes
 from apps.forecasting.engine.stages import run_stages
 
@@ -200,7 +201,7 @@ def _backtest_one(
         began = perf_counter()
         model = make_model().fit(known, on_progress)
         fitted = perf_counter()
-        forecast = model.predict(grid)
+        forecast = with_newcomers(model.predict(grid), known)
         done = perf_counter()
     except NotEnoughHistory as reason:
         return _Stage(note=(name, stamp, str(reason)))
@@ -546,8 +547,9 @@ def prove_no_leak(make_model: MakeModel, panel: Panel, cutoff: Any, grid: Grid |
     Two models are made, fitted and asked: one on the panel, one on its poisoned copy, each as known at the cutoff.
     """
     grid = grid or Grid()
-    clean = make_model().fit(panel.upto(cutoff)).predict(grid)
-    blind = make_model().fit(poisoned(panel, cutoff).upto(cutoff)).predict(grid)
+    seen, unseen = panel.upto(cutoff), poisoned(panel, cutoff).upto(cutoff)
+    clean = with_newcomers(make_model().fit(seen).predict(grid), seen)
+    blind = with_newcomers(make_model().fit(unseen).predict(grid), unseen)
     for part in ("mean", "level_variance", "day_dispersion", "weekday_profile"):
         if getattr(clean, part).tobytes() != getattr(blind, part).tobytes():
             raise Leak(f"{clean.model} changed its {part} at {as_day(cutoff)} with what happened later.")

@@ -55,6 +55,8 @@ class Forecast:
     day_dispersion   [n] float32, variance of a day beyond the Poisson's, per unit of its mean
     weekday_profile  [7] float32, Monday first, mean 1: how the weekly steps spread over their days
     notes            in sentences, what was done otherwise than the model's name says
+    similar          [n] of how many similar items the forecast of a new one is made (`newcomers.py`), 0 for others;
+                     None where nobody looked
     """
 
     model: str
@@ -66,6 +68,7 @@ class Forecast:
     day_dispersion: Floats
     weekday_profile: Floats
     notes: tuple[str, ...] = ()
+    similar: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         for array in (self.unique_ids, self.mean, self.level_variance, self.day_dispersion, self.weekday_profile):
@@ -94,6 +97,7 @@ class Forecast:
             mean=self.mean[picked],
             level_variance=self.level_variance[picked],
             day_dispersion=self.day_dispersion[picked],
+            similar=None if self.similar is None else self.similar[picked],
         )
 
     def variance_of(self, total_mean: ArrayLike) -> Doubles:

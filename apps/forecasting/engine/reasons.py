@@ -24,7 +24,8 @@ SEASON: Final = "season"
 HOLIDAY: Final = "holiday"
 KIND: Final = "kind"
 TOTALS: Final = "totals"
-PARTS: Final = (STOCKOUTS, RECENT, TREND, SEASON, HOLIDAY, KIND, TOTALS)
+SIMILAR: Final = "similar_items"
+PARTS: Final = (STOCKOUTS, RECENT, TREND, SEASON, HOLIDAY, KIND, TOTALS, SIMILAR)
 """The parts that are not named after a covariate, in the order in which they are told."""
 
 THEMES: Final = {

@@ -20,6 +20,7 @@ from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
 from apps.forecasting.engine.base import ArtifactError, Forecast, Forecaster, Grid, Panel
 from apps.forecasting.engine.explanation import Explanation, explain
 from apps.forecasting.engine.frames import NotEnoughHistory
+from apps.forecasting.engine.newcomers import explained, with_newcomers
 from apps.forecasting.models import ForecastRun, SeriesForecast
 from apps.forecasting.selectors import History
 from apps.jobs.running import GiveUp, Running
@@ -48,7 +49,8 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     why = lost = None
     if panel.n_series:
         forecast, model, note, used = forecast_panel(panel, grid, version, files, running)
-        why = why_so(model, panel, running)
+        forecast = with_newcomers(forecast, panel)
+        why = explained(why_so(model, panel, running), forecast)
         lost = lost_lately(panel, known.out_days)
     else:
         forecast, note, used = nothing(known, grid), _("No item sells often enough to be forecast: all are ordered on "

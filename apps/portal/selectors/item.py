@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from apps.catalog.models import Item
 from apps.catalog.selectors import terms_of_items
 from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
-from apps.forecasting.selectors import Why, demand_paths, latest_run, part_words, why_of
+from apps.forecasting.selectors import Why, demand_paths, latest_run, new_item_words, part_words, why_of
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.inventory.selectors import FIRM_STATUSES, UNSENT_STATUSES, open_lines_of_item
 from apps.optimization.models import Decision, Plan, Recommendation
@@ -62,6 +62,8 @@ class ItemPage:
     run: ForecastRun | None
     why: Why | None
     empty_shelf: EmptyShelf | None
+    basis: str
+    """What the forecast of a new item is made of, in a sentence."""
     is_on_request: bool
     backtest: ItemBacktest | None
     coming: list[PurchaseOrderLine]
@@ -164,7 +166,7 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
     facts = _item_facts(item.pk, as_of, DAYS_BACK if not is_weekly else 7 * WEEKS_BACK)
     newest_run = latest_run(as_of)
     rows = list(SeriesForecast.objects.filter(run=newest_run, item=item).only(
-        "reasons", "lost_units", "lost_low", "lost_high")) if newest_run else []
+        "reasons", "lost_units", "lost_low", "lost_high", "similar_items")) if newest_run else []
     run = newest_run if rows else None
     coming = list(open_lines_of_item(item.pk, as_of))
     paths = _paths(run, item.pk, as_of) if run else {}
@@ -175,6 +177,7 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
         paid_price=facts["paid_price"], stock=facts["stock"], advice=advice, run=run,
         why=why_of(run, rows) if run else None,
         empty_shelf=_empty_shelf(run, rows, facts["out"]) if run else None,
+        basis=new_item_words(max((row.similar_items or 0 for row in rows), default=0)),
         is_on_request=newest_run is not None and not rows and item.status == Item.Status.ACTIVE,
         backtest=_backtest(item.pk) if summary else None, coming=coming,
         promotions=promotions, is_weekly=is_weekly, weeks=facts["weeks"],

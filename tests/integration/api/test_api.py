@@ -262,7 +262,7 @@ def test_a_forecast_says_why_it_is_so_in_parts_that_add_up(program: Program, ten
     with tenant_context(tenant.pk):
         run = make_row(ForecastRun, is_replay=False, is_complete=True, parts=["trend", "mailer"], explained_days=14,
                        days=0, weeks=0)
-        make_row(SeriesForecast, run=run, reasons=[20.0, -6.5, 12.0])
+        make_row(SeriesForecast, run=run, reasons=[20.0, -6.5, 12.0], similar_items=1234)
         make_row(SeriesForecast, run=run)
     found = program.get("forecasts/").json()["results"]
     told, untold = sorted(found, key=lambda each: each["why"] is None)
@@ -270,6 +270,8 @@ def test_a_forecast_says_why_it_is_so_in_parts_that_add_up(program: Program, ten
     assert (why["starts_on"], why["days"]) == (run.as_of.isoformat(), 14)
     assert (why["usual"], why["parts"], why["total"]) == (20, {"trend": -6.5, "mailer": 12}, 25.5)
     assert untold["why"] is None
+    assert (told["similar_items"], untold["similar_items"], untold["basis"]) == (1234, None, "")
+    assert told["basis"] == "New item: forecast from 1,234 similar items, so it may be far off."
 
 
 def test_a_method_that_is_not_offered_is_no_lack_of_permission(program: Program) -> None:

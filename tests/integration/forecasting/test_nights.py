@@ -81,6 +81,26 @@ def test_each_forecast_says_why_it_is_so(champion: str | None) -> None:
             assert told.total == pytest.approx(sum(row.mean[:14]), rel=1e-4, abs=1e-5)
 
 
+def test_an_item_that_has_just_come_on_sale_is_forecast_from_similar_ones_and_says_so() -> None:
+    shop = make_selling_shop(6)
+    with tenant_context(shop.tenant.pk):
+        DailyDemand.objects.filter(item=shop.items[0]).delete()
+        DailyDemand.objects.create(item=shop.items[0], location=shop.location, date=MONDAY - 2 * DAY, units=20,
+                                   orders=1, revenue=60, shelf_value=60, discount=0)
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        run = selectors.latest_run()
+        assert run is not None
+        new, *others = selectors.newest_series().order_by("item_id")
+        assert (new.item_id, new.similar_items) == (shop.items[0].pk, 2), "two more of its category"
+        assert all(row.similar_items is None for row in others)
+        assert sum(new.mean[:7]) < 35, "twenty on its first day are no rate"
+        why = selectors.why_of(run, [new])
+        assert why is not None
+        assert why.parts["similar_items"] < -10
+        assert why.total == pytest.approx(sum(new.mean[:14]), rel=1e-4)
+
+
 def test_the_horizon_covers_the_longest_lead_time_and_review_period() -> None:
     shop = make_selling_shop(3)
     with tenant_context(shop.tenant.pk):

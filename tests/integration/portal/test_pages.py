@@ -428,6 +428,14 @@ def test_an_item_says_why_it_is_forecast_to_sell_what_it_is(shop: Shop) -> None:
         ("Sold lately", 20), ("Trend", -6.5), ("Mailer", 12.2), ("All else", 0.3), ("Forecast", 26)]
 
 
+def test_a_new_item_says_that_its_forecast_is_made_of_similar_ones(shop: Shop) -> None:
+    client, path = signed_in(shop), f"/items/{shop.items[0].pk}/"
+    assert "New item" not in page(client, path)
+    with tenant_context(shop.tenant.pk):
+        SeriesForecast.objects.filter(item=shop.items[0]).update(similar_items=38)
+    assert "New item: forecast from 38 similar items" in page(client, path)
+
+
 def test_an_item_that_the_lists_do_not_hold_yet_has_its_page_in_as_few_queries(shop: Shop) -> None:
     with tenant_context(shop.tenant.pk):
         ItemSummary.objects.all().delete()
