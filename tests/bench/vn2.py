@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -106,15 +107,17 @@ def theirs(sales: Sales, origin: int) -> tuple[np.ndarray, np.ndarray]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the folder that holds vn2")
+    parser.add_argument("--origins", type=int, nargs="+", default=ORIGINS, help="weeks known (default all five)")
     parser.add_argument("--json", type=Path, help="write the rows there as well")
     given = parser.parse_args()
     sales, rows = Sales(given.data), []
-    for origin in ORIGINS:
+    for origin in given.origins:
         for model in (*MODELS, "mlforecast"):
             began = time.perf_counter()
             answer = theirs(sales, origin) if model == "mlforecast" else ours(sales, origin, model)
             rows.append({"model": model, "origin": origin, **sales.score(origin, *answer),
                          "seconds": time.perf_counter() - began})
+            print(" ".join(f"{name} {value}" for name, value in rows[-1].items()), file=sys.stderr, flush=True)
     table = pd.DataFrame(rows)
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1))

@@ -1,8 +1,8 @@
 """Which model answers where nobody named one: the best on this history's own past, as far as time allows.
 
-The blend is trained at past cutoffs and judged beside its own members, which are trained with it anyhow. A member takes
-its place for a gain that is clear, and not else: the mean of several errs less than its best member on most histories,
-and the past is short.
+The blend is trained at past cutoffs and judged beside its own members, which are trained with it anyhow, and beside
+plain averages. One of them takes its place for a gain that is clear, and not else: the mean of several errs less than
+its best member on most histories, and the past is short.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.forecasting.engine.base import Forecaster, OnProgress, Panel, silent
+from apps.forecasting.engine.base import Forecaster, Grid, OnProgress, Panel, silent
 from apps.forecasting.engine.blend import Blend
 from apps.forecasting.engine.frames import NotEnoughHistory, NothingToLearn
 from apps.forecasting.engine.models import FALLBACK, make, model_class
@@ -27,7 +27,7 @@ Doubles = NDArray[np.float64]
 AUTO: Final = "auto"
 CUTOFFS: Final = 4
 NEEDED_GAIN: Final = 0.02
-"""How much lower a member's error has to be than the blend's, on average; and at all cutoffs but one."""
+"""How much lower another's error has to be than the blend's, on average; and at all cutoffs but one."""
 WEIGHT_DAYS: Final = 28
 JUDGED_BY: Final = 0.35
 FITTED_BY: Final = (0.75, 0.92)
@@ -36,6 +36,9 @@ SIMPLER: Final = "lightgbm"
 BY_DAY: Final = ("lightgbm", "lightgbm_daily")
 BY_WEEK: Final = ("lightgbm", "random_forest", "ridge")
 """What is blended where days are told, and where weeks or months are spread evenly over days that tell nothing."""
+
+PLAIN: Final = ("weekday_mean", "eight_week_mean")
+"""Averages that stand beside the blend: where levels shift, what is learned from before the shift misses more."""
 
 
 class OutOfTime(Exception):
@@ -70,7 +73,7 @@ def fit_within(
     clock: Clock | None = None,
     on_progress: OnProgress = silent,
 ) -> tuple[Forecaster, list[str]]:
-    """Fit the model of this name, or the best of the blend and its `members`, in the time there is.
+    """Fit the model of this name, or the best of the blend, its `members` and plain averages, in the time there is.
 
     Returns the fitted model, and a sentence for each thing that was decided or passed over. What is under way is given
     up at its next word of progress: a budget is kept to within that, and to the seconds that the fallback and the
@@ -114,7 +117,7 @@ def choose(
     clock: Clock | None = None,
     on_progress: OnProgress = silent,
 ) -> tuple[str, str]:
-    """Return the blend's name or that of a member that is clearly better, and a sentence that says why.
+    """Return the blend's name or that of a member or plain average that is clearly better, and why, in a sentence.
 
     They are trained at up to CUTOFFS cutoffs, `horizon_days` apart, and judged by `errors_by_level` on the days that
     follow each.
@@ -130,9 +133,12 @@ def choose(
             grown = blend.grow(panel.before(back), TRIAL_THIN, listener)
         except (OutOfTime, NothingToLearn):
             break
-        candidates: Mapping[str, Grown] = {blend.name: grown, **grown.grown}
-        for candidate, what in candidates.items():
-            daily = what.daily_means(panel.before(back), horizon_days)
+        known = panel.before(back)
+        trained: Mapping[str, Grown] = {blend.name: grown, **grown.grown}
+        answers = {candidate: what.daily_means(known, horizon_days) for candidate, what in trained.items()}
+        for plain in PLAIN:
+            answers[plain] = make(plain).fit(known).predict(Grid(days=horizon_days)).daily_mean
+        for candidate, daily in answers.items():
             found.setdefault(candidate, []).append(errors_by_level(panel, back, daily))
     if not found:
         return blend.name, f"{blend.name} is tried: there was no past, or no time, to judge by."

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from apps.forecasting.engine import automatic
-from apps.forecasting.engine.automatic import Clock, OutOfTime, choose, errors_by_level, fit_within
+from apps.forecasting.engine.automatic import PLAIN, Clock, OutOfTime, choose, errors_by_level, fit_within
 from apps.forecasting.engine.base import OnProgress, Panel, silent
 from tests.unit.forecasting import shops
 
@@ -59,9 +59,20 @@ def test_a_member_takes_the_blends_place_for_a_clear_gain_only(
     monkeypatch: pytest.MonkeyPatch, panel: Panel, blend: list[float], member: list[float], chosen: str
 ) -> None:
     blend_of(monkeypatch, panel, blend=blend, lightgbm=member)
+    monkeypatch.setattr(automatic, "PLAIN", ())
     name, sentence = choose(panel, 28)
     assert name == chosen
     assert sentence.startswith(f"{chosen} is chosen; scaled errors at 4 past cutoffs: blend ")
+
+
+def test_a_plain_average_answers_where_all_that_was_trained_misses_much_more(
+    monkeypatch: pytest.MonkeyPatch, panel: Panel
+) -> None:
+    blend_of(monkeypatch, panel, blend=[9.0] * 4, lightgbm=[9.0] * 4)
+    name, _ = choose(panel, 28)
+    assert name in PLAIN
+    fitted, told = fit_within(panel)
+    assert fitted.name == name and told[0].startswith(f"{name} is chosen")
 
 
 def test_where_the_past_is_too_short_to_judge_by_the_blend_is_tried(panel: Panel) -> None:
