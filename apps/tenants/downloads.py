@@ -15,7 +15,7 @@ Cell = str | Number | dt.date | None
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it, spreadsheets take UTF-8 for the letters of their own country
 _FORMULA = re.compile(r"^'*[=+\-@\t\r]")
-_NUMBER = re.compile(r"^[+-]?[\d.,](?:[\d.,\s]*\d)?\Z")
+_NUMBER = re.compile(r"^[+-]?(?:[\d.,][\d.,\s]*)?\d\Z")
 
 
 def csv_file(rows: Iterable[Iterable[Cell]], *, delimiter: str = "") -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from unittest import mock
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apps.ingestion.adapters.batches import Misfit, ahead, read_batches
@@ -241,6 +241,7 @@ _CELLS = _AWKWARD | st.text(st.characters(exclude_categories=["Cs"], exclude_cha
 
 
 @given(st.lists(st.tuples(st.just("A"), _CELLS, _CELLS), min_size=1, max_size=8), st.sampled_from(",;"))
+@example([("A", "-.", "+,"), ("A", "-5", "+.5")], ",")
 def test_no_cell_of_rejected_rows_is_a_formula_and_an_import_reads_it_as_it_was(
         rows: list[tuple[str, str, str]], delimiter: str) -> None:
     header = [*REASON_COLUMNS, "sku", "=1+1", "-title"]
