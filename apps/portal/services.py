@@ -65,9 +65,9 @@ lasting.location_id AS lasts_at
 """
 
 # A, B and C by what was sold in half a year: the first 80 % of the money, the next 15 %, the rest. X, Y and Z by how
-# much the last 13 weeks varied: standard deviation over mean below 0.5, below 1, above. The kind of demand by how many
-# weeks lie between sales, and the squared variation of weeks with sales (Syntetos, Boylan and Croston 2005, with their
-# cuts).
+# much the last 13 weeks varied, with the judge's bounds (`forecasting.engine.segments`, which the web does not load):
+# standard deviation over mean below 0.5, below 1, above, or nothing sold. The kind of demand by how many weeks lie
+# between sales, and the squared variation of weeks with sales (Syntetos, Boylan and Croston 2005, with their cuts).
 _REFRESH = """
 WITH {standing}, sold AS (
     SELECT item_id, max(date) FILTER (WHERE units > 0) AS last_sold_on,
@@ -113,7 +113,7 @@ WITH {standing}, sold AS (
                 ELSE 'on_request' END AS planning,
            CASE WHEN ranked.above IS NULL THEN '' WHEN ranked.above < 0.80 THEN 'A' WHEN ranked.above < 0.95 THEN 'B'
                 ELSE 'C' END AS abc,
-           CASE WHEN NOT coalesce(steadiness.is_told, FALSE) OR variation IS NULL THEN '' WHEN variation < 0.5 THEN 'X'
+           CASE WHEN NOT coalesce(steadiness.is_told, FALSE) THEN '' WHEN variation < 0.5 THEN 'X'
                 WHEN variation < 1 THEN 'Y' ELSE 'Z' END AS xyz,
            CASE WHEN NOT coalesce(steadiness.is_told, FALSE) THEN ''
                 WHEN has_gaps THEN CASE WHEN has_unlike_weeks THEN 'lumpy' ELSE 'intermittent' END

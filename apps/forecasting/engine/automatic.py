@@ -127,13 +127,13 @@ def choose(
     backs = [back for back in backs if panel.n_days - back >= Blend.minimum_days]
     found: dict[str, list[float]] = {}
     for place, back in enumerate(backs):
+        known = panel.before(back)
         start, end = place / len(backs) / 2, (place + 1) / len(backs) / 2
         listener = (clock or Clock()).until(JUDGED_BY, on_progress, start, end)
         try:
-            grown = blend.grow(panel.before(back), TRIAL_THIN, listener)
+            grown = blend.grow(known, TRIAL_THIN, listener)
         except (OutOfTime, NothingToLearn):
             break
-        known = panel.before(back)
         trained: Mapping[str, Grown] = {blend.name: grown, **grown.grown}
         answers = {candidate: what.daily_means(known, horizon_days) for candidate, what in trained.items()}
         for plain in PLAIN:

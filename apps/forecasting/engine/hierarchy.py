@@ -42,7 +42,8 @@ class Level:
         error  [n, H] forecast less sold, 0 on days that are not known
         known  [n, H] whether the day is known; of an aggregate, whether it is of any of its series
         """
-        squared, days = (_added(error, self.group) ** 2).sum(axis=1), _any(known, self.group).sum(axis=1)
+        squared = (_gathered(np.add, error, self.group) ** 2).sum(axis=1)
+        days = _gathered(np.logical_or, known, self.group).sum(axis=1)
         found = np.full(len(self.scale), np.nan)
         np.divide(squared, days * self.scale, out=found, where=days * self.scale > 0)
         roots: Doubles = np.sqrt(found)
@@ -67,8 +68,8 @@ def hierarchy(
     levels = []
     for group in groups if n else ():
         above = group[places]
-        step, money = _added(step, above), _added(money, above)
-        stepped, begun = _any(stepped, above), _any(begun, above)
+        step, money = _gathered(np.add, step, above), _gathered(np.add, money, above)
+        stepped, begun = _gathered(np.logical_or, stepped, above), _gathered(np.logical_or, begun, above)
         live = stepped & begun
         squared = np.square(step).sum(axis=1, where=live)
         levels.append(Level(group, squared / np.maximum(live.sum(axis=1), 1), money))
@@ -96,17 +97,7 @@ def _sorted(values: NDArray[Any], group: Places) -> tuple[NDArray[Any], Places]:
     return values[order], np.flatnonzero(np.diff(group[order], prepend=-1))
 
 
-def _added(values: Doubles, group: Places) -> Doubles:
+def _gathered(how: np.ufunc, values: NDArray[Any], group: Places) -> NDArray[Any]:
+    """Return the rows of each group made one."""
     rows, starts = _sorted(values, group)
-    if len(starts) == len(rows):
-        return rows
-    added: Doubles = np.add.reduceat(rows, starts, axis=0)
-    return added
-
-
-def _any(values: Bools, group: Places) -> Bools:
-    rows, starts = _sorted(values, group)
-    if len(starts) == len(rows):
-        return rows
-    found: Bools = np.logical_or.reduceat(rows, starts, axis=0)
-    return found
+    return rows if len(starts) == len(rows) else np.asarray(how.reduceat(rows, starts, axis=0))

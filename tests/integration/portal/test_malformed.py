@@ -12,7 +12,8 @@ from tests.integration.portal.test_viewers import filled, portal_addresses
 pytestmark = pytest.mark.django_db
 
 NAMES = ("q", "state", "status", "kind", "supplier", "category", "sort", "page", "before", "after", "rule", "horizon",
-         "as_of", "reason", "tenant", "line", "quantity-1", "name", "email", "role")
+         "as_of", "reason", "tenant", "line", "abc",
+         "demand", "stock", "planning", "quantity-1", "name", "email", "role")
 VALUES = ("%00", "%ED%A0%80", "9" * 5000, "-1", "%F0%9F%A6%84")
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from decimal import Decimal
 from functools import partial
 from importlib import import_module
+from math import inf
 from statistics import mean, pstdev
 from types import SimpleNamespace
 from typing import Any
@@ -106,7 +107,7 @@ WEEKS = {  # units of each week, the newest last
     "smooth, Y": [20] * 13 + [0, 20, 20, 0, 20, 20, 20, 20, 0, 20, 20, 20, 20],
     "smooth, X since ten weeks": [7] * 10,
     "too young": [5] * 7,
-    "gone": [4] * 8 + [0] * 18,
+    "intermittent, Z and gone": [4] * 8 + [0] * 18,
 }
 
 
@@ -125,9 +126,9 @@ def test_steadiness_and_kind_of_demand_are_those_of_the_weeks_of_half_a_year() -
             gaps, unlike = len(weeks) / len(busy), (pstdev(busy) / mean(busy)) ** 2
             kind = ("lumpy" if unlike >= 0.49 else "intermittent") if gaps >= 1.32 else (
                 "erratic" if unlike >= 0.49 else "smooth")
-            varied = pstdev(recent) / mean(recent) if any(recent) else 0
+            varied = pstdev(recent) / mean(recent) if any(recent) else inf
             letter = "X" if varied < 0.5 else "Y" if varied < 1 else "Z"
-            expected = ("", "") if len(weeks) < 8 else (kind, letter if any(recent) else "")
+            expected = ("", "") if len(weeks) < 8 else (kind, letter)
             assert (found.demand, found.xyz) == expected, name
             if "," in name:
                 assert name.startswith(f"{found.demand}, {found.xyz}"), "the example is what it is called"

@@ -13,7 +13,7 @@ import pytest
 
 from apps.jobs.kinds import QUEUES
 from config.embedded import Secrets, free_port, own_file
-from config.local import MARK, GaveUp, Service, Started, State, Supervisor, end
+from config.local import MARK, GaveUp, Service, Started, State, Supervisor, end, still_running
 
 
 @pytest.fixture
@@ -53,6 +53,14 @@ def test_a_process_that_ignores_a_polite_end_is_ended_all_the_same() -> None:
         process = psutil.Process(stubborn.pid)
         end([process], seconds=0.1)
         assert not process.is_running()
+
+
+def test_a_process_that_its_parent_has_not_buried_is_not_waited_for() -> None:
+    command = ["sh", "-c", "true & echo $!; exec cat"]  # cat never asks after the child
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        dead = psutil.Process(int(parent.stdout.readline()))
+        assert still_running([dead], 10) == [], "psutil alone takes it for one that runs"
 
 
 def test_state_is_read_as_it_was_written_and_only_by_its_user(tmp_path: Path) -> None:
