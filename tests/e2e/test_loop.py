@@ -62,7 +62,9 @@ def test_a_stranger_is_shown_the_way_in(page: Page, product: Product) -> None:
 
 
 def test_the_clock_rings_and_a_worker_answers(product: Product) -> None:
-    assert wait_until(lambda: "task_succeeded" in product.log("worker-light"), 40), product.log("beat")
+    # Beat keeps to the wall clock, which a machine that has just started may set back by some seconds.
+    answered = wait_until(lambda: "task_succeeded" in product.log("worker-light"), 90)
+    assert answered, product.log("beat") + product.log("worker-light")
 
 
 def test_the_loop_closes(page: Page, product: Product, sign_in: tuple[str, str], tmp_path: Path) -> None:
