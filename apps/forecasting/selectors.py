@@ -63,6 +63,7 @@ class History:
     protection_days: int
     active_items: int
     has_sales: bool
+    pace: float
 
     @property
     def known_through(self) -> dt.date:
@@ -74,12 +75,26 @@ class History:
 
         return Grid.covering(self.protection_days)
 
-    def panel(self, grid: Grid | None = None) -> Panel:
-        """All planned series side by side, known through the day before `as_of`."""
+    def lessons(self, grid: Grid | None = None) -> Panel:
+        """Every series that models learn from, known through the day before `as_of`: `regular` says which are planned.
+        """
         from apps.forecasting.engine.base import Panel
 
-        return Panel.from_frames(self.history, self.static, self.covariates, known_ahead=self.known_ahead,
-                                 cutoff=self.known_through, grid=grid or self.grid(), country=self.country)
+        panel = Panel.from_frames(self.history, self.static, self.covariates, known_ahead=self.known_ahead,
+                                  cutoff=self.known_through, grid=grid or self.grid(), country=self.country,
+                                  pace=self.pace)
+        return panel.take(panel.lately_regular())
+
+    def panel(self, grid: Grid | None = None) -> Panel:
+        """All planned series side by side, known through the day before `as_of`."""
+        return planned(self.lessons(grid))
+
+
+def planned(lessons: Panel) -> Panel:
+    """The series that are planned today, of those that models learn from; all of them are asked for."""
+    from dataclasses import replace
+
+    return replace(lessons.take(lessons.regular()), pace=0.0)
 
 
 def known_history(as_of: dt.date) -> History:
@@ -88,8 +103,8 @@ def known_history(as_of: dt.date) -> History:
 
     frames = sales.demand_frame(as_of)
     terms = catalog.terms_frame()
-    planned = [int(name.partition("/")[0]) for name in frames.static["unique_id"]]
-    terms = terms[terms["item_id"].isin(planned)]
+    item_ids = [int(name.partition("/")[0]) for name in frames.static["unique_id"]]
+    terms = terms[terms["item_id"].isin(item_ids)]
     first_on, _last_on = sales.history_range()
     covered = terms["lead_time_days"] + LEAD_SPREADS * terms["lead_time_spread_days"] + terms["review_period_days"]
     kinds = [" > ".join(path.split(" > ")[:CATEGORY_LEVELS]) for path in frames.static["category"].astype(str)]
@@ -99,7 +114,7 @@ def known_history(as_of: dt.date) -> History:
         country=tenant_by_id(current_tenant_id()).country or None,
         protection_days=int(np.ceil(covered.max())) if len(covered) else 0,
         active_items=catalog.items().filter(status="active").count(),
-        has_sales=first_on is not None and first_on < as_of)
+        has_sales=first_on is not None and first_on < as_of, pace=frames.pace)
 
 
 def data_fingerprint(panel: Panel) -> str:
@@ -117,7 +132,7 @@ def data_fingerprint(panel: Panel) -> str:
     for column in (*frames.STATIC_LABELS, frames.PRICE):
         values = panel.prices() if column == frames.PRICE else panel.labels(column)
         digest.update(column.encode() + values.tobytes())
-    digest.update(repr((sorted(panel.known_ahead), panel.country)).encode())
+    digest.update(repr((sorted(panel.known_ahead), panel.country, panel.pace)).encode())
     return digest.hexdigest()
 
 

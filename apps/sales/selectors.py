@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PLANNED_WEEKS = 26
+PLANNED_FROM_WEEKS = 4  # of sales, by which an item can be planned
+LEAST_PACE = 0.00001  # units a week: an item that sold nothing is not planned, however low the bar
 PRICE_DAYS = 56
 PAID_DAYS = 91
 LEAST_PAID_UNITS = 3  # of fewer sold, what one of them brought says little
@@ -148,6 +150,7 @@ def closed_weekdays(gaps: Sequence[dt.date], last: dt.date) -> set[int]:
 class DemandFrames:
     """The forecasting engine's frames, of what was known on the morning of a planning day.
 
+    They hold the items that are planned, and some that were before: `pace` says who is planned (`Panel.regular`).
     `history`: unique_id, ds, y, available, sold_out (1 on days that ended so); `static`: unique_id, category,
     department, brand, price, start; `covariates`: unique_id, ds, mailer, display, price_cut, other (shares 0 to 1;
     `<kind>_unforeseen` beside a kind of which some were known ahead and some not), discount (share of the shelf price),
@@ -160,6 +163,7 @@ class DemandFrames:
     covariates: pd.DataFrame
     out_days: pd.DataFrame
     known_ahead: list[str]
+    pace: float
 
 
 _DAYS = "sales_dailydemand day WHERE day.tenant_id = %(tenant)s"
@@ -179,7 +183,7 @@ SELECT row_number() OVER (ORDER BY recent.item_id, recent.location_id) - 1 AS pl
 FROM (SELECT day.item_id, day.location_id,
              (sum(day.shelf_value) FILTER (WHERE day.units > 0 AND day.date >= %(prices_from)s)
               / nullif(sum(day.units) FILTER (WHERE day.units > 0 AND day.date >= %(prices_from)s), 0)) AS price
-      FROM {days} AND day.date >= %(planned_from)s AND day.date < %(as_of)s
+      FROM {days} AND day.date >= %(looked_from)s AND day.date < %(as_of)s
       GROUP BY day.item_id, day.location_id HAVING sum(day.units) >= %(least)s) recent
 JOIN catalog_item item ON item.tenant_id = %(tenant)s AND item.id = recent.item_id
 WHERE (%(items)s::bigint[] IS NULL OR item.id = ANY(%(items)s)) AND item.status = 'active'
@@ -239,12 +243,13 @@ WHERE promotion.ends_on >= %(since)s AND (promotion.is_known_ahead OR promotion.
 
 def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: int | None = None,
                  known_at: dt.datetime | None = None) -> DemandFrames:
-    """What a forecast on the morning of `as_of` may know of the planned items: only days before it.
+    """What a forecast on the morning of `as_of` may know of the items it learns from: only days before it.
 
     Planned are active goods that sold at least the defaults' `planned_units_per_week` over the last 26 weeks (or the
-    shop's whole history, where that is shorter). `weeks` limits the history; `known_at` leaves out what the ledger
-    learned later. Days on which the whole shop sold nothing have `available` 0, unless it is regularly closed then, and
-    so have days on which an item whose stock is known had none.
+    shop's whole history, where that is shorter). Those that were planned at some time of the last 26 weeks come with
+    them, and some more: what has gone quiet since teaches as much as what sells on. `weeks` limits the history;
+    `known_at` leaves out what the ledger learned later. Days on which the whole shop sold nothing have `available` 0,
+    unless it is regularly closed then, and so have days on which an item whose stock is known had none.
     """
     import pandas as pd
     import pyarrow as pa
@@ -252,13 +257,15 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
     tenant = tenant_by_id(current_tenant_id())
     first, _last = history_range()
     first = first or as_of
-    planned_from = max(as_of - dt.timedelta(weeks=PLANNED_WEEKS), first)
-    threshold = planning_defaults().planned_units_per_week
+    # The shortest history by which an item can have been planned 26 weeks ago, or since.
+    told_weeks = min(max((as_of - first).days / 7 - PLANNED_WEEKS, PLANNED_FROM_WEEKS), PLANNED_WEEKS)
+    pace = max(planning_defaults().planned_units_per_week, LEAST_PACE)
     since = max(first, as_of - dt.timedelta(weeks=weeks)) if weeks else first
     given: dict[str, Any] = {
         "tenant": tenant.pk, "zone": tenant.time_zone, "as_of": as_of, "since": since, "known_at": known_at,
-        "planned_from": planned_from, "prices_from": as_of - dt.timedelta(days=PRICE_DAYS),
-        "least": max(threshold * (as_of - planned_from).days / 7, 0.001),
+        "looked_from": as_of - dt.timedelta(weeks=2 * PLANNED_WEEKS),
+        "prices_from": as_of - dt.timedelta(days=PRICE_DAYS),
+        "least": pace * min(told_weeks, (as_of - first).days / 7),
         "items": None if item_ids is None else list(item_ids)}
     days = _DAYS_KNOWN_AT if known_at else _DAYS
     with joined_in_sets(item_ids is None), connection.cursor() as cursor:
@@ -284,7 +291,7 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
         "unique_id": ids[out["place"].to_numpy()], "ds": out["day"].to_numpy().astype("datetime64[D]").astype(
             "datetime64[ns]"), "is_sold_out": out["sold_out"].to_numpy() == 1})
     return DemandFrames(history=_history(sold, out, ids, static_frame, as_of), static=static_frame,
-                        covariates=covariates, out_days=out_days, known_ahead=known_ahead)
+                        covariates=covariates, out_days=out_days, known_ahead=known_ahead, pace=pace)
 
 
 _TYPES = {"unique_id": "string", "category": "string", "department": "string", "brand": "string", "kind": "string",

@@ -95,10 +95,11 @@ def live_week(replay: Replay, monday: dt.date, on_progress: Part) -> dict[str, A
     with tenant_context(replay.running.tenant_id):
         known = forecasting.known_history(monday)
         terms = sales.earning_terms(monday)
-    panel = known.panel()
+    lessons = known.lessons()
+    panel = forecasting.planned(lessons)
     if not panel.n_series:
         return {"monday": monday.isoformat(), "series": 0}
-    paths = forecast_week(replay, known, panel, on_progress)
+    paths = forecast_week(replay, known, lessons, on_progress)
     on_progress(0.4, _("%(day)s: scoring the forecast beside the simple ones") % {"day": date_format(monday, "j M Y")})
     score_week(replay, paths, panel)
     join(replay, panel, terms)
@@ -120,7 +121,7 @@ def live_week(replay: Replay, monday: dt.date, on_progress: Part) -> dict[str, A
             "lines": plan.lines, "money": str(plan.money)}
 
 
-def forecast_week(replay: Replay, known: History, panel: Panel, on_progress: Part) -> DemandPaths:
+def forecast_week(replay: Replay, known: History, lessons: Panel, on_progress: Part) -> DemandPaths:
     """The forecast of a Monday: the one that an earlier attempt saved, or one by a model no younger than that day."""
     monday = known.as_of
     with tenant_context(replay.running.tenant_id):
@@ -131,13 +132,14 @@ def forecast_week(replay: Replay, known: History, panel: Panel, on_progress: Par
         def told(done: float, sentence: str) -> None:
             on_progress(0.05 + 0.3 * done, f"{date_format(monday, 'j M Y')}: {sentence}")
 
-        replay.fitted, _why = models.fit_or_fall_back(models.make(replay.model), panel, told)
+        replay.fitted, _why = models.fit_or_fall_back(models.make(replay.model), lessons, told)
         replay.fitted_on = monday
-    forecast = with_newcomers(replay.fitted.predict(known.grid(), panel), panel)
+    forecast = with_newcomers(replay.fitted.predict(known.grid(), lessons), lessons)
+    forecast = forecast.take(np.flatnonzero(lessons.regular()))
     with tenant_context(replay.running.tenant_id):
         replay.running.hold()
         run = forecasts.save_forecast(forecast=forecast, made=forecasts.Made(
-            as_of=monday, data_fingerprint=forecasting.data_fingerprint(panel), is_replay=True,
+            as_of=monday, data_fingerprint=forecasting.data_fingerprint(lessons), is_replay=True,
             job_id=replay.running.job_id, note=_(
                 "Made again with what was known on that day, by a model fitted on what was known on %(day)s.")
             % {"day": date_format(replay.fitted_on, "j M Y")}))

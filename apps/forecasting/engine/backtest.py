@@ -256,7 +256,8 @@ def _inside(below: Doubles, mass: Doubles, band: float) -> Doubles:
 class _Truth:
     """What was sold after a cutoff, and what was known of it before: the same for every model.
 
-    Of the n series that were on sale and whose first `sum_days` days are known, in the panel's order.
+    Of the n series that were forecast at the cutoff (`Panel.regular`) and whose first `sum_days` days are known, in the
+    panel's order.
 
     rows       [n] positions in the panel
     ids        [n] text
@@ -289,7 +290,7 @@ class _Truth:
         first = known.n_days
         days = slice(first, first + min(grid.horizon_days, panel.n_days - first))
         is_known = panel.available[:, days] == 1
-        rows = np.flatnonzero(known.available.any(axis=1) & is_known[:, :sum_days].all(axis=1))
+        rows = np.flatnonzero(known.regular() & is_known[:, :sum_days].all(axis=1))
         before = known.take(rows)
         earned, category = money(before), before.labels(frames.CATEGORY)
         abc = abc_classes(earned)

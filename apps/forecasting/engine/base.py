@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from apps.forecasting.engine import frames
 from apps.forecasting.engine.calendar import weekdays
 from apps.forecasting.engine.censoring import Recovered, recover
-from apps.forecasting.engine.forecast import Forecast
+from apps.forecasting.engine.forecast import FEWEST_UNITS, Forecast
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
-from apps.forecasting.engine.grid import Grid
+from apps.forecasting.engine.grid import WEEK, Grid
 from apps.forecasting.engine.reasons import EVERY, Reasons, SomeRows
 
 __all__ = ["ArtifactError", "Forecast", "Forecaster", "Grid", "NotFitted", "OnProgress", "Panel", "silent"]
@@ -52,6 +52,8 @@ SOLD_DAYS = 5
 KIND_SERIES = 20
 SERVED = 0.999
 ALWAYS_BELIEVED = 20.0  # units of a day, however few were sold before
+PACE_DAYS = 26 * WEEK
+"""Days over which a series' pace is taken, where the history has so many."""
 
 
 def _believable(units: Floats) -> Floats:
@@ -86,6 +88,7 @@ class Panel:
     categories  covariate of words -> its words; the covariate holds their places, and place 0 is the empty word
     told        covariate known ahead -> days from dates[0] on that are told of it; later ones are not known to be 0
     sold_out    [n, T] float32 units sold on days that ended sold out, NaN on all others; None where there are none
+    pace        units a week below which nobody asks for a forecast of a series (see `regular`); 0 asks for all
 
     Arrays are read-only: no model can leave a trace in the panel of another.
     """
@@ -101,6 +104,7 @@ class Panel:
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     told: Mapping[str, int] = field(default_factory=dict)
     sold_out: Floats | None = None
+    pace: float = 0.0
 
     def __post_init__(self) -> None:
         for array in (self.ids, self.dates, self.y, self.available, self.sold_out, *self.covariates.values()):
@@ -118,6 +122,7 @@ class Panel:
         cutoff: Any = None,
         grid: Grid | None = None,
         country: str | None = None,
+        pace: float = 0.0,
     ) -> Self:
         """Build the panel known at the end of `cutoff` (default: the last day of `history`).
 
@@ -131,6 +136,7 @@ class Panel:
         covariates  unique_id, ds, columns of numbers or of words. Absent rows mean 0 or no word, except `price`, whose
                     last value holds.
         known_ahead names of the covariates known beyond the cutoff, for the `horizon_days` of `grid`.
+        pace        units a week below which nobody asks for a forecast.
 
         A day of more than BELIEVED times the largest before it, of the series itself or, while that has sold on fewer
         than SOLD_DAYS, of any, counts as that many: one slip of a keyboard would else bend all series of a model that
@@ -190,6 +196,7 @@ class Panel:
             categories=dense.categories,
             told=dense.told,
             sold_out=bounds,
+            pace=pace,
         )
 
     @property
@@ -226,6 +233,31 @@ class Panel:
         """Return what was asked for, as far as can be known: also on days, or parts of days, without stock."""
         bounds = np.full_like(self.y, np.nan) if self.sold_out is None else self.sold_out
         return recover(self.recorded, self.available, ~np.isnan(bounds), weekdays(self.dates))
+
+    def regular(self, days: int | None = None) -> NDArray[np.bool_]:
+        """Return which series were forecast at the end of the first `days` days [n], of all that there are by default.
+
+        Those that were on sale and sold at least `pace` a week over the last PACE_DAYS days, all if `pace` is 0. Who
+        learns from the past of items that sell today learns from survivors: what was forecast then, and has gone quiet
+        since, is missing, and so forecasts come out too high. So a panel holds those too, and asks for each day of the
+        past who was forecast then.
+        """
+        until = self.n_days if days is None else days
+        on_sale = np.asarray(self.available[:, :until].any(axis=1))
+        if not self.pace or not until:
+            return on_sale
+        since = max(until - PACE_DAYS, 0)
+        least = max(self.pace * (until - since) / WEEK, FEWEST_UNITS)
+        sells: NDArray[np.bool_] = self.recorded[:, since:until].sum(axis=1, dtype=np.float64) >= least
+        return on_sale & sells
+
+    def lately_regular(self) -> NDArray[np.bool_]:
+        """Return which series are forecast now, or were on a day that models learn from [n].
+
+        Looked at once a fortnight, as far back as PACE_DAYS, where there were four weeks to tell by.
+        """
+        earlier = range(self.n_days - 2 * WEEK, max(self.n_days - PACE_DAYS, 4 * WEEK) - 1, -2 * WEEK)
+        return np.asarray(np.any([self.regular(day) for day in (self.n_days, *earlier)], axis=0))
 
     def future_days(self, days: int) -> NDArray[np.datetime64]:
         """Return the `days` days after the cutoff."""

@@ -275,8 +275,7 @@ def fit_on_past_cutoffs(panel: Panel, foretell: Callable[[Panel], Doubles], days
     forecasts, actuals, owns = [], [], []
     for back in days_ago:
         then = panel.before(back)
-        on_sale = then.available.any(axis=1)
-        forecasts.append(np.where(on_sale, foretell(then), np.nan))
+        forecasts.append(np.where(then.regular(), foretell(then), np.nan))
         actuals.append(sold(panel, back))
         owns.append(Traits.of(then))
     return Dispersion.fit(np.concatenate(forecasts), np.concatenate(actuals), Traits.joined(owns))

@@ -404,7 +404,8 @@ class Recurrent(Forecaster):
         rows[:, :, blocks[0].names.index("ahead")] = np.minimum(aheads, AHEAD[-1])
         asked = np.zeros((n, len(AHEAD), 3), dtype=np.float32)
         asked[:, :, 1] = usual[:, None]
-        ever = weeks.exposure[:, :origin].sum(axis=1) > 1
+        forecast_then = panel.regular(panel.n_days - (weeks.n_weeks - origin) * WEEK)
+        ever = (weeks.exposure[:, :origin].sum(axis=1) > 1) & forecast_then
         for place, ahead in enumerate(aheads):
             if origin + ahead <= answered_to:
                 asked[:, place, 0] = weeks.rate[:, origin + ahead - 1]
@@ -480,7 +481,7 @@ class Recurrent(Forecaster):
             then = panel.before(back * WEEK)
             weekly, dispersion = self._answers(then, SUM_DAYS // WEEK)
             actual = sold(panel, back * WEEK)
-            known = np.isfinite(actual) & then.available.any(axis=1)
+            known = np.isfinite(actual) & then.regular()
             means.append(weekly.sum(axis=1, dtype=np.float64)[known])
             spreads.append(dispersion[known].astype(np.float64))
             actuals.append(actual[known])

@@ -278,7 +278,8 @@ class LightGBMDaily(Trained):
         for place, day in enumerate(learned):
             end = day - LAG + 1
             chosen = (turns + place) % thin == 0
-            rows = np.flatnonzero(chosen & (known.start < end) & (panel.available[:, day] > 0))
+            asked = chosen & (known.start < end) & (panel.available[:, day] > 0)
+            rows = np.flatnonzero(asked & panel.regular(end) if panel.pace else asked)
             on_progress(0.0, f"LightGBM by day: reading day {place + 1} of {len(learned)}")
             told = known.features(day, end, kinds, codes)
             names = list(told)

@@ -131,7 +131,7 @@ def _fit_tails(trial: Grown, panel: Panel, held: int) -> Dispersion:
     for back in range(held, 0, -SUM_DAYS // WEEK):
         then = panel.before(back * WEEK)
         sums = trial.daily_means(then, SUM_DAYS).sum(axis=1, dtype=np.float64)
-        forecasts.append(np.where(then.available.any(axis=1), sums, np.nan))
+        forecasts.append(np.where(then.regular(), sums, np.nan))
         actuals.append(sold(panel, back * WEEK))
         owns.append(Traits.of(then))
     return Dispersion.fit(np.concatenate(forecasts), np.concatenate(actuals), Traits.joined(owns))

@@ -71,15 +71,16 @@ class Lessons:
         Raises NothingToLearn where none of them has a sale.
         """
         weeks = Weeks.of(panel, 0)
+        first = panel.n_days - weeks.n_weeks * WEEK
         names: tuple[str, ...] = ()
         blocks, units, levels = [], [], []
         for origin in range(weeks.n_weeks - 1, max(weeks.n_weeks - 1 - origins, FIRST_ORIGIN - 1), -1):
             aheads = [ahead for ahead in AHEAD if origin + ahead <= weeks.n_weeks]
             usual = level(weeks, origin)
-            on_sale = weeks.exposure[:, :origin].sum(axis=1) > 1
+            forecast_then = (weeks.exposure[:, :origin].sum(axis=1) > 1) & panel.regular(first + origin * WEEK)
             for ahead, rows in zip(aheads, week_rows(panel, weeks, codes, origin, aheads), strict=True):
                 turn = (np.arange(panel.n_series) + origin + ahead) % thin == 0
-                kept = on_sale & turn & (weeks.exposure[:, origin + ahead - 1] > 0)
+                kept = forecast_then & turn & (weeks.exposure[:, origin + ahead - 1] > 0)
                 names = rows.names
                 blocks.append(rows.values[kept])
                 units.append(weeks.rate[kept, origin + ahead - 1])

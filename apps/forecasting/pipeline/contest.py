@@ -92,12 +92,12 @@ def backtest_tenant(running: Running) -> dict[str, Any]:
 
 
 def read(running: Running, as_of: dt.date) -> tuple[History, Panel]:
-    """The history and its panel, or the plain sentence of what is missing."""
+    """The history and what can be learned from it, or the plain sentence of what is missing."""
     with tenant_context(running.tenant_id):
         known = selectors.known_history(as_of)
     require_sales(known)
-    panel = known.panel()
-    if not panel.n_series:
+    panel = known.lessons()
+    if not panel.regular().any():
         raise GiveUp(_("No item sells often enough to be forecast: there is nothing to compare models on."))
     return known, panel
 

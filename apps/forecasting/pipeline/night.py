@@ -12,6 +12,7 @@ import pandas as pd
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from numpy.typing import NDArray
 
 from apps.alerts import services as alerts
 from apps.forecasting import selectors, services
@@ -44,13 +45,15 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
         version, files, trouble = _champion()
     require_sales(known)
     grid = known.grid()
-    panel = known.panel(grid)
-    fingerprint = selectors.data_fingerprint(panel)
+    lessons = known.lessons(grid)
+    panel = selectors.planned(lessons)
+    fingerprint = selectors.data_fingerprint(lessons)
     why = lost = None
     if panel.n_series:
-        forecast, model, note, used = forecast_panel(panel, grid, version, files, running)
-        forecast = with_newcomers(forecast, panel)
-        why = explained(why_so(model, panel, running), forecast)
+        forecast, model, note, used = forecast_panel(lessons, grid, version, files, running)
+        rows = np.flatnonzero(lessons.regular())
+        forecast = with_newcomers(forecast, lessons).take(rows)
+        why = explained(why_so(model, lessons, rows, running), forecast)
         lost = lost_lately(panel, known.out_days)
     else:
         forecast, note, used = nothing(known, grid), _("No item sells often enough to be forecast: all are ordered on "
@@ -109,14 +112,14 @@ def forecast_panel(panel: Panel, grid: Grid, version: ModelVersion | None, files
     return model.predict(grid), model, " ".join(filter(None, [note, fell_back or why])), False
 
 
-def why_so(model: Forecaster, panel: Panel, running: Running) -> Explanation:
-    """What moves the next days of every series, told while it is found out."""
+def why_so(model: Forecaster, panel: Panel, rows: NDArray[np.int64], running: Running) -> Explanation:
+    """What moves the next days of some series of a panel, told while it is found out."""
     part = running.part(0.5, 0.8)
 
     def told(done: float, _sentence: str) -> None:
-        part(done, _("Asking why %(series)s forecasts are as they are") % {"series": units(panel.n_series)})
+        part(done, _("Asking why %(series)s forecasts are as they are") % {"series": units(len(rows))})
 
-    return explain(model, EXPLAINED_DAYS, panel, on_progress=told)
+    return explain(model, EXPLAINED_DAYS, panel, rows, on_progress=told)
 
 
 def lost_lately(panel: Panel, out_days: pd.DataFrame) -> services.Lost:
@@ -125,7 +128,7 @@ def lost_lately(panel: Panel, out_days: pd.DataFrame) -> services.Lost:
     out_days: unique_id, ds, is_sold_out (`History`).
     """
     first = panel.dates[-SeriesForecast.LOST_DAYS:][0]
-    lately = out_days[out_days["ds"] >= first]
+    lately = out_days[(out_days["ds"] >= first) & out_days["unique_id"].isin(panel.ids)]
     rows = pd.Index(panel.ids).get_indexer(pd.Index(lately["unique_id"]))
     columns = (lately["ds"].to_numpy().astype("datetime64[D]") - panel.dates[0]).astype(np.int64)
     out = np.zeros(panel.y.shape, dtype=bool)

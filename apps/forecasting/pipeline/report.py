@@ -48,7 +48,7 @@ def build(result: BacktestResult, verdict: Verdict, panel: Panel, ablation: list
 
 def empty(panel: Panel, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The report of a contest that could not be held."""
-    return {"series": panel.n_series, "days": panel.n_days, "sum_days": 14, "cutoffs": [], "models": [],
+    return {"series": int(panel.regular().sum()), "days": panel.n_days, "sum_days": 14, "cutoffs": [], "models": [],
             "by_category": [], "by_abc": [], "by_cell": [], "by_week": [], "by_promotion": [], "ablation": [],
             "beside": [], "notes": [], "usual_weeks": {}, "seconds": dict(seconds)}
 

@@ -275,3 +275,18 @@ def test_what_an_empty_shelf_kept_from_being_sold_is_saved_beside_the_forecast()
     assert dry.days_out == 10
     assert 160 < dry.lost_low < dry.lost_units < dry.lost_high < 260
     assert {(each.days_out, each.lost_units, each.lost_low, each.lost_high) for each in others} == {(0, 0, 0, 0)}
+
+
+def test_what_sold_until_last_autumn_is_learned_from_and_not_forecast() -> None:
+    shop = make_selling_shop(3)
+    with tenant_context(shop.tenant.pk):
+        gone = shop.items[0]
+        last = MONDAY - 181 * DAY  # of a half-year, one day of sales is left
+        DailyDemand.objects.filter(item=gone, date__gte=last).delete()
+        known = selectors.known_history(MONDAY)
+        assert any(name.startswith(f"{gone.pk}/") for name in known.lessons().ids)
+        assert not any(name.startswith(f"{gone.pk}/") for name in known.panel().ids)
+    told = run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        assert told["series"] == 2
+        assert set(SeriesForecast.objects.values_list("item_id", flat=True)) == {item.pk for item in shop.items[1:]}

@@ -145,6 +145,18 @@ def test_a_young_shop_is_measured_by_the_weeks_it_has_and_an_empty_one_has_no_se
     assert len(selectors.demand_frame(AS_OF).static) == 1
 
 
+def test_what_was_planned_within_half_a_year_comes_with_what_is_planned_now(shop: Shop) -> None:
+    names = {}
+    for weeks_ago in (1, 20, 45, 60):
+        item = shop.item()
+        shop.sell(item, {AS_OF - dt.timedelta(weeks=weeks_ago, days=n): 2 for n in range(1, 100)})
+        names[weeks_ago] = shop.name(item)
+    frames = selectors.demand_frame(AS_OF)
+    known = set(frames.static["unique_id"])
+    assert {names[1], names[20], names[45]} <= known and names[60] not in known
+    assert frames.pace == 1.0
+
+
 @pytest.mark.django_db
 def test_an_outsider_gets_no_demand() -> None:
     insider, outsider = make_tenant_row(), make_tenant_row()

@@ -1,12 +1,15 @@
 """Frames come in whole or are refused in one sentence, and a panel knows nothing later than its cutoff."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from apps.forecasting.engine.base import Grid, Panel
+from apps.forecasting.engine.base import PACE_DAYS, Grid, Panel
 from apps.forecasting.engine.calendar import UnknownCountry, days_to_holiday, month_position, public_holidays, weekdays
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
+from apps.forecasting.engine.models import make
 from tests.unit.forecasting import shops
 
 DAYS = pd.to_datetime(["2024-01-02", "2024-01-05", "2024-01-03"])
@@ -143,3 +146,42 @@ def test_the_calendar_agrees_with_pandas_and_knows_holidays_by_country() -> None
     np.testing.assert_array_equal(days_to_holiday(christmas, "US"), [1, 0])
     with pytest.raises(UnknownCountry):
         public_holidays(christmas, "XX")
+
+
+def test_a_series_is_asked_for_while_it_sells_at_the_pace_and_learned_from_for_half_a_year_after() -> None:
+    """A unit a day, then nothing: 26 weeks hold a unit a week until 26 - 26/7 weeks after the last sale."""
+    last_sale = 200
+    sales = np.zeros((2, 600), dtype=np.float32)
+    sales[0, :last_sale] = 1
+    sales[1] = 1
+    panel = dataclasses.replace(shops.panel_of(sales), pace=1.0)
+    turns = [day for day in range(1, panel.n_days + 1) if panel.regular(day)[0]]
+    assert turns == list(range(1, last_sale + PACE_DAYS - PACE_DAYS // 7 + 1))
+    for days_ago in (0, 100, 250, 399):
+        then = panel.before(days_ago)
+        assert panel.regular(then.n_days).tolist() == then.regular().tolist(), "no later day changes who was asked for"
+        assert then.lately_regular().tolist() == [then.n_days - 14 * 13 <= turns[-1], True]
+    everyone = dataclasses.replace(panel, pace=0.0)
+    assert everyone.regular().all(), "without a pace all are asked for"
+
+
+def test_who_learns_from_survivors_alone_forecasts_too_much() -> None:
+    """Items come and go: each week one in twenty ends for good, and a new one takes its place."""
+    stream = np.random.default_rng(5)
+    n_series, days = 6000, np.arange(300)[None, :]
+    start = stream.integers(-300, 200, n_series)
+    ends = start + 7 * stream.geometric(1 / 20, n_series)
+    alive = (days >= start[:, None]) & (days < ends[:, None])
+    rate = stream.gamma(2.0, 1.0, n_series)[:, None] / 7
+    panel = dataclasses.replace(shops.panel_of(stream.poisson(rate * np.ones_like(days)) * alive), pace=1.0)
+    known = panel.before(28)
+    asked = known.regular()
+    sold = panel.sales[asked, -28:].sum()
+
+    def bias(learned: Panel) -> float:
+        daily = make("ridge").fit(learned).predict(Grid(28)).daily_mean
+        return float(daily[np.isin(learned.ids, known.ids[asked])].sum() / sold - 1)
+
+    survivors = dataclasses.replace(known.take(asked), pace=0.0)
+    assert bias(survivors) > 0.2
+    assert abs(bias(known.take(known.lately_regular()))) < 0.1
