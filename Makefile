@@ -8,7 +8,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwrig
 	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand bench-vn2 bench-cells bench-speed bench-newcomers
+.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand bench-vn2 bench-cells bench-speed bench-newcomers bench-baskets
 
 help:
 	@echo "make demo      the whole product with its demo, at http://127.0.0.1:$(PORT)/"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-models seconds and scores of every model on the demo's grocer (ARGS='--model NAME' for some)"
 	@echo "make bench-cells   how honest bands are on the demo's grocer, by money and steadiness of items"
 	@echo "make bench-newcomers  forecasts of new items, with and without similar ones (DATA=folder for M5)"
+	@echo "make bench-baskets  what the demo's grocer's orders hold together, and seconds on a million lines"
 	@echo "make bench-forecast DATA=folder   the engine on M5's sales, scored as the competition was"
 	@echo "make bench-demand DATA=folder     demand that empty shelves hid, found again in M5's sales"
 	@echo "make bench-vn2 DATA=folder        weekly forecasts of VN2's series, beside mlforecast's"
@@ -83,6 +84,9 @@ bench-cells: install-dev
 
 bench-newcomers: install-dev
 	@$(RUN) -m tests.bench.newcomers $(DATA) $(ARGS)
+
+bench-baskets: install-dev
+	@$(RUN) -m tests.bench.baskets $(ARGS)
 
 bench-demand: install-dev
 	@$(RUN) -m tests.bench.demand $(DATA) $(ARGS)

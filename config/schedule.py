@@ -10,12 +10,12 @@ AFTER_IMPORT: tuple[str, ...] = ("sales.refresh", "forecasting.forecast", "optim
 AFTER_CORRECTION = AFTER_IMPORT[1:]  # of a single sale, which brings its own day in step
 # And in a shop that has not sold anything yet, of which there is nothing to forecast.
 BEFORE_SALES: tuple[str, ...] = ("portal.refresh",)
-# A contest of models and what its winner changes. The first one is followed by what advice would have done: a shop has
-# its first recommendations by then, and nothing that anyone waits for.
+# A contest of models, what its winner changes, and what else past orders tell. The first one is followed by what advice
+# would have done: a shop has its first recommendations by then, and nothing that anyone waits for.
 CONTEST: tuple[str, ...] = ("forecasting.backtest", "forecasting.forecast", "optimization.plan", "portal.refresh",
-                            "forecasting.backtest_lstm")
+                            "forecasting.mine", "forecasting.backtest_lstm")
 FIRST_CONTEST: tuple[str, ...] = ("forecasting.backtest", "forecasting.forecast", "optimization.plan", "portal.refresh",
-                                  "feedback.replay", "feedback.proof", "forecasting.backtest_lstm")
+                                  "feedback.replay", "feedback.proof", "forecasting.mine", "forecasting.backtest_lstm")
 NIGHT_HOUR = 2  # by the tenant's own clock
 
 # A ring that waited longer than its own period says nothing that the next one does not say: it expires.

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 
 from apps.forecasting import selectors
-from apps.forecasting.models import SeriesForecast
+from apps.forecasting.models import ItemPair, ItemShape, SeriesForecast
 from apps.tenants.rest import TenantViewSet
 
 
@@ -69,3 +69,66 @@ class ForecastViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVi
 
     def rows(self) -> Any:
         return selectors.newest_series()
+
+
+class PairSerializer(serializers.ModelSerializer[ItemPair]):
+    other_sku = serializers.CharField(source="other.sku")
+    relation = serializers.SerializerMethodField(help_text="with, or instead")
+    words = serializers.SerializerMethodField(help_text="The evidence, in a sentence")
+
+    class Meta:
+        model = ItemPair
+        fields = ["id", "item_id", "other_id", "other_sku", "relation", "place", "as_of", "orders", "together",
+                  "buyers", "switchers", "expected", "surely", "words"]
+
+    def get_relation(self, row: ItemPair) -> str:
+        return ItemPair.Relation(row.relation).name.lower()
+
+    def get_words(self, row: ItemPair) -> str:
+        return selectors.pair_words(row)
+
+
+class PairFilter(django_filters.FilterSet):
+    item_id = django_filters.NumberFilter()
+
+
+class PairViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
+    """Items bought together, or instead of each other, far beyond chance. Associations and no causes, mined weekly.
+
+    Every pair stands twice, once of each item. `surely`: at least so many times as often (as seldom) as by chance.
+    """
+
+    serializer_class = PairSerializer
+    filterset_class = PairFilter
+
+    def rows(self) -> Any:
+        return selectors.pairs()
+
+
+class ShapeSerializer(serializers.ModelSerializer[ItemShape]):
+    cycle = serializers.SerializerMethodField(help_text="week, or year")
+    words = serializers.SerializerMethodField(help_text="Nothing where the shape is not a simple one")
+
+    class Meta:
+        model = ItemShape
+        fields = ["id", "item_id", "cycle", "words", "alike", "as_of"]
+
+    def get_cycle(self, row: ItemShape) -> str:
+        return ItemShape.Cycle(row.cycle).name.lower()
+
+    def get_words(self, row: ItemShape) -> str:
+        return selectors.shape_words(row)
+
+
+class ShapeFilter(django_filters.FilterSet):
+    item_id = django_filters.NumberFilter()
+
+
+class ShapeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
+    """The shape of week and year that an item shares with others, in words, mined weekly from a year of sales."""
+
+    serializer_class = ShapeSerializer
+    filterset_class = ShapeFilter
+
+    def rows(self) -> Any:
+        return selectors.shapes()

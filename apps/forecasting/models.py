@@ -88,6 +88,63 @@ class ForecastRun(TenantModel):
         return [1] * self.days + [7] * self.weeks
 
 
+class ItemPair(TenantModel):
+    """Two items that are bought together far more often, or far more seldom, than chance has it: as told of `item`.
+
+    An association and no cause. Every pair stands twice, once of each item; each run of the mining replaces them all.
+    `together` of the `orders` with the item hold the other too, those of `buyers` different customers, where chance
+    would have it in `expected`. `surely` is the times as often (or as seldom) that the figures bear out 95 times of
+    100. Of two bought instead of each other, `switchers` are customers who bought both and never together. `place` 1
+    is the surest.
+    """
+
+    class Relation(models.IntegerChoices):
+        WITH = 1, _("bought with")
+        INSTEAD = 2, _("bought instead of")
+
+    item = TenantForeignKey("catalog.Item", models.CASCADE)
+    other = TenantForeignKey("catalog.Item", models.CASCADE)
+    relation = models.PositiveSmallIntegerField(_("relation"), choices=Relation)
+    place = models.PositiveSmallIntegerField()
+    as_of = models.DateField(_("as of"))
+    orders = models.PositiveIntegerField(_("orders with the item"))
+    together = models.PositiveIntegerField(_("orders with both"))
+    buyers = models.PositiveIntegerField(_("customers who bought both together"))
+    switchers = models.PositiveIntegerField(_("customers who bought both, never together"), default=0)
+    expected = models.FloatField(_("orders with both, by chance"))
+    surely = models.FloatField(_("surely so many times"))
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "item", "other"], name="forecasting_pair_once")]
+
+
+class ItemShape(TenantModel):
+    """The shape of the week or of the year that an item shares with `alike` items: each run replaces them all.
+
+    `first` and `last` are the peak's, Monday or January 0, where it has one.
+    """
+
+    class Cycle(models.IntegerChoices):
+        WEEK = 1, _("week")
+        YEAR = 2, _("year")
+
+    class Kind(models.IntegerChoices):
+        OTHER = 0, _("of no simple shape")
+        EVEN = 1, _("even")
+        MOST = 2, _("with one peak")
+
+    item = TenantForeignKey("catalog.Item", models.CASCADE)
+    cycle = models.PositiveSmallIntegerField(choices=Cycle)
+    kind = models.PositiveSmallIntegerField(choices=Kind)
+    first = models.PositiveSmallIntegerField(default=0)
+    last = models.PositiveSmallIntegerField(default=0)
+    alike = models.PositiveIntegerField(_("items of this shape"))
+    as_of = models.DateField(_("as of"))
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "item", "cycle"], name="forecasting_shape_once")]
+
+
 class SeriesForecast(TenantModel):
     """The forecast of one item at one location.
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils.dates import MONTHS, WEEKDAYS
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.catalog import selectors as catalog
-from apps.forecasting.models import Backtest, ForecastRun, ItemBacktest, SeriesForecast
+from apps.forecasting.models import Backtest, ForecastRun, ItemBacktest, ItemPair, ItemShape, SeriesForecast
 from apps.registry import selectors as registry
 from apps.sales import selectors as sales
 from apps.tenants.figures import number, share, sign
@@ -107,7 +108,7 @@ def known_history(as_of: dt.date) -> History:
     terms = terms[terms["item_id"].isin(item_ids)]
     first_on, _last_on = sales.history_range()
     covered = terms["lead_time_days"] + LEAD_SPREADS * terms["lead_time_spread_days"] + terms["review_period_days"]
-    kinds = [" > ".join(path.split(" > ")[:CATEGORY_LEVELS]) for path in frames.static["category"].astype(str)]
+    kinds = [kind_of(path) for path in frames.static["category"].astype(str)]
     return History(
         as_of=as_of, history=frames.history, static=frames.static.assign(category=kinds), covariates=frames.covariates,
         out_days=frames.out_days, known_ahead=tuple(frames.known_ahead),
@@ -115,6 +116,11 @@ def known_history(as_of: dt.date) -> History:
         protection_days=int(np.ceil(covered.max())) if len(covered) else 0,
         active_items=catalog.items().filter(status="active").count(),
         has_sales=first_on is not None and first_on < as_of, pace=frames.pace)
+
+
+def kind_of(category: str) -> str:
+    """What kind of thing an item is: the upper levels of its category's path."""
+    return " > ".join(category.split(" > ")[:CATEGORY_LEVELS])
 
 
 def data_fingerprint(panel: Panel) -> str:
@@ -228,6 +234,51 @@ def with_titles(sentence: str) -> str:
     """A sentence of the engine, with models called as people call them and counts as the shop writes them."""
     counted = _COUNTS.sub(lambda found: number(int(found[0]), 0), sentence)
     return _NAMES.sub(lambda found: model_title(found[0]), counted)
+
+
+def shape_words(shape: ItemShape) -> str:
+    """The shape of an item's week or year, as people say it; nothing of one that has no simple shape."""
+    is_week = shape.cycle == ItemShape.Cycle.WEEK
+    if shape.kind == ItemShape.Kind.EVEN:
+        return gettext("even all week") if is_week else gettext("even all year")
+    if shape.kind != ItemShape.Kind.MOST:
+        return ""
+    if is_week and (shape.first, shape.last) == (5, 6):
+        return gettext("weekend item")
+    names = [str(name) for name in (WEEKDAYS.values() if is_week else MONTHS.values())]
+    told = {"first": names[shape.first], "last": names[shape.last]}
+    if shape.first == shape.last:
+        return (gettext("sells most on a %(first)s") if is_week else gettext("sold most in %(first)s")) % told
+    return (gettext("sells most from %(first)s to %(last)s") if is_week
+            else gettext("sold most from %(first)s to %(last)s")) % told
+
+
+def pair_words(pair: ItemPair) -> str:
+    """How sure it is that two items are bought together, or instead of each other, in a sentence or two."""
+    counts = {"together": number(pair.together, 0), "expected": number(pair.expected, 0 if pair.expected >= 10 else 1),
+              "orders": number(pair.orders, 0), "buyers": number(pair.buyers, 0), "n": number(pair.switchers, 0)}
+    if pair.relation == ItemPair.Relation.INSTEAD:
+        return gettext("Together in %(together)s orders, by chance in %(expected)s. %(n)s customers buy both, never "
+                       "together.") % counts
+    if pair.buyers < pair.together:
+        return gettext("In %(together)s of its %(orders)s orders, of %(buyers)s customers; by chance in "
+                       "%(expected)s.") % counts
+    return gettext("In %(together)s of its %(orders)s orders; by chance in %(expected)s.") % counts
+
+
+def times_words(times: float) -> str:
+    """How many times as often, or as seldom, as by chance: a whole number from ten on."""
+    return gettext("%(n)s×") % {"n": number(int(times), 0) if times >= 10 else number(int(10 * times) / 10, 1)}
+
+
+def pairs() -> QuerySet[ItemPair]:
+    """Items bought together, or instead of each other, the surest first."""
+    return ItemPair.objects.select_related("other").order_by("item_id", "relation", "place")
+
+
+def shapes() -> QuerySet[ItemShape]:
+    """The shapes of week and year that items share."""
+    return ItemShape.objects.order_by("item_id", "cycle")
 
 
 def runs(*, is_replay: bool = False) -> QuerySet[ForecastRun]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from apps.forecasting.models import Backtest, ForecastRun, SeriesForecast
+from apps.forecasting.models import Backtest, ForecastRun, ItemPair, ItemShape, SeriesForecast
 from apps.forecasting.selectors import DEMAND
 from apps.jobs import services as jobs
 from apps.registry import services as registry
@@ -18,6 +18,7 @@ from apps.tenants.models import Tenant, User
 from apps.tenants.scope import current_tenant_id
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from apps.forecasting.engine.base import Forecaster
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from apps.forecasting.engine.forecast import Forecast
 
 __all__ = ["DEMAND", "LEVELS", "SEED", "CannotRollBack", "ItemScores", "Made", "add_to_backtest", "challenge",
-           "promote", "register_model", "request_backtest", "roll_back", "save_backtest", "save_forecast"]
+           "promote", "register_model", "request_backtest", "roll_back", "save_backtest", "save_forecast", "save_mined"]
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
 SEED = 1  # the same from day to day: an item's paths change with its forecast, not with the dice
@@ -134,7 +135,21 @@ def save_backtest(*, as_of: dt.date, champion: str, report: dict[str, Any], verd
     return backtest
 
 
-def _insert_copied(content: bytes, table: str, parent: str, parent_id: int, columns: dict[str, str],
+@transaction.atomic
+def save_mined(*, as_of: dt.date, pairs: pd.DataFrame, shapes: pd.DataFrame) -> None:
+    """Put what was mined in the place of all that was mined before; columns as the fields of ItemPair and ItemShape."""
+    from apps.forecasting.adapters import binary_copy
+
+    for model, frame, floats in ((ItemPair, pairs, ("expected", "surely")), (ItemShape, shapes, ())):
+        model.objects.all().delete()
+        if frame.empty:
+            continue
+        kinds = {str(name): "float8" if name in floats else "bigint" for name in frame.columns}
+        content = binary_copy.to_bytes({name: (kind, frame[name].to_numpy()) for name, kind in kinds.items()})
+        _insert_copied(content, model._meta.db_table, "as_of", as_of, kinds)
+
+
+def _insert_copied(content: bytes, table: str, parent: str, parent_id: int | dt.date, columns: dict[str, str],
                    nullable: tuple[str, ...] = (), none_at_zero: tuple[str, ...] = ()) -> None:
     """COPY into a temporary table, then INSERT under the tenant in scope: row-level security refuses a direct COPY.
 

@@ -8,6 +8,8 @@ declare(Kind("forecasting.forecast", title=_("Forecast demand"),
              handler="apps.forecasting.pipeline:forecast_tenant", queue="heavy"))
 declare(Kind("forecasting.backtest", title=_("Compare the models on past weeks"),
              handler="apps.forecasting.pipeline:backtest_tenant", queue="batch", precedence=Precedence.LATER))
+declare(Kind("forecasting.mine", title=_("Find what is bought together"),
+             handler="apps.forecasting.pipeline:mine_tenant", queue="batch", precedence=Precedence.LATER))
 declare(Kind("forecasting.renew", title=_("See whether a contest of models is due"),
              handler="apps.forecasting.pipeline:renew_tenant"))
 declare(Kind("forecasting.backtest_lstm", title=_("Train and compare the neural network"),

@@ -296,7 +296,8 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
 
 _TYPES = {"unique_id": "string", "category": "string", "department": "string", "brand": "string", "kind": "string",
           "start": "date32", "place": "int64", "day": "int64", "starts": "int64", "ends": "int64", "ahead": "int64",
-          "sold_out": "int64"}
+          "sold_out": "int64", "held": "string", "item_id": "int64", "location_id": "int64", "buyer": "int64",
+          "first": "int64", "weekday": "int64", "month": "int64"}
 _BLOCK_ROWS = 10_000
 
 
@@ -461,6 +462,140 @@ def young_series(as_of: dt.date) -> list[str]:
                        "GROUP BY item_id, location_id HAVING min(date) > %s ORDER BY 1",
                        [current_tenant_id(), as_of, as_of - dt.timedelta(weeks=SHORT_HISTORY_WEEKS)])
         return [name for (name,) in cursor.fetchall()]
+
+
+# --- What is bought together, and when ----------------------------------------------------------------------------
+
+MINED_DAYS = 364  # a year of whole weeks
+PERIOD_DAYS = 28  # within which an item's popularity is taken to stay what it is
+
+_BASKETS = """
+SELECT string_agg(item_id::text, ' ') AS held, min(location_id) AS location_id, min(day) AS day,
+       CASE max(customer) WHEN '' THEN 0 ELSE hashtextextended(max(customer), 0) END AS buyer
+FROM (SELECT line.channel_id, line.order_id, line.item_id, min(line.location_id) AS location_id,
+             min((line.occurred_at AT TIME ZONE %(zone)s)::date - %(since)s::date) AS day,
+             max(line.customer) AS customer
+      FROM sales_saleline line
+      JOIN catalog_item item ON item.tenant_id = %(tenant)s AND item.id = line.item_id AND ({not_goods}) IS NULL
+      WHERE line.tenant_id = %(tenant)s AND line.occurred_at >= %(since)s::timestamp AT TIME ZONE %(zone)s
+        AND line.occurred_at < %(as_of)s::timestamp AT TIME ZONE %(zone)s
+      GROUP BY line.channel_id, line.order_id, line.item_id HAVING sum(line.quantity) > 0) held
+GROUP BY channel_id, order_id
+"""
+
+
+def baskets_frame(as_of: dt.date) -> pd.DataFrame:
+    """Which goods the orders of the year before `as_of` held in the end: order, unique_id, stratum, buyer.
+
+    All are numbers: `unique_id` the item's own, `stratum` one of place and four weeks, `buyer` 0 where it is unknown.
+    """
+    import numpy as np
+    import pandas as pd
+
+    tenant = tenant_by_id(current_tenant_id())
+    with joined_in_sets():
+        found = _columns(_BASKETS.format(not_goods=not_goods_sql()), ("held", "location_id", "day", "buyer"),
+                         {"tenant": tenant.pk, "zone": tenant.time_zone, "as_of": as_of,
+                          "since": as_of - dt.timedelta(days=MINED_DAYS)})
+    location, day, buyer = (found[name].to_numpy() for name in ("location_id", "day", "buyer"))
+    held = found["held"].to_pylist()
+    of_line = np.repeat(np.arange(len(held)), [text.count(" ") + 1 for text in held])
+    stratum = location * (MINED_DAYS // PERIOD_DAYS) + day // PERIOD_DAYS
+    return pd.DataFrame({"order": of_line, "unique_id": np.array(" ".join(held).split(), dtype=np.int64),
+                         "stratum": stratum[of_line], "buyer": buyer[of_line]})
+
+
+_PARTS = """
+SELECT day.item_id, day.location_id, min(day.date) - %(since)s::date AS first,
+       extract(isodow FROM day.date)::int - 1 AS weekday, extract(month FROM day.date)::int - 1 AS month,
+       greatest(sum(day.units), 0)::float8 AS units
+FROM sales_dailydemand day
+JOIN (SELECT id FROM (SELECT item.* FROM catalog_item item
+                      JOIN (SELECT item_id FROM sales_dailydemand WHERE tenant_id = %(tenant)s AND date >= %(since)s
+                            AND date < %(as_of)s GROUP BY item_id HAVING sum(units) >= %(least)s) sold
+                        ON item.id = sold.item_id
+                      WHERE item.tenant_id = %(tenant)s OFFSET 0) item  -- whether they are goods is asked of few
+      WHERE ({not_goods}) IS NULL) asked ON asked.id = day.item_id
+WHERE day.tenant_id = %(tenant)s AND day.date >= %(since)s AND day.date < %(as_of)s
+GROUP BY 1, 2, 4, 5
+"""
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """What items sold in the parts of the week and of the year: by weekday [n, 7], by month [n, 12].
+
+    Beside the units stand the days on which each item could be sold there: since its first sale in the year, those on
+    which the shop sold something and the item had not run out, over all its places.
+    """
+
+    item_ids: NDArray[Any]
+    week_units: NDArray[Any]
+    week_days: NDArray[Any]
+    year_units: NDArray[Any]
+    year_days: NDArray[Any]
+    days: int
+    """From the first day known to the planning day."""
+
+
+def cycles(as_of: dt.date, least_units: float) -> Cycles:
+    """What goods sold over the year before `as_of`, of those that sold so many units."""
+    import numpy as np
+
+    since = as_of - dt.timedelta(days=MINED_DAYS)
+    first_on, _last_on = history_range()
+    begins = max(since, first_on or as_of)
+    with joined_in_sets():
+        found = _columns(_PARTS.format(not_goods=not_goods_sql()),
+                         ("item_id", "location_id", "first", "weekday", "month", "units"),
+                         {"tenant": current_tenant_id(), "since": since, "as_of": as_of, "least": least_units})
+    item, location, first, weekday, month, units = (found[name].to_numpy() for name in found.column_names)
+    series, row = np.unique(np.stack([item, location]), axis=1, return_inverse=True)
+    row = row.ravel()
+    starts = np.full(series.shape[1], MINED_DAYS)
+    np.minimum.at(starts, row, first)
+    calendar = [since + dt.timedelta(days=day) for day in range(MINED_DAYS)]
+    gaps = set(gap_days(as_of))
+    is_known = np.array([begins <= day and day not in gaps for day in calendar])
+    out_row, out_day = _whole_days_out(since, as_of, series)
+    was_on_sale = out_day >= starts[out_row]
+    out_row, out_day = out_row[was_on_sale], out_day[was_on_sale]
+    parts = []
+    for part, width, of_day in ((weekday, 7, [day.weekday() for day in calendar]),
+                                (month, 12, [day.month - 1 for day in calendar])):
+        sold = np.zeros((series.shape[1], width))
+        np.add.at(sold, (row, part), units)
+        hot = (np.array(of_day)[:, None] == np.arange(width)) * is_known[:, None]
+        left = np.concatenate([np.cumsum(hot[::-1], axis=0)[::-1], np.zeros((1, width))])
+        on_sale = left[starts].astype(np.float64)
+        np.subtract.at(on_sale, out_row, hot[out_day])
+        parts += [sold, on_sale]
+    items, of_series = np.unique(series[0], return_inverse=True)
+
+    def by_item(values: NDArray[Any]) -> NDArray[Any]:
+        total = np.zeros((len(items), values.shape[1]))
+        np.add.at(total, of_series, values)
+        return total
+
+    week_units, week_days, year_units, year_days = (by_item(values) for values in parts)
+    return Cycles(items, week_units, week_days, year_units, year_days, (as_of - begins).days)
+
+
+def _whole_days_out(since: dt.date, as_of: dt.date, series: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """When some series had nothing to sell from opening to close: their places in `series`, and days since `since`.
+
+    series: item and location [2, n], in order.
+    """
+    import numpy as np
+
+    days = [(item, location, (day - since).days) for item, location, day, is_sold_out in out_days(since, as_of)
+            if not is_sold_out]
+    item, location, out_day = np.array(days, dtype=np.int64).reshape(-1, 3).T
+    width = np.int64(max(series[1].max(initial=0), location.max(initial=0)) + 1)
+    keys, wanted = series[0] * width + series[1], item * width + location
+    place = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+    is_known = keys[place] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
+    return place[is_known], out_day[is_known]
 
 
 # --- Sales that are out of the ordinary ---------------------------------------------------------------------------

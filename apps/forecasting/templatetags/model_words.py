@@ -28,6 +28,24 @@ def trial_words(trial: dict[str, Any]) -> str:
 
 
 @register.filter
+def pair_words(pair: Any) -> str:
+    """Why two items are told to be bought together, or instead of each other."""
+    return selectors.pair_words(pair)
+
+
+@register.filter
+def times_words(times: float) -> str:
+    """How many times as often, or as seldom, as by chance."""
+    return selectors.times_words(times)
+
+
+@register.filter
+def shape_words(shape: Any) -> str:
+    """The shape of an item's week or year; often nothing."""
+    return selectors.shape_words(shape)
+
+
+@register.filter
 def horizon_words(name: str) -> str:
     """A stretch of the horizon: the first week, the first two weeks."""
     return {

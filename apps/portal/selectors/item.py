@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.catalog.models import Item
 from apps.catalog.selectors import terms_of_items
-from apps.forecasting.models import ForecastRun, ItemBacktest, SeriesForecast
+from apps.forecasting.models import ForecastRun, ItemBacktest, ItemPair, ItemShape, SeriesForecast
 from apps.forecasting.selectors import Why, demand_paths, latest_run, new_item_words, part_words, why_of
 from apps.inventory.models import PurchaseOrder, PurchaseOrderLine
 from apps.inventory.selectors import FIRM_STATUSES, UNSENT_STATUSES, open_lines_of_item
@@ -33,6 +33,7 @@ SHOWN_DAYS = 84
 DAILY_FROM_WEEKLY_UNITS = 7.0  # what sells less than one a day is charted by the week
 PATHS = 300
 LEAST_TOLD = 0.02  # of a forecast: what moves it by less is left out of its drawing
+PAIRS_SHOWN = 5
 LEVELS = (0.025, 0.10, 0.90, 0.975)
 
 
@@ -74,6 +75,17 @@ class ItemPage:
     projection: dict[str, Any] | None
     ends_at: str
     """The place where stock ends first, of several: how long it lasts is told of that one, and so is the projection."""
+
+    pairs: list[ItemPair]
+    shapes: list[ItemShape]
+
+    @property
+    def bought_with(self) -> list[ItemPair]:
+        return [pair for pair in self.pairs if pair.relation == ItemPair.Relation.WITH]
+
+    @property
+    def bought_instead(self) -> list[ItemPair]:
+        return [pair for pair in self.pairs if pair.relation == ItemPair.Relation.INSTEAD]
 
     @property
     def is_half_a_year(self) -> bool:
@@ -189,7 +201,8 @@ def item_page(item_id: int, as_of: dt.date) -> ItemPage | None:
             _still_today(paths[at], facts["today_at"].get(str(at))) if at else None, as_of,
             [line for line in advice if line.location_id == at], summary.stockout_on if summary else None),
         ends_at=next((level["location"] for level in facts["stock"]
-                      if level["location_id"] == at and len(facts["stock"]) > 1), ""))
+                      if level["location_id"] == at and len(facts["stock"]) > 1), ""),
+        pairs=[_pair(each) for each in facts["pairs"]], shapes=[ItemShape(**each) for each in facts["shapes"]])
 
 
 def _where_it_ends(summary: ItemSummary | None, stock: Sequence[dict[str, Any]],
@@ -226,7 +239,17 @@ SELECT (SELECT coalesce(json_agg(json_build_array(date, units) ORDER BY date), '
        (SELECT min(date) FROM sales_dailydemand WHERE tenant_id = %(tenant)s),
        (SELECT coalesce(json_object_agg(date, is_sold_out), '{{}}') FROM (
             SELECT date, bool_and(is_sold_out) AS is_sold_out FROM ({out_days_sql()}) found GROUP BY date) out_day),
-       (SELECT paid_price::float8 FROM ({PAID_PRICES}) paid WHERE item_id = %(item)s)
+       (SELECT paid_price::float8 FROM ({PAID_PRICES}) paid WHERE item_id = %(item)s),
+       (SELECT coalesce(json_agg(json_build_object('other', json_build_object('id', other.id, 'sku', other.sku,
+            'title', other.title), 'relation', pair.relation, 'orders', pair.orders, 'together', pair.together,
+            'buyers', pair.buyers, 'switchers', pair.switchers, 'expected', pair.expected, 'surely', pair.surely)
+            ORDER BY pair.relation, pair.place), '[]')
+        FROM forecasting_itempair pair JOIN catalog_item other
+          ON other.tenant_id = pair.tenant_id AND other.id = pair.other_id
+        WHERE pair.tenant_id = %(tenant)s AND pair.item_id = %(item)s AND pair.place <= {PAIRS_SHOWN}),
+       (SELECT coalesce(json_agg(json_build_object('cycle', cycle, 'kind', kind, 'first', first, 'last', last,
+            'alike', alike) ORDER BY cycle), '[]')
+        FROM forecasting_itemshape WHERE tenant_id = %(tenant)s AND item_id = %(item)s)
 """
 
 
@@ -237,7 +260,7 @@ def _item_facts(item_id: int, as_of: dt.date, days_back: int) -> dict[str, Any]:
                                 "as_of": as_of, "items": [item_id], "known_at": None})
         row = cursor.fetchone()
         assert row is not None
-    sold, stock, promotions, today_at, first_on, begins_on, out, paid_price = row
+    sold, stock, promotions, today_at, first_on, begins_on, out, paid_price, pairs, shapes = row
     by_day = {dt.date.fromisoformat(day): float(units) for day, units in sold}
     first = max(since, first_on) if first_on else as_of
     days = [(first + dt.timedelta(days=n), by_day.get(first + dt.timedelta(days=n), 0.0))
@@ -246,7 +269,7 @@ def _item_facts(item_id: int, as_of: dt.date, days_back: int) -> dict[str, Any]:
     return {"days": days, "today": by_day.get(as_of), "today_at": today_at, "stock": stock, "promotions": promotions,
             "out": {day: is_sold_out for day, is_sold_out in sorted(
                 (dt.date.fromisoformat(day), is_sold_out) for day, is_sold_out in out.items()) if day >= first},
-            "paid_price": paid_price, "weeks": min(max(weeks, 1), PACE_WEEKS)}
+            "paid_price": paid_price, "pairs": pairs, "shapes": shapes, "weeks": min(max(weeks, 1), PACE_WEEKS)}
 
 
 def _empty_shelf(run: ForecastRun, rows: Sequence[SeriesForecast], out: dict[dt.date, bool]) -> EmptyShelf | None:
@@ -266,6 +289,10 @@ def _empty_shelf(run: ForecastRun, rows: Sequence[SeriesForecast], out: dict[dt.
 def _promotion(facts: dict[str, Any]) -> Promotion:
     return Promotion(**{**facts, "starts_on": dt.date.fromisoformat(facts["starts_on"]),
                         "ends_on": dt.date.fromisoformat(facts["ends_on"])})
+
+
+def _pair(facts: dict[str, Any]) -> ItemPair:
+    return ItemPair(**{**facts, "other": Item(**facts["other"])})
 
 
 def _paths(run: ForecastRun, item_id: int, as_of: dt.date) -> dict[int, NDArray[Any]]:
