@@ -55,7 +55,7 @@ CLEAR_LIFT: Final = 1.5
 """Bought together: surely at least so many times as often as by chance; apart: surely so many times as seldom."""
 SURE: Final = 0.95
 ROWS_AT_ONCE: Final = 500
-PAIRS_AT_ONCE: Final = 4096
+PAIRS_AT_ONCE: Final = 512
 ROUNDS, CLOSE = 500, 1e-7
 """Turns that the null model may take, and the share by which its last one may still have moved it."""
 

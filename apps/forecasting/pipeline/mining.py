@@ -32,8 +32,8 @@ def mine_tenant(running: Running) -> dict[str, Any]:
     with tenant_context(running.tenant_id):
         lines = sales.baskets_frame(as_of)
         cycles = sales.cycles(as_of, shapes.LEAST_UNITS)
-        kinds = pd.Series({item.pk: selectors.kind_of(item.category) for item in catalog.items().filter(
-            status="active").only("category")}, dtype=object)
+        active = catalog.items().filter(status="active").values_list("pk", "category")
+        kinds = pd.Series({item_id: selectors.kind_of(category) for item_id, category in active}, dtype=object)
     counted = Baskets.of(lines)
     running.progress(0.5, _("Counting what %(n)s orders hold together") % {"n": units(counted.baskets)})
     pairs = pd.concat([
