@@ -7,7 +7,7 @@ answered from those here, so that no artifact needs unpickling and no forecast n
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -158,6 +158,14 @@ class Multiples(WeekByWeek):
         return {**super().settings(), "names": self.names}
 
 
+def leaves_below(nodes: Nodes) -> Whole:
+    """Return how many leaves lie below each node [m], a leaf counting as one."""
+    count = np.ones(len(nodes.left), dtype=np.int64)
+    for node in np.flatnonzero(nodes.left != LEAF)[::-1].tolist():
+        count[node] = count[nodes.left[node]] + count[nodes.right[node]]
+    return count
+
+
 def finite(values: Floats) -> Floats:
     """Return rows with what is infinite missing."""
     return np.where(np.isfinite(values), values, np.float32(np.nan))
@@ -195,14 +203,20 @@ class Planted(Trained):
 
     @classmethod
     def read(cls, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> Multiples:
-        """Return the trees that `Multiples` told."""
+        """Return the trees that `Multiples` told.
+
+        Artifacts from before forecasts were explained hold no `rows`: they forecast as they did, and in their
+        explanations, which add up all the same, each leaf weighs alike.
+        """
         arrays, names = read_arrays(files, NODES, cls.name), [str(name) for name in settings["names"]]
         try:
-            nodes = Nodes(**arrays)
-        except TypeError as error:
+            nodes = Nodes(**{"rows": np.ones(arrays["left"].shape, dtype=np.int64), **arrays})
+        except (KeyError, TypeError) as error:
             raise ArtifactError(f"The artifact of {cls.name} has a {NODES} of other arrays than nodes have.") from error
         if not nodes.are_sound(len(names)):
             raise ArtifactError(f"The artifact of {cls.name} has a {NODES} whose nodes are no trees.")
+        if "rows" not in arrays:
+            nodes = replace(nodes, rows=leaves_below(nodes))
         return Multiples(told_codes(settings), names, nodes)
 
 

@@ -9,9 +9,10 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.tree import DecisionTreeRegressor
 
-from apps.forecasting.engine.base import ArtifactError, Grid
+from apps.forecasting.engine.base import ArtifactError, Grid, write_arrays
+from apps.forecasting.engine.explanation import explain
 from apps.forecasting.engine.models import make
-from apps.forecasting.engine.sklearn_trees import DecisionTree, Multiples, Nodes, Planted, RandomForest
+from apps.forecasting.engine.sklearn_trees import NODES, DecisionTree, Multiples, Nodes, Planted, RandomForest
 from tests.servers import CLONE
 from tests.unit.forecasting import shops
 
@@ -109,6 +110,28 @@ def test_nodes_that_are_no_trees_are_refused() -> None:
         DecisionTree.from_artifact({"model.json": files["model.json"]})
     with pytest.raises(ArtifactError):
         RandomForest.from_artifact(files)
+
+
+@BOTH
+def test_an_artifact_from_before_lessons_were_counted_forecasts_the_same_and_its_explanation_adds_up(
+        model: Planted) -> None:
+    panel = shops.panel()
+    fitted = replace(model).fit(panel)
+    assert isinstance(fitted.grown_, Multiples)
+    nodes = fitted.grown_.nodes
+    early = {name: values for name, values in nodes.arrays().items() if name != "rows"}
+    files = fitted.to_artifact()
+    found = type(model).from_artifact({**files, NODES: write_arrays(early)})
+    np.testing.assert_array_equal(found.predict(Grid(28), panel).mean, fitted.predict(Grid(28), panel).mean)
+    why = explain(found, 14, panel)
+    np.testing.assert_allclose(why.total, found.predict(Grid(28), panel).sum_mean(14), rtol=1e-4)
+    assert isinstance(found.grown_, Multiples)
+    leaves = found.grown_.nodes.rows
+    assert leaves[nodes.roots].sum() == (nodes.left < 0).sum()
+    for name in ("left", "roots"):
+        some = {other: values for other, values in early.items() if other != name}
+        with pytest.raises(ArtifactError, match="other arrays"):
+            type(model).from_artifact({**files, NODES: write_arrays(some)})
 
 
 def test_a_forecast_from_saved_trees_needs_no_scikit_learn(tmp_path_factory: pytest.TempPathFactory) -> None:
