@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from apps.forecasting.engine.forecast import Forecast
 
 __all__ = ["DEMAND", "LEVELS", "SEED", "CannotRollBack", "ItemScores", "Made", "add_to_backtest", "challenge",
-           "promote", "register_model", "request_backtest", "roll_back", "save_backtest", "save_forecast", "save_mined"]
+           "promote", "register_model", "request_backtest", "request_retraining", "roll_back", "save_backtest",
+           "save_forecast", "save_mined"]
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
 SEED = 1  # the same from day to day: an item's paths change with its forecast, not with the dice
@@ -211,3 +212,10 @@ def request_backtest(*, tenant: Tenant, reason: str, is_first: bool = False) -> 
     """Ask for a new contest, after it a forecast with whatever wins; the job's id."""
     chain = settings.JOBS_FIRST_CONTEST if is_first else settings.JOBS_CONTEST
     return jobs.start_chain(chain=chain, as_of=tenant.today(), reason=reason).pk
+
+
+@transaction.atomic
+def request_retraining(*, version: ModelVersion) -> int:
+    """Ask for a version to be trained again from its lineage and compared with what is kept of it; the job's id."""
+    kind_name = "forecasting.retrain_network" if version.family == "network" else "forecasting.retrain"
+    return jobs.enqueue(kind_name=kind_name, input={"version": version.pk}, dedupe_key=str(version.pk)).pk

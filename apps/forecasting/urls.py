@@ -11,4 +11,5 @@ urlpatterns = [
     path("models/back/", views.roll_back, name="roll_back"),
     path("models/<int:pk>/", views.version, name="version"),
     path("models/<int:pk>/promote/", views.promote, name="promote"),
+    path("models/<int:pk>/again/", views.retrain, name="retrain"),
 ]

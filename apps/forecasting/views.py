@@ -59,6 +59,16 @@ def promote(request: ShopRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @needs(Permission.OPERATE)
+def retrain(request: ShopRequest, pk: int) -> HttpResponse:
+    """Ask for a version to be trained again from its lineage."""
+    found = registry.version_by_id(pk)
+    if found is None:
+        raise Http404
+    return redirect("jobs:job", services.request_retraining(version=found))
+
+
+@require_POST
+@needs(Permission.OPERATE)
 def roll_back(request: ShopRequest) -> HttpResponse:
     """Go back to the version that was in use before, with a reason."""
     form = ReasonForm(request.POST)

@@ -1,7 +1,9 @@
 """The batch side of forecasting: the nightly forecast, the contests that choose what makes it, what orders tell."""
 
 from apps.forecasting.pipeline.contest import backtest_lstm_tenant, backtest_tenant, renew_tenant
+from apps.forecasting.pipeline.lineage import retrain_tenant
 from apps.forecasting.pipeline.mining import mine_tenant
 from apps.forecasting.pipeline.night import forecast_tenant
 
-__all__ = ["backtest_lstm_tenant", "backtest_tenant", "forecast_tenant", "mine_tenant", "renew_tenant"]
+__all__ = ["backtest_lstm_tenant", "backtest_tenant", "forecast_tenant", "mine_tenant", "renew_tenant",
+           "retrain_tenant"]
