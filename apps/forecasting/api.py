@@ -1,4 +1,4 @@
-"""Forecasts, for programs: one item's, day by day and then week by week."""
+"""For programs: forecasts, one item's day by day and then week by week; and where a contest's champion errs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 
 from apps.forecasting import selectors
-from apps.forecasting.models import ItemPair, ItemShape, SeriesForecast
+from apps.forecasting.models import Backtest, ItemPair, ItemShape, SeriesForecast
 from apps.tenants.rest import TenantViewSet
 
 
@@ -132,3 +132,56 @@ class ShapeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewS
 
     def rows(self) -> Any:
         return selectors.shapes()
+
+
+def seven(meaning: str) -> serializers.ListField:
+    return serializers.ListField(child=serializers.FloatField(), min_length=7, max_length=7,
+                                 help_text=f"{meaning}, Monday to Sunday")
+
+
+class WeekdayErrorsSerializer(serializers.Serializer[Any]):
+    segment = serializers.CharField(help_text="The category; empty for items without one")
+    units = seven("Units sold, each day counted as often as it was foretold")
+    missed = seven("Units missed, days above and below the forecast both counted")
+    error = seven("Units foretold beyond what was sold")
+
+
+class ItemErrorsSerializer(serializers.Serializer[Any]):
+    item_id = serializers.IntegerField()
+    location_id = serializers.IntegerField()
+    price = serializers.FloatField(allow_null=True)
+    sold = serializers.ListField(child=serializers.FloatField(allow_null=True), help_text="By week; null: not scored")
+    foretold = serializers.ListField(child=serializers.FloatField(allow_null=True), help_text="By week")
+
+
+class WorstItemsSerializer(serializers.Serializer[Any]):
+    weeks = serializers.ListField(child=serializers.DateField(), help_text="The days that the weeks begin on")
+    rows = ItemErrorsSerializer(many=True)
+    cost_share = serializers.FloatField(help_text="What these items make of the cost of all errors, 0 to 1")
+
+
+class ContestSerializer(serializers.ModelSerializer[Backtest]):
+    by_weekday = serializers.SerializerMethodField()
+    worst_items = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Backtest
+        fields = ["id", "as_of", "champion", "series", "by_weekday", "worst_items"]
+
+    @extend_schema_field(WeekdayErrorsSerializer(many=True))
+    def get_by_weekday(self, row: Backtest) -> list[dict[str, Any]]:
+        return list(row.report.get("by_weekday", []))
+
+    @extend_schema_field(WorstItemsSerializer(allow_null=True))
+    def get_worst_items(self, row: Backtest) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = row.report.get("worst_items")
+        return found
+
+
+class ContestViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
+    """Contests of models: which won, and where its errors lie, by weekday and category and by item and week."""
+
+    serializer_class = ContestSerializer
+
+    def rows(self) -> Any:
+        return selectors.backtests()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import QuerySet
-from django.utils.dates import MONTHS, WEEKDAYS
+from django.utils.dates import MONTHS, WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -444,12 +444,92 @@ CHANGES_SHOWN = 20
 CONTEST_CATEGORIES_SHOWN = 15
 BAND = 0.8  # the band whose honesty is told cell by cell
 BAND_MAY_MISS = 0.05
+HEAT_CATEGORIES_SHOWN = 12
+HEAT_STEPS = (0.1, 0.25, 0.5)  # from how far off on a cell is coloured, and coloured more
 
 
 def band_verdict(held: float, sums: float) -> str:
     """Whether the 80 % band is honest, too narrow or too wide, beyond what chance does to the share of so many sums."""
     margin = max(BAND_MAY_MISS, 2 * (BAND * (1 - BAND) / sums) ** 0.5)
     return "honest" if abs(held - BAND) <= margin else "narrow" if held < BAND else "wide"
+
+
+@dataclass(frozen=True)
+class Heat:
+    """One cell of a map of errors: what was missed and how far off it was in sum, as shares of units sold.
+
+    The shares are None where nothing was sold, or nothing was scored. `step` is its colour: below zero where too little
+    was foretold, above where too much, up to three either way.
+    """
+
+    sold: float
+    foretold: float
+    missed: float | None = None
+    off: float | None = None
+
+    @property
+    def step(self) -> int:
+        far = sum(round(abs(self.off or 0), 2) >= bound for bound in HEAT_STEPS)  # as the figure beside it says
+        return -far if (self.off or 0) < 0 else far
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """A row of a map of errors: its cells, and all of them together."""
+
+    title: str
+    cells: list[Heat]
+    total: Heat
+    item_id: int | None = None
+    place: str = ""
+    money: float | None = None
+
+
+def heat_of(units: float, missed: float, error: float, usual: float | None = None) -> Heat:
+    """A cell from what was sold, missed and foretold too high; shares of `usual` units where that is given."""
+    whole = units if usual is None else usual
+    return Heat(units, units + error, missed / whole if whole > 0 else None, error / whole if whole > 0 else None)
+
+
+def weekday_rows(by_weekday: list[dict[str, Any]]) -> list[HeatRow]:
+    """The largest categories, all others together, and at last everything, Monday to Sunday."""
+    if not by_weekday:
+        return []
+
+    def row(title: str, parts: list[dict[str, Any]]) -> HeatRow:
+        sums = [[sum(values) for values in zip(*(part[name] for part in parts), strict=True)]
+                for name in ("units", "missed", "error")]
+        return HeatRow(title, [heat_of(*cell) for cell in zip(*sums, strict=True)], heat_of(*map(sum, sums)))
+
+    shown, others = by_weekday[:HEAT_CATEGORIES_SHOWN], by_weekday[HEAT_CATEGORIES_SHOWN:]
+    rows = [row(part["segment"].split(" > ")[-1] or gettext("without a category"), [part]) for part in shown]
+    if others:
+        rows.append(row(ngettext("%(n)d other kind", "%(n)d other kinds", len(others)) % {"n": len(others)}, others))
+    return [*rows, row(gettext("All kinds"), by_weekday)]
+
+
+def item_rows(worst: dict[str, Any]) -> list[HeatRow]:
+    """The items whose errors cost the most, week by week: what was foretold beside a usual week of the item.
+
+    A usual week is what it sold in the mean of these weeks, so the mean of the cells is how far off all of them were.
+    """
+    found = catalog.items_by_id([row["item_id"] for row in worst["rows"]]) if worst["rows"] else {}
+    several = len({row["location_id"] for row in worst["rows"]}) > 1
+    places = {place.pk: place.name for place in catalog.locations()} if several else {}
+    rows = []
+    for told in worst["rows"]:
+        weeks = [None if sold is None else (sold, foretold - sold)
+                 for sold, foretold in zip(told["sold"], told["foretold"], strict=True)]
+        scored = [week for week in weeks if week is not None]
+        units, missed = sum(sold for sold, _error in scored), sum(abs(error) for _sold, error in scored)
+        usual = units / len(scored)
+        if told["item_id"] in found:
+            rows.append(HeatRow(
+                title=str(found[told["item_id"]]), item_id=told["item_id"], place=places.get(told["location_id"], ""),
+                cells=[heat_of(week[0], abs(week[1]), week[1], usual) if week else Heat(0.0, 0.0) for week in weeks],
+                total=heat_of(units, missed, sum(error for _sold, error in scored)),
+                money=None if told["price"] is None else missed * told["price"]))
+    return rows
 
 
 @dataclass(frozen=True)
@@ -463,6 +543,8 @@ class ModelsPage:
     changes: list[AliasChange]
     contest: Backtest | None
     charts: dict[str, dict[str, Any]]
+    weekdays: list[HeatRow]
+    worst_items: list[HeatRow]
 
     @property
     def leaderboard(self) -> list[dict[str, Any]]:
@@ -506,6 +588,16 @@ class ModelsPage:
                 for row in self.contest.report.get("by_promotion", []) if champion in row["values"]]
 
     @property
+    def weekday_names(self) -> list[Any]:
+        """Monday to Sunday, short."""
+        return list(WEEKDAYS_ABBR.values())
+
+    @property
+    def weekday_shares(self) -> list[dict[str, float | None]]:
+        """The shares missed that the map of weekdays shows."""
+        return [{"wape": cell.missed} for row in self.weekdays for cell in (*row.cells, row.total)]
+
+    @property
     def stages(self) -> list[tuple[str, float]]:
         """How long each stage of the last contest took, those of models that were added to it later included."""
         titles = {"read": gettext("reading what was sold"), "cheap models": gettext("simple models, all origins"),
@@ -542,11 +634,14 @@ def models_page() -> ModelsPage:
     """The registry's versions and the last contest: a query for each kind of thing."""
     aliases = registry.aliased_versions(DEMAND)
     contest = latest_backtest()
+    report = contest.report if contest else {}
     return ModelsPage(
         versions=list(registry.versions(DEMAND)[:VERSIONS_SHOWN]), champion=aliases.get("champion"),
         challenger=aliases.get("challenger"), earlier=registry.earlier_version(DEMAND), contest=contest,
         changes=list(registry.alias_changes(DEMAND)[:CHANGES_SHOWN]),
-        charts=_contest_charts(contest) if contest and contest.report["models"] else {})
+        charts=_contest_charts(contest) if contest and contest.report["models"] else {},
+        weekdays=weekday_rows(report.get("by_weekday", [])),
+        worst_items=item_rows(report.get("worst_items", {"rows": []})))
 
 
 def _contest_charts(contest: Backtest) -> dict[str, dict[str, Any]]:

@@ -70,7 +70,8 @@ def last_contest() -> dict[str, Any] | None:
                                               for row in report["beside"] if row["metric"] == "sum_wape"),
         "promotions": report["ablation"],
         "cells": {row["segment"]: row["values"].get(contest.champion) for row in report.get("by_cell", [])},
-        "promotion_days": report.get("by_promotion", [])}
+        "promotion_days": report.get("by_promotion", []),
+        "by_weekday": report.get("by_weekday", []), "worst_items": report.get("worst_items")}
 
 
 def standing_plan() -> dict[str, Any] | None:

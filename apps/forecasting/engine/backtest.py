@@ -20,7 +20,7 @@ days, each week of the horizon and, where promotions are known ahead, the days `
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from apps.forecasting.engine import frames
 from apps.forecasting.engine.base import Forecast, Forecaster, Grid, OnProgress, Panel, as_day, silent
+from apps.forecasting.engine.calendar import weekdays
 from apps.forecasting.engine.dispersion import SUM_DAYS
 from apps.forecasting.engine.distribution import negative_binomial_below, negative_binomial_crps
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
@@ -59,10 +60,13 @@ class BacktestResult:
 
     scores   model, cutoff, segment_kind (all, category, abc, abc_xyz, week, promotion), segment, metric, value
     series   model, cutoff, unique_id, category, abc, cell, actual, forecast, pinball, scale, money, inside_50/80/95:
-             one row per series, of the sums over `sum_days` days
+             one row per series, of the sums over `sum_days` days, and actual_1, forecast_1, actual_2, ... of each whole
+             week of them
     seconds  model, cutoff, fit_seconds, predict_seconds
     notes    model, cutoff, note: why a model was not scored at a cutoff
     sum_days days that the sums cover
+    by_weekday  model, cutoff, category, weekday (Monday 0), units, absolute, error: what was sold, missed and foretold
+             too high on all days of the horizon that are known; sums, so that any rows of them add up
     """
 
     scores: pd.DataFrame
@@ -70,6 +74,7 @@ class BacktestResult:
     seconds: pd.DataFrame
     notes: pd.DataFrame
     sum_days: int
+    by_weekday: pd.DataFrame = field(default_factory=lambda: _stack([], WEEKDAY_COLUMNS))
 
     def table(self, metric: str, segment_kind: str = EVERYTHING, segment: str = EVERYTHING) -> pd.DataFrame:
         """Return one metric as models (rows) by cutoffs (columns)."""
@@ -95,6 +100,7 @@ class BacktestResult:
             seconds=_stack([self.seconds, other.seconds], SECONDS_COLUMNS),
             notes=_stack([self.notes, other.notes], NOTE_COLUMNS),
             sum_days=self.sum_days,
+            by_weekday=_stack([self.by_weekday, other.by_weekday], WEEKDAY_COLUMNS),
         )
 
 
@@ -106,6 +112,7 @@ SERIES_COLUMNS: Final = [
 ]  # fmt: skip
 SECONDS_COLUMNS: Final = ["model", frames.CUTOFF, "fit_seconds", "predict_seconds"]
 NOTE_COLUMNS: Final = ["model", frames.CUTOFF, "note"]
+WEEKDAY_COLUMNS: Final[list[str]] = ["model", frames.CUTOFF, "category", "weekday", "units", "absolute", "error"]
 
 
 def _stack(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
@@ -172,6 +179,7 @@ def backtest(
         seconds=pd.DataFrame([found.seconds for found in stages if found.seconds], columns=SECONDS_COLUMNS),
         notes=pd.DataFrame([found.note for found in stages if found.note], columns=NOTE_COLUMNS),
         sum_days=sum_days,
+        by_weekday=_stack([found.by_weekday for found in stages if found.by_weekday is not None], WEEKDAY_COLUMNS),
     )
 
 
@@ -181,6 +189,7 @@ class _Stage:
 
     scores: pd.DataFrame | None = None
     series: pd.DataFrame | None = None
+    by_weekday: pd.DataFrame | None = None
     seconds: tuple[Any, ...] = ()
     note: tuple[Any, ...] = ()
 
@@ -209,6 +218,7 @@ def _backtest_one(
     return _Stage(
         scores=scored.scores(name, stamp),
         series=scored.series(name, stamp),
+        by_weekday=scored.by_weekday(name, stamp),
         seconds=(name, stamp, fitted - began, done - fitted),
     )
 
@@ -343,7 +353,26 @@ class _Scored:
             "money": self.truth.money.astype(np.float32),
         }
         columns |= {f"inside_{round(100 * band)}": share.astype(np.float32) for band, share in self.inside.items()}
+        for week in range(self.truth.sum_days // WEEK):
+            days = slice(week * WEEK, (week + 1) * WEEK)
+            columns[f"actual_{week + 1}"] = self.truth.actual[:, days].sum(axis=1).astype(np.float32)
+            columns[f"forecast_{week + 1}"] = self.mean[:, days].sum(axis=1).astype(np.float32)
         return pd.DataFrame(columns)
+
+    def by_weekday(self, model: str, cutoff: pd.Timestamp) -> pd.DataFrame:
+        """Return units sold, missed and foretold too high of each category on each weekday, in WEEKDAY_COLUMNS."""
+        ahead = np.datetime64(cutoff, "D") + np.arange(1, self.error.shape[1] + 1)
+        is_weekday = (weekdays(ahead)[:, None] == np.arange(WEEK)).astype(np.float64)  # [H, 7]
+        categories, place = np.unique(self.truth.category, return_inverse=True)
+        found = {"category": np.repeat(categories, WEEK), "weekday": np.tile(np.arange(WEEK), len(categories))}
+        for name, values in (("units", self.truth.actual), ("absolute", np.abs(self.error)), ("error", self.error)):
+            total = np.zeros((len(categories), WEEK))
+            np.add.at(total, place, np.where(self.truth.known, values, 0.0) @ is_weekday)
+            found[name] = total.reshape(-1)
+        table = pd.DataFrame(found)
+        table.insert(0, "model", model)
+        table.insert(1, frames.CUTOFF, cutoff)
+        return table
 
     def scores(self, model: str, cutoff: pd.Timestamp) -> pd.DataFrame:
         """Return the metrics of every segment."""

@@ -14,14 +14,16 @@ from scipy import stats
 from apps.forecasting.engine import frames, models
 from apps.forecasting.engine.backtest import BANDS, EVERYTHING, ON_PROMOTION, OTHER_DAYS, BacktestResult
 from apps.forecasting.engine.base import Panel
+from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.selection import Trial, Verdict, beside_baselines
 from apps.forecasting.selectors import model_title, trial_words
-from apps.forecasting.services import ItemScores
+from apps.forecasting.services import ItemScores, split_ids
 
 METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "sum_pinball", "crps", "mse", "rmse", "mae", "wape", "bias",
            "mase", "rmsse", "wrmsse", "coverage_50", "coverage_80", "coverage_95")
 SEGMENT_METRIC = "sum_wape"
 FEWEST_SUMS = 30  # of fewer, what fell inside a band tells nothing
+WORST_ITEMS = 12  # whose errors are told week by week
 ABLATION_METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "rmse", "coverage_80")
 
 
@@ -35,6 +37,7 @@ def build(result: BacktestResult, verdict: Verdict, panel: Panel, ablation: list
         "models": [model_row(result, name, verdict.champion) for name in names],
         "by_category": segments(result, "category"), "by_abc": segments(result, "abc"),
         "by_cell": cells(result), "by_week": segments(result, "week", "wape"), "by_promotion": promotions(result),
+        "by_weekday": weekdays(result, verdict.champion), "worst_items": worst_items(result, verdict.champion, panel),
         "ablation": ablation,
         "beside": [{"cutoff": day(row.cutoff), "metric": row.metric, "value": number(row.value),
                     "baseline": row.baseline, "baseline_value": number(row.baseline_value),
@@ -49,8 +52,9 @@ def build(result: BacktestResult, verdict: Verdict, panel: Panel, ablation: list
 def empty(panel: Panel, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The report of a contest that could not be held."""
     return {"series": int(panel.regular().sum()), "days": panel.n_days, "sum_days": 14, "cutoffs": [], "models": [],
-            "by_category": [], "by_abc": [], "by_cell": [], "by_week": [], "by_promotion": [], "ablation": [],
-            "beside": [], "notes": [], "usual_weeks": {}, "seconds": dict(seconds)}
+            "by_category": [], "by_abc": [], "by_cell": [], "by_week": [], "by_promotion": [], "by_weekday": [],
+            "worst_items": no_worst_items(), "ablation": [], "beside": [], "notes": [], "usual_weeks": {},
+            "seconds": dict(seconds)}
 
 
 def model_row(result: BacktestResult, name: str, champion: str) -> dict[str, Any]:
@@ -109,6 +113,65 @@ def promotions(result: BacktestResult) -> list[dict[str, Any]]:
         values = {str(model): numbers(row) for model, row in part[["wape", "bias"]].iterrows()}
         found.append({"segment": name, **size, "values": values})
     return found
+
+
+def weekdays(result: BacktestResult, champion: str) -> list[dict[str, Any]]:
+    """Units sold, missed and foretold too high by the champion, Monday to Sunday, of each category: the largest first.
+
+    Sums over all origins and all days of the horizon, each counted as often as it was foretold: they add up.
+    """
+    own = result.by_weekday[result.by_weekday["model"] == champion]
+    if own.empty:
+        return []
+    table = own.astype({"weekday": int}).pivot_table(
+        index="category", columns="weekday", values=["units", "absolute", "error"], aggfunc="sum")
+    order = own.groupby("category")["units"].sum().sort_values(ascending=False, kind="stable").index
+    return [{"segment": str(category), **{title: [number(value) for value in table.loc[category, name]]
+                                          for title, name in (("units", "units"), ("missed", "absolute"),
+                                                              ("error", "error"))}}
+            for category in order]
+
+
+def weeks_of_series(result: BacktestResult, name: str) -> pd.DataFrame:
+    """Units of each series in each whole week of its sums: unique_id, starts, sold, foretold, missed."""
+    own = result.series[result.series["model"] == name]
+    weeks = pd.concat([pd.DataFrame({
+        frames.UNIQUE_ID: own[frames.UNIQUE_ID], "starts": own[frames.CUTOFF] + pd.Timedelta(days=1 + week * WEEK),
+        "sold": own[f"actual_{week + 1}"].astype(float), "foretold": own[f"forecast_{week + 1}"].astype(float)})
+        for week in range(result.sum_days // WEEK)], ignore_index=True)
+    return weeks.assign(missed=(weeks["foretold"] - weeks["sold"]).abs())
+
+
+def worst_items(result: BacktestResult, champion: str, panel: Panel) -> dict[str, Any]:
+    """The series that the champion's errors cost the most, week by week of the first two after each origin.
+
+    Cost: the units missed in each week, at the series' price; one without a price counts as if it were 1. `weeks` are
+    the days they begin on; of each series the units `sold` and `foretold` in them, None where it was not scored.
+    `cost_share` is what these series make of the cost of all.
+    """
+    if champion not in set(result.series["model"]):
+        return no_worst_items()
+    told = weeks_of_series(result, champion)
+    prices = pd.Series(panel.prices().astype(float), index=panel.ids)
+    is_priced = pd.Series(False, index=panel.ids)
+    if frames.PRICE in panel.static:
+        is_priced[:] = panel.static[frames.PRICE].notna().to_numpy()
+    missed = told.groupby(frames.UNIQUE_ID)["missed"].sum()
+    cost = (missed * prices.reindex(missed.index)).sort_values(ascending=False, kind="stable")
+    worst = cost.index[:WORST_ITEMS]
+    table = told[told[frames.UNIQUE_ID].isin(worst)].pivot_table(
+        index=frames.UNIQUE_ID, columns="starts", values=["sold", "foretold"], aggfunc="sum")
+    rows = [{"item_id": item, "location_id": location, "price": number(prices[name]) if is_priced[name] else None,
+             **{kind: [None if pd.isna(value) else number(value) for value in table.loc[name, kind]]
+                for kind in ("sold", "foretold")}}
+            for name, item, location in zip(worst, *map(np.ndarray.tolist, split_ids(worst.to_numpy(dtype=np.str_))),
+                                            strict=True)]
+    return {"weeks": [day(start) for start in table["sold"].columns], "rows": rows,
+            "cost_share": number(cost[worst].sum() / max(cost.sum(), 1e-12))}
+
+
+def no_worst_items() -> dict[str, Any]:
+    return {"weeks": [], "rows": [], "cost_share": 0.0}
 
 
 def ablation_rows(scores: pd.DataFrame, result: BacktestResult, model: str, full: str,

@@ -10,6 +10,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.forecasting import selectors
+from apps.forecasting.selectors import HEAT_STEPS, Heat
+from apps.tenants.figures import share, sign
 from apps.tenants.templatetags.stockwright import badge
 
 register = template.Library()
@@ -83,6 +85,20 @@ def band_badge(verdict: str) -> SafeString:
         "wide": (_("too wide"), "warning", _("Sales surprise less often than it says: too much stock is kept.")),
     }[verdict]
     return badge(verdict, label=words, tone=tone, title=title)
+
+
+@register.filter
+def heat(cell: Heat) -> str:
+    """The class that colours a cell of a map of errors; its figures say the same with a sign."""
+    return f"heat heat-{'low' if cell.step < 0 else 'high'}-{abs(cell.step)}" if cell.step else "heat"
+
+
+@register.simple_tag
+def heat_key() -> list[tuple[str, str]]:
+    """What each colour of a map of errors means: its class and its words, from too little to too much."""
+    return [*((f"heat-low-{step}", share(-HEAT_STEPS[step - 1])) for step in range(len(HEAT_STEPS), 0, -1)),
+            ("", _("within %(share)s") % {"share": share(HEAT_STEPS[0])}),
+            *((f"heat-high-{step}", sign(share(bound))) for step, bound in enumerate(HEAT_STEPS, 1))]
 
 
 @register.filter

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 from django.db import transaction
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from apps.feedback.selectors import loop
 from apps.forecasting import selectors, services
@@ -18,8 +18,9 @@ from apps.jobs.models import Job, JobRecord
 from apps.jobs.running import GiveUp
 from apps.registry import selectors as registry
 from apps.registry.models import AliasChange, ModelVersion
-from apps.tenants.models import AuditEntry
+from apps.tenants.models import AuditEntry, Permission
 from apps.tenants.scope import tenant_context
+from apps.tenants.services import issue_key
 from tests.integration.forecasting.selling_shops import make_selling_shop, run_job
 from tests.integration.inventory.people import page, signed_in
 from tests.integration.inventory.shops import MONDAY, Shop, make_shop
@@ -162,10 +163,44 @@ def test_cells_and_promotion_days_are_told_of_every_model_and_shown_of_the_champ
         assert words in text, words
 
 
+def program_of(shop: Shop) -> Client:
+    """A program that may read what is the shop's."""
+    _key, secret = issue_key(tenant=shop.tenant, name="till", permissions=[Permission.READ], actor=None)
+    return Client(headers={"Authorization": f"Bearer {secret}"})
+
+
+def test_maps_of_errors_are_on_the_page_and_in_the_api_of_the_own_shop_alone(contested: Shop) -> None:
+    with tenant_context(contested.tenant.pk):
+        contest = Backtest.objects.get()
+        rows, worst = contest.report["by_weekday"], contest.report["worst_items"]
+        shown = selectors.models_page()
+        [told] = [row for row in contest.report["models"] if row["is_champion"]]
+        loop_told = loop.last_contest()
+    assert {row["segment"] for row in rows} == {"Food > Tea", "Home > Soap"}
+    assert len(worst["weeks"]) == 10 and len(worst["rows"]) == 8 and worst["cost_share"] == 1
+    assert [row.title for row in shown.weekdays] == [*(row["segment"].split(" > ")[1] for row in rows), "All kinds"]
+    assert shown.weekdays[-1].total.missed == pytest.approx(told["metrics"]["wape"], rel=0.05), "weighted, not a mean"
+    for row in shown.worst_items:
+        cells = [cell for cell in row.cells if cell.off is not None]
+        assert sum(cell.off or 0 for cell in cells) / len(cells) == pytest.approx(row.total.off)
+    text = page(signed_in(contested, "viewer"), "/models/")
+    for words in ("Errors by weekday", "The costliest errors, week by week", "All kinds", "Soap", " sold</span>",
+                  f'href="/items/{worst["rows"][0]["item_id"]}/"', "within 10%", "heat heat-"):
+        assert words in text, words
+    assert "style=" not in text
+    assert loop_told is not None
+    assert loop_told["by_weekday"] == rows and loop_told["worst_items"] == worst
+    [found] = program_of(contested).get("/api/v1/contests/").json()["results"]
+    assert found["by_weekday"] == rows and found["worst_items"] == worst and found["id"] == contest.pk
+    stranger = program_of(make_shop(1))
+    assert stranger.get("/api/v1/contests/").json()["results"] == []
+    assert stranger.get(f"/api/v1/contests/{contest.pk}/").status_code == 404
+
+
 def test_a_contest_held_before_cells_and_promotions_were_scored_is_still_shown(contested: Shop) -> None:
     with tenant_context(contested.tenant.pk):
         contest = Backtest.objects.get()
-        for name in ("by_cell", "by_promotion"):
+        for name in ("by_cell", "by_promotion", "by_weekday", "worst_items"):
             del contest.report[name]
         for row in contest.report["models"]:
             for scores in (row["metrics"], *row["by_cutoff"].values()):
@@ -180,6 +215,7 @@ def test_a_contest_held_before_cells_and_promotions_were_scored_is_still_shown(c
     assert "Leaderboard" in text
     assert text.count('data-label="WRMSSE"><span class="text-secondary" title="not known">–') == len(told["metrics"])
     assert "cell by cell" not in text and "Promotion days" not in text
+    assert "Errors by weekday" not in text and "costliest errors" not in text
 
 
 def asked_contests(shop: Shop) -> list[dict[str, Any]]:

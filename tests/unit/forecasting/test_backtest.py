@@ -1,8 +1,10 @@
 """The judge scores everyone alike, by formulas that can be checked by hand, and lets nobody see the future."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from apps.forecasting.engine.backtest import (
@@ -20,6 +22,7 @@ from apps.forecasting.engine.base import Floats, Grid, Panel
 from apps.forecasting.engine.baselines import WindowMean
 from apps.forecasting.engine.frames import FrameError
 from apps.forecasting.engine.models import make
+from apps.forecasting.engine.newcomers import with_newcomers
 from tests.unit.forecasting import shops
 
 MODELS = {name: partial(make, name) for name in ("weekday_mean", "eight_week_mean")}
@@ -97,6 +100,57 @@ def test_without_promotions_known_ahead_no_days_stand_apart() -> None:
     panel = shops.panel(n_series=5, n_days=112)
     result = backtest(panel.with_covariates(["display"]), MODELS, rolling_cutoffs(panel, 1))
     assert "promotion" not in set(result.scores["segment_kind"])
+
+
+def test_errors_by_weekday_and_category_are_those_counted_one_by_one_and_add_up_to_the_whole() -> None:
+    panel = shops.panel(n_series=11, n_days=150)
+    available = panel.available.copy()
+    available[2, 140:] = available[7, 133] = 0  # days that nothing is held against
+    panel = replace(panel, available=available, y=np.where(available > 0, panel.y, np.nan))
+    cutoffs = [panel.dates[-32], panel.dates[-15]]
+    result = backtest(panel, MODELS, cutoffs, Grid(28))
+    counted: dict[tuple[str, int], list[float]] = {}
+    for cutoff in cutoffs:
+        known = panel.upto(cutoff)
+        foretold = with_newcomers(WindowMean().fit(known).predict(Grid(28)), known).daily_mean
+        scored = result.series.query("model == 'eight_week_mean' and cutoff == @cutoff")["unique_id"]
+        for row in np.flatnonzero(np.isin(panel.ids, scored.to_numpy(dtype=str))):
+            for ahead, place in enumerate(range(known.n_days, min(known.n_days + 28, panel.n_days))):
+                if available[row, place]:
+                    cell = counted.setdefault(
+                        (panel.labels("category")[row], pd.Timestamp(panel.dates[place]).dayofweek), [0.0] * 3)
+                    off = float(foretold[row, ahead]) - float(panel.sales[row, place])
+                    for order, value in enumerate((float(panel.sales[row, place]), abs(off), off)):
+                        cell[order] += value
+    own = result.by_weekday[result.by_weekday["model"] == "eight_week_mean"]
+    found = own.groupby(["category", "weekday"])[["units", "absolute", "error"]].sum()
+    assert set(found.index) == set(counted)
+    expected = np.array([counted[str(category), int(day)] for category, day in found.index])
+    assert found.to_numpy() == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    sums = result.by_weekday.groupby(["model", "cutoff"])[["units", "absolute", "error"]].sum()
+    for metric, name in (("wape", "absolute"), ("bias", "error")):
+        whole = (sums[name] / sums["units"]).unstack()
+        assert whole.to_numpy() == pytest.approx(result.table(metric).loc[whole.index].to_numpy(), rel=1e-9)
+
+
+def test_a_category_of_one_series_errs_by_weekday_as_the_series_does() -> None:
+    panel = shops.panel(n_series=8, n_days=140)
+    alone = replace(panel, static=panel.static.assign(category=panel.ids))
+    result = backtest(alone, {"tsb": partial(make, "tsb")}, [panel.dates[-29]])
+    one = result.by_weekday[result.by_weekday["category"] == panel.ids[3]]
+    foretold = make("tsb").fit(panel.upto(panel.dates[-29])).predict(Grid(28)).daily_mean[3]
+    off = (foretold - panel.sales[3, -28:]).reshape(4, 7)  # 140 days from a Monday on: the 28 begin with one
+    assert one["weekday"].tolist() == list(range(7))
+    assert one["absolute"].to_numpy() == pytest.approx(np.abs(off).sum(axis=0), rel=1e-5, abs=1e-6)
+    assert one["error"].to_numpy() == pytest.approx(off.sum(axis=0), rel=1e-5, abs=1e-5)
+
+
+def test_the_weeks_of_a_series_add_up_to_its_sum() -> None:
+    panel = shops.panel(n_series=12, n_days=140)
+    series = backtest(panel, MODELS, rolling_cutoffs(panel, 3)).series
+    for kind in ("actual", "forecast"):
+        both = series[f"{kind}_1"] + series[f"{kind}_2"]
+        assert both.to_numpy() == pytest.approx(series[kind].to_numpy(), rel=1e-5)
 
 
 def test_every_model_is_scored_at_every_cutoff_on_the_same_series() -> None:
