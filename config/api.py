@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.routers import SimpleRouter
 
 from apps.catalog.api import ItemViewSet, LocationViewSet, SupplierViewSet
-from apps.forecasting.api import ContestViewSet, ForecastViewSet, PairViewSet, ShapeViewSet
+from apps.forecasting.api import ContestViewSet, ForecastViewSet, KindViewSet, PairViewSet, ShapeViewSet
 from apps.ingestion.api import ImportViewSet, SaleLineViewSet, StockCountViewSet
 from apps.inventory.api import OrderViewSet, StockLevelViewSet
 from apps.jobs.api import JobViewSet
@@ -20,6 +20,7 @@ router.register("stock-counts", StockCountViewSet, "stock-count")
 router.register("sale-lines", SaleLineViewSet, "sale-line")
 router.register("imports", ImportViewSet, "import")
 router.register("forecasts", ForecastViewSet, "forecast")
+router.register("kind-forecasts", KindViewSet, "kind-forecast")
 router.register("item-pairs", PairViewSet, "item-pair")
 router.register("item-shapes", ShapeViewSet, "item-shape")
 router.register("contests", ContestViewSet, "contest")

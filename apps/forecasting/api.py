@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 
 from apps.forecasting import selectors
-from apps.forecasting.models import Backtest, ItemPair, ItemShape, SeriesForecast
+from apps.forecasting.models import Backtest, ItemPair, ItemShape, KindForecast, SeriesForecast
 from apps.tenants.rest import TenantViewSet
 
 
@@ -69,6 +69,41 @@ class ForecastViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVi
 
     def rows(self) -> Any:
         return selectors.newest_series()
+
+
+class KindSerializer(serializers.ModelSerializer[KindForecast]):
+    as_of = serializers.DateField(source="run.as_of")
+    level = serializers.SerializerMethodField(help_text="shop, department or category")
+
+    class Meta:
+        model = KindForecast
+        fields = ["id", "as_of", "level", "name", "items", "past", "mean", "low", "high", "units", "units_low",
+                  "units_high", "money"]
+
+    def get_level(self, row: KindForecast) -> str:
+        return KindForecast.Level(row.level).name.lower()
+
+
+class KindFilter(django_filters.FilterSet):
+    level = django_filters.ChoiceFilter(
+        choices=[(level.name.lower(), level.label) for level in KindForecast.Level], method="of_level")
+    name = django_filters.CharFilter()
+
+    def of_level(self, rows: Any, _name: str, value: str) -> Any:
+        return rows.filter(level=KindForecast.Level[value.upper()])
+
+
+class KindViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
+    """What the whole shop, each department and each category is forecast to sell: weeks, and the first four together.
+
+    Means are what the items' forecasts add up to; bands are wider than those of items that stray each by itself.
+    """
+
+    serializer_class = KindSerializer
+    filterset_class = KindFilter
+
+    def rows(self) -> Any:
+        return selectors.kinds()
 
 
 class PairSerializer(serializers.ModelSerializer[ItemPair]):

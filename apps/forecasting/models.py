@@ -88,6 +88,37 @@ class ForecastRun(TenantModel):
         return [1] * self.days + [7] * self.weeks
 
 
+class KindForecast(TenantModel):
+    """What the planned items of a kind, or of the whole shop, are forecast to sell together, and what they sold.
+
+    `name` is the path of the kind, nothing for the shop or for items without one. Weeks are of seven days: of `past`
+    the last ends on the last known day, of `mean`, `low` and `high` (an 80 % band of the week) the first begins on the
+    planning day. `units`, `units_low`, `units_high` and `money` are of the first four weeks together, money at today's
+    prices of those items that have one.
+    """
+
+    class Level(models.IntegerChoices):
+        SHOP = 1, _("the whole shop")
+        DEPARTMENT = 2, _("department")
+        CATEGORY = 3, _("category")
+
+    run = TenantForeignKey(ForecastRun, models.CASCADE)
+    level = models.PositiveSmallIntegerField(_("level"), choices=Level)
+    name = models.CharField(_("name"), max_length=300, blank=True)
+    items = models.PositiveIntegerField(_("items"))
+    past = ArrayField(models.FloatField(), default=list)
+    mean = ArrayField(models.FloatField(), default=list)
+    low = ArrayField(models.FloatField(), default=list)
+    high = ArrayField(models.FloatField(), default=list)
+    units = models.FloatField(_("units"))
+    units_low = models.FloatField(_("at least"))
+    units_high = models.FloatField(_("at most"))
+    money = models.FloatField(_("money"), null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "run", "level", "name"], name="forecasting_kind_once")]
+
+
 class ItemPair(TenantModel):
     """Two items that are bought together far more often, or far more seldom, than chance has it: as told of `item`.
 

@@ -16,7 +16,15 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.catalog import selectors as catalog
-from apps.forecasting.models import Backtest, ForecastRun, ItemBacktest, ItemPair, ItemShape, SeriesForecast
+from apps.forecasting.models import (
+    Backtest,
+    ForecastRun,
+    ItemBacktest,
+    ItemPair,
+    ItemShape,
+    KindForecast,
+    SeriesForecast,
+)
 from apps.registry import selectors as registry
 from apps.sales import selectors as sales
 from apps.tenants.figures import number, share, sign
@@ -437,6 +445,98 @@ def model_in_use(as_of: dt.date | None = None) -> str:
         return champion.model
     run = latest_run(as_of)
     return run.model if run is not None and run.series else FALLBACK
+
+
+SUM_WEEKS = 4  # that figures of kinds of item are of; sales are told of as many
+
+
+@dataclass(frozen=True)
+class KindRow:
+    """A kind of item on the page of demand: what it sold over the last weeks and is forecast to sell in the next."""
+
+    kind: KindForecast
+    title: str
+    is_split: bool
+
+    @property
+    def sold(self) -> float | None:
+        """Units of the last SUM_WEEKS weeks; None where less is known."""
+        past = self.kind.past
+        return sum(past[-SUM_WEEKS:]) if len(past) >= SUM_WEEKS else None
+
+    @property
+    def change(self) -> float | None:
+        """Share by which the next weeks are forecast to sell more than the last ones sold."""
+        return self.kind.units / self.sold - 1 if self.sold else None
+
+    @property
+    def line(self) -> list[float]:
+        return [*self.kind.past, *self.kind.mean[:SUM_WEEKS]]
+
+
+@dataclass(frozen=True)
+class DemandPage:
+    """The forecast of the shop or of one department, and of the kinds of item it is the sum of."""
+
+    run: ForecastRun
+    whole: KindRow
+    parts: list[KindRow]
+    chart: dict[str, Any]
+    judged: dict[str, Any] | None
+
+
+class NoSuchKind(LookupError):
+    """No item that is forecast is of this kind."""
+
+
+def kinds() -> QuerySet[KindForecast]:
+    """What the newest run forecasts of the shop and of each kind of item."""
+    run = latest_run()
+    return KindForecast.objects.filter(run=run).select_related("run") if run else KindForecast.objects.none()
+
+
+def demand_page(department: str | None = None) -> DemandPage | None:
+    """The whole shop's demand, or a department's; None before the first forecast. Raises NoSuchKind."""
+    level = KindForecast.Level
+    found = list(kinds())
+    if not found:
+        return None
+    by_name = {(kind.level, kind.name): kind for kind in found}
+    whole = by_name.get((level.SHOP, "") if department is None else (level.DEPARTMENT, department))
+    if whole is None:
+        raise NoSuchKind
+    below: dict[str, list[KindForecast]] = {}
+    for kind in found:
+        if kind.level == level.CATEGORY:
+            below.setdefault(kind.name.partition(" > ")[0], []).append(kind)
+    parts = [kind for kind in found if kind.level == level.DEPARTMENT] if department is None else below[department]
+    rows = [KindRow(kind, kind_title(kind), kind.level == level.DEPARTMENT and len(below[kind.name]) > 1)
+            for kind in sorted(parts, key=lambda kind: (-(kind.money or 0), -kind.units, kind.name))]
+    contest = latest_backtest()
+    judged = next((row for row in (contest.report.get("levels", ()) if contest else ())
+                   if row["level"] == whole.level and row["sum_wape"] is not None), None)
+    return DemandPage(whole.run, KindRow(whole, kind_title(whole), False), rows if len(rows) > 1 else [],
+                      _demand_chart(whole), judged)
+
+
+def kind_title(kind: KindForecast) -> str:
+    """What people call a kind of item."""
+    if kind.level == KindForecast.Level.SHOP:
+        return gettext("The whole shop")
+    return kind.name.rpartition(" > ")[2] or gettext("Without a category")
+
+
+def _demand_chart(kind: KindForecast) -> dict[str, Any]:
+    first = kind.run.as_of
+    weeks = [first + dt.timedelta(weeks=n) for n in range(-len(kind.past), len(kind.mean))]
+    before, after = [None] * len(kind.past), [None] * len(kind.mean)
+    return {
+        "x": [week.isoformat() for week in weeks], "unit": "units", "x_label": gettext("Week from"),
+        "y_label": gettext("units a week"),
+        "markers": [{"x": first.isoformat(), "label": gettext("from here on forecast")}],
+        "bands": [{"name": gettext("80% band"), "low": [*before, *kind.low], "high": [*before, *kind.high]}],
+        "series": [{"name": gettext("Sold"), "values": [*kind.past, *after]},
+                   {"name": gettext("Forecast"), "style": "dashed", "values": [*before, *kind.mean]}]}
 
 
 VERSIONS_SHOWN = 20

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from apps.forecasting.models import Backtest, ForecastRun, ItemPair, ItemShape, SeriesForecast
+from apps.forecasting.models import Backtest, ForecastRun, ItemPair, ItemShape, KindForecast, SeriesForecast
 from apps.forecasting.selectors import DEMAND
 from apps.jobs import services as jobs
 from apps.registry import services as registry
@@ -59,9 +60,11 @@ class Lost:
 
 
 @transaction.atomic
-def save_forecast(*, forecast: Forecast, made: Made, why: Explanation | None = None, lost: Lost | None = None
-                  ) -> ForecastRun:
+def save_forecast(*, forecast: Forecast, made: Made, why: Explanation | None = None, lost: Lost | None = None,
+                  kinds: Sequence[KindForecast] = ()) -> ForecastRun:
     """Save a forecast of `item/location` series: the run, then all series by one COPY and one INSERT, and why it is so.
+
+    kinds: what they add up to, by kind of item.
 
     A later forecast of the same day stands beside the earlier one, which keeps what plans were made from.
     """
@@ -91,9 +94,14 @@ def save_forecast(*, forecast: Forecast, made: Made, why: Explanation | None = N
                            lost_low=("float8", lost.low), lost_high=("float8", lost.high))
         _insert_copied(binary_copy.to_bytes(columns), "forecasting_seriesforecast", "run_id", run.pk,
                        {name: kind for name, (kind, _values) in columns.items()}, none_at_zero=("similar_items",))
+    for kind in kinds:
+        kind.run = run
+    KindForecast.objects.bulk_create(kinds)
     if not made.is_replay:
         old = made.as_of - dt.timedelta(days=KEPT_DAYS)
-        SeriesForecast.objects.filter(run__in=ForecastRun.objects.filter(as_of__lt=old, is_replay=False)).delete()
+        past = ForecastRun.objects.filter(as_of__lt=old, is_replay=False)
+        SeriesForecast.objects.filter(run__in=past).delete()
+        KindForecast.objects.filter(run__in=past).delete()
     return run
 
 

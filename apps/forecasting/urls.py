@@ -6,6 +6,7 @@ from apps.forecasting import views
 
 app_name = "forecasting"
 urlpatterns = [
+    path("demand/", views.demand, name="demand"),
     path("models/", views.models, name="models"),
     path("models/contest/", views.compare, name="compare"),
     path("models/back/", views.roll_back, name="roll_back"),

@@ -20,6 +20,17 @@ CONTEST_KINDS = ("forecasting.backtest", "forecasting.backtest_lstm")
 
 @require_safe
 @needs(Permission.READ)
+def demand(request: ShopRequest) -> HttpResponse:
+    """What the shop is forecast to sell, and each kind of item; `?kind=` looks into one department."""
+    try:
+        page = selectors.demand_page(request.GET.get("kind"))
+    except selectors.NoSuchKind as unknown:
+        raise Http404 from unknown
+    return render(request, "forecasting/demand.html", {"page": page, "is_kind": "kind" in request.GET})
+
+
+@require_safe
+@needs(Permission.READ)
 def models(request: ShopRequest) -> HttpResponse:
     """The champion, the leaderboard of the last contest, the versions and who changed what."""
     page = selectors.models_page()

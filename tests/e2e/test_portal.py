@@ -64,8 +64,9 @@ def assert_good(page: Page, rules: Sequence[str] = ()) -> None:
 
 LOOKS: list[tuple[int, Any, Sequence[str]]] = [(1440, "light", ()), (390, "dark", LOOK_RULES)]
 PAGES = ("/", "/items/", "/items/?q=nothing", "/replenish/", "/orders/", "/data/", "/data/imports/", "/data/unusual/",
-         "/data/connections/", "/accuracy/", "/models/", "/alerts/", "/jobs/", "/settings/", "/settings/planning/",
-         "/settings/people/", "/settings/keys/", "/settings/audit/", "/settings/profile/", "/accounts/password/change/",
+         "/data/connections/", "/accuracy/", "/models/", "/demand/", "/alerts/", "/jobs/", "/settings/",
+         "/settings/planning/", "/settings/people/", "/settings/keys/", "/settings/audit/", "/settings/profile/",
+         "/accounts/password/change/",
          "/shops/new/")
 
 

@@ -59,9 +59,9 @@ class BacktestResult:
     """What a backtest found.
 
     scores   model, cutoff, segment_kind (all, category, abc, abc_xyz, week, promotion), segment, metric, value
-    series   model, cutoff, unique_id, category, abc, cell, actual, forecast, pinball, scale, money, inside_50/80/95:
-             one row per series, of the sums over `sum_days` days, and actual_1, forecast_1, actual_2, ... of each whole
-             week of them
+    series   model, cutoff, unique_id, category, abc, cell, actual, forecast, variance, pinball, scale, money,
+             inside_50/80/95: one row per series, of the sums over `sum_days` days, and actual_1, forecast_1, actual_2,
+             ... of each whole week of them
     seconds  model, cutoff, fit_seconds, predict_seconds
     notes    model, cutoff, note: why a model was not scored at a cutoff
     sum_days days that the sums cover
@@ -106,8 +106,8 @@ class BacktestResult:
 
 SCORE_COLUMNS: Final = ["model", frames.CUTOFF, "segment_kind", "segment", "metric", "value"]
 SERIES_COLUMNS: Final = [
-    "model", frames.CUTOFF, frames.UNIQUE_ID, "category", "abc", "cell", "actual", "forecast", "pinball", "scale",
-    "money",
+    "model", frames.CUTOFF, frames.UNIQUE_ID, "category", "abc", "cell", "actual", "forecast", "variance", "pinball",
+    "scale", "money",
     *(f"inside_{round(100 * band)}" for band in BANDS),
 ]  # fmt: skip
 SECONDS_COLUMNS: Final = ["model", frames.CUTOFF, "fit_seconds", "predict_seconds"]
@@ -332,7 +332,7 @@ class _Scored:
         self.error = np.where(truth.known, self.mean - truth.actual, 0.0)
         self.sum_actual = truth.actual[:, :sum_days].sum(axis=1)
         self.sum_mean = picked.sum_mean(sum_days)
-        variance = picked.variance_of(self.sum_mean)
+        self.sum_variance = variance = picked.variance_of(self.sum_mean)
         self.pinball = pinball(self.sum_actual, picked.sum_quantiles(LEVELS, sum_days))
         self.crps = negative_binomial_crps(self.sum_actual, self.sum_mean, variance)
         reached = _reached(self.sum_actual, self.sum_mean, variance)
@@ -348,6 +348,7 @@ class _Scored:
             "cell": self.truth.cell,
             "actual": self.sum_actual.astype(np.float32),
             "forecast": self.sum_mean.astype(np.float32),
+            "variance": self.sum_variance.astype(np.float32),
             "pinball": self.pinball.astype(np.float32),
             "scale": self.truth.scale.astype(np.float32),
             "money": self.truth.money.astype(np.float32),

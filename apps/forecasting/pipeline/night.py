@@ -23,6 +23,7 @@ from apps.forecasting.engine.explanation import Explanation, explain
 from apps.forecasting.engine.frames import NotEnoughHistory
 from apps.forecasting.engine.newcomers import explained, with_newcomers
 from apps.forecasting.models import ForecastRun, SeriesForecast
+from apps.forecasting.pipeline import kinds
 from apps.forecasting.selectors import History
 from apps.jobs.running import GiveUp, Running
 from apps.registry import selectors as registry
@@ -43,6 +44,7 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     with tenant_context(running.tenant_id):
         known = selectors.known_history(as_of)
         version, files, trouble = _champion()
+        contest = selectors.latest_backtest(as_of)
     require_sales(known)
     grid = known.grid()
     lessons = known.lessons(grid)
@@ -61,7 +63,8 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     running.progress(0.8, _("Saving %(series)s series") % {"series": units(forecast.n_series)})
     with tenant_context(running.tenant_id):
         running.hold()
-        run = services.save_forecast(forecast=forecast, why=why, lost=lost, made=services.Made(
+        summed = kinds.rows(forecast, panel, kinds.unsure_of(contest.report if contest else {}))
+        run = services.save_forecast(forecast=forecast, why=why, lost=lost, kinds=summed, made=services.Made(
             as_of=as_of, data_fingerprint=fingerprint, version=version if used else None,
             note=" ".join(filter(None, [trouble, note])), job_id=running.job_id,
             on_request=max(known.active_items - items_of(panel), 0), seconds=time.perf_counter() - started))

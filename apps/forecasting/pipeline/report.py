@@ -11,17 +11,21 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from scipy import stats
 
-from apps.forecasting.engine import frames, models
+from apps.forecasting.engine import aggregates, frames, models
 from apps.forecasting.engine.backtest import BANDS, EVERYTHING, ON_PROMOTION, OTHER_DAYS, BacktestResult
 from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.selection import Trial, Verdict, beside_baselines
+from apps.forecasting.models import KindForecast
+from apps.forecasting.pipeline import kinds
 from apps.forecasting.selectors import model_title, trial_words
 from apps.forecasting.services import ItemScores, split_ids
 
 METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "sum_pinball", "crps", "mse", "rmse", "mae", "wape", "bias",
            "mase", "rmsse", "wrmsse", "coverage_50", "coverage_80", "coverage_95")
 SEGMENT_METRIC = "sum_wape"
+LEVELS = tuple(KindForecast.Level)
+Z_80 = float(stats.norm.ppf(0.9))
 FEWEST_SUMS = 30  # of fewer, what fell inside a band tells nothing
 WORST_ITEMS = 12  # whose errors are told week by week
 ABLATION_METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "rmse", "coverage_80")
@@ -38,6 +42,7 @@ def build(result: BacktestResult, verdict: Verdict, panel: Panel, ablation: list
         "by_category": segments(result, "category"), "by_abc": segments(result, "abc"),
         "by_cell": cells(result), "by_week": segments(result, "week", "wape"), "by_promotion": promotions(result),
         "by_weekday": weekdays(result, verdict.champion), "worst_items": worst_items(result, verdict.champion, panel),
+        "levels": levels(result, verdict),
         "ablation": ablation,
         "beside": [{"cutoff": day(row.cutoff), "metric": row.metric, "value": number(row.value),
                     "baseline": row.baseline, "baseline_value": number(row.baseline_value),
@@ -53,7 +58,7 @@ def empty(panel: Panel, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The report of a contest that could not be held."""
     return {"series": int(panel.regular().sum()), "days": panel.n_days, "sum_days": 14, "cutoffs": [], "models": [],
             "by_category": [], "by_abc": [], "by_cell": [], "by_week": [], "by_promotion": [], "by_weekday": [],
-            "worst_items": no_worst_items(), "ablation": [], "beside": [], "notes": [], "usual_weeks": {},
+            "worst_items": no_worst_items(), "levels": [], "ablation": [], "beside": [], "notes": [], "usual_weeks": {},
             "seconds": dict(seconds)}
 
 
@@ -84,6 +89,31 @@ def segments(result: BacktestResult, kind: str, metric: str = SEGMENT_METRIC) ->
     return [{"segment": str(name), "values": numbers(values.loc[name]),
              **(numbers(size.loc[name]) if name in size.index else {})}
             for name in order if name in values.index]
+
+
+def levels(result: BacktestResult, verdict: Verdict) -> list[dict[str, Any]]:
+    """How far the champion's two-week sums of all items, of departments and of categories were off, added up.
+
+    `unsure` is what `aggregates.aggregate` takes, of all cutoffs; `coverage_80` is of the published cutoff, by what the
+    earlier ones said: none where there is no such cutoff, or no group of a level.
+    """
+    own = result.series[result.series["model"] == verdict.champion]
+    found = []
+    for level in LEVELS:
+        sums = own.assign(kind=kinds.of_level(own["category"].to_numpy(dtype=np.str_), level)).groupby(
+            [frames.CUTOFF, "kind"])[["actual", "forecast", "variance"]].sum().astype(np.float64).reset_index()
+        error = (sums["forecast"] - sums["actual"]).to_numpy()
+        mean, variance = sums["forecast"].to_numpy(), sums["variance"].to_numpy()
+        last = (sums[frames.CUTOFF] == verdict.published_on).to_numpy()
+        earlier = aggregates.unsure_by(error[~last], mean[~last], variance[~last])
+        spread = np.sqrt(variance[last] + (earlier * mean[last]) ** 2)
+        sold = float(sums["actual"].sum())
+        found.append({
+            "level": int(level), "sums": len(sums), "unsure": aggregates.unsure_by(error, mean, variance),
+            "sum_wape": number(np.abs(error).sum() / sold) if sold else None,
+            "sum_bias": number(error.sum() / sold) if sold else None,
+            "coverage_80": number((np.abs(error[last]) <= Z_80 * spread).mean()) if last.any() else None})
+    return found
 
 
 def cells(result: BacktestResult) -> list[dict[str, Any]]:

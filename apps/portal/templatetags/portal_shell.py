@@ -59,6 +59,7 @@ def portal_shell(context: template.Context) -> Shell | None:
             link("/orders/", _("Purchase orders"), "truck-delivery", waiting.orders, _("on their way or drafted")),
         ]),
         (_("Understand"), [
+            link("/demand/", _("Demand"), "chart-area-line"),
             link("/data/", _("Data"), "database", waiting.files, _("files to confirm")),
             link("/accuracy/", _("Accuracy"), "target-arrow"),
             link("/models/", _("Models"), "trophy"),
