@@ -703,6 +703,7 @@ class ModelsPage:
         titles = {"read": gettext("reading what was sold"), "cheap models": gettext("simple models, all origins"),
                   "lightgbm": gettext("LightGBM, all origins"), "final fit": gettext("final fit"),
                   "final fit and ablation": gettext("final fit, and what promotions are worth"),
+                  "signals": gettext("what signals are worth"),
                   "keras_lstm": gettext("the last origin")}
 
         def title(stage: str) -> str:

@@ -499,49 +499,6 @@ def _weekly_difference(known: Panel) -> Doubles:
     return mean
 
 
-def ablation(
-    panel: Panel,
-    make_model: MakeModel,
-    variants: Mapping[str, Sequence[str]],
-    cutoffs: Sequence[Any],
-    grid: Grid | None = None,
-    *,
-    known_ahead: Sequence[str] | None = None,
-    sum_days: int = SUM_DAYS,
-    on_progress: OnProgress = silent,
-) -> pd.DataFrame:
-    """Return a model's scores with and without groups of covariates: variant, cutoff, metric, value.
-
-    variants     name -> the covariates that the model may see, e.g. {"without": [], "with mailer": ["mailer"]}; the
-                 name, where it is not empty, begins its sentences
-    known_ahead  which of them are known ahead; default as the panel has it. To ask what a plan would be worth if it
-                 were known ahead, hand in a panel built with it known ahead.
-    """
-
-    def stage(variant: str, names: Sequence[str]) -> Callable[[OnProgress], BacktestResult]:
-        seen = panel.with_covariates(names, known_ahead=known_ahead)
-
-        def run(told: OnProgress) -> BacktestResult:
-            return backtest(
-                seen,
-                {variant: make_model},
-                cutoffs,
-                grid,
-                sum_days=sum_days,
-                on_progress=told,
-            )
-
-        return run
-
-    results = run_stages([stage(*variant) for variant in variants.items()], on_progress=on_progress)
-    parts = [
-        found.scores.loc[found.scores["segment_kind"] == EVERYTHING, ["model", frames.CUTOFF, "metric", "value"]]
-        for found in results
-    ]
-    return _stack([part.rename(columns={"model": "variant"}) for part in parts],
-                  ["variant", frames.CUTOFF, "metric", "value"])
-
-
 class Leak(AssertionError):
     """A forecast changed when only the days after its cutoff did."""
 

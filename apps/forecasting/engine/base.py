@@ -52,6 +52,8 @@ SOLD_DAYS = 5
 KIND_SERIES = 20
 SERVED = 0.999
 ALWAYS_BELIEVED = 20.0  # units of a day, however few were sold before
+HOLIDAYS = "holidays"
+"""Public holidays, among the names of what a model does not look at."""
 PACE_DAYS = 26 * WEEK
 """Days over which a series' pace is taken, where the history has so many."""
 
@@ -342,8 +344,15 @@ class Panel:
         y, available, bounds = _observed(units, available, sold_out, self.dates)
         return replace(self, y=y, available=available, sold_out=bounds)
 
+    def without(self, names: Sequence[str]) -> "Panel":
+        """Return the panel without these covariates, and with no public holidays where HOLIDAYS is among them."""
+        if not names:
+            return self
+        kept = self.with_covariates([name for name in self.covariates if name not in names])
+        return replace(kept, country=None) if HOLIDAYS in names else kept
+
     def with_covariates(self, names: Sequence[str], *, known_ahead: Sequence[str] | None = None) -> "Panel":
-        """Return the panel with only the covariates in `names`; `known_ahead` may be told anew (for ablations).
+        """Return the panel with only the covariates in `names`; `known_ahead` may be told anew.
 
         A covariate that becomes known ahead keeps what the panel holds of its future, so hand in a panel built with
         it known ahead; one that no longer is loses its future.

@@ -1,7 +1,7 @@
 """What all models that learn from every series together have in common: how they are tried, spread and kept."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Protocol, Self
 
@@ -56,12 +56,14 @@ class Trained(Forecaster):
 
     threads  cores to use; the result does not depend on it, and more than one waits for busy neighbours at every step
     seed     of whatever is drawn
+    without  names of covariates that it does not look at (`Panel.without`); one that a panel lacks does no harm
     """
 
     minimum_days: ClassVar[int] = 8 * WEEK
 
     threads: int = 1
     seed: int = 1
+    without: Sequence[str] = ()
     grown_: Grown | None = field(default=None, init=False, repr=False)
     dispersion_: Dispersion | None = field(default=None, init=False, repr=False)
     panel_: Panel | None = field(default=None, init=False, repr=False)
@@ -78,6 +80,7 @@ class Trained(Forecaster):
     def fit(self, panel: Panel, on_progress: OnProgress = silent) -> Self:
         """Train once without the last weeks, to learn how far such forecasts stray, and once with everything."""
         self.require_history(panel)
+        panel = panel.without(self.without)
         held = HELD_OUT_WEEKS[0] if panel.n_days // WEEK - HELD_OUT_WEEKS[0] > SHORT_WEEKS else HELD_OUT_WEEKS[1]
         earlier = panel.before(held * WEEK)
         trial = self.grow(earlier, TRIAL_THIN, lambda done, words: on_progress(done / 2, words))
@@ -102,7 +105,7 @@ class Trained(Forecaster):
         if panel is None or self.grown_ is None or self.dispersion_ is None:
             raise NotFitted(f"{self.name} has not been fitted, or has no history to forecast from.")
         self.require_history(panel)
-        return self.grown_, self.dispersion_, panel
+        return self.grown_, self.dispersion_, panel.without(self.without)
 
     def parameters(self) -> dict[str, Any]:
         """Return what the constructor stored."""

@@ -18,10 +18,10 @@ from django.utils.translation import ngettext
 
 from apps.forecasting import engine, selectors, services
 from apps.forecasting.engine import models
-from apps.forecasting.engine.backtest import BacktestResult, ablation, backtest, rolling_cutoffs
+from apps.forecasting.engine.backtest import BacktestResult, backtest, rolling_cutoffs
 from apps.forecasting.engine.base import Forecaster, OnProgress, Panel
 from apps.forecasting.engine.selection import FEWEST_CUTOFFS, Verdict, choose_champion
-from apps.forecasting.engine.stages import Stage, run_stages
+from apps.forecasting.engine.signals import Signal, weigh
 from apps.forecasting.pipeline import report
 from apps.forecasting.pipeline.night import require_sales
 from apps.forecasting.selectors import History
@@ -35,9 +35,10 @@ from apps.tenants.selectors import tenant_by_id
 CUTOFFS = FEWEST_CUTOFFS + 1  # the last one chooses nothing: its scores are the ones to publish
 CHALLENGERS = ("lightgbm",)
 LSTM = "keras_lstm"
-ABLATED = "lightgbm"
+WEIGHED = "lightgbm"
+WEIGHED_EVERY = 2  # of the cutoffs that choose
+QUICK: dict[str, Any] = {"thin": 2, "rounds": 100, "learning_rate": 0.12}  # enough to tell signals by
 CONTEST_DAYS = 7  # models are compared, and the winner fitted anew, at least this often
-ABLATION_CUTOFFS = 1  # the published one
 
 
 @dataclass
@@ -78,17 +79,19 @@ def backtest_tenant(running: Running) -> dict[str, Any]:
     cheap = backtest(panel, makers(models.BASELINES), cutoffs, workers=workers,
                      on_progress=telling(running, 0.03, 0.12))
     watch.lap("cheap models")
-    trained = backtest(panel, makers(CHALLENGERS), cutoffs, workers=workers, on_progress=telling(running, 0.12, 0.65))
+    signals = weigh_signals(panel, cutoffs, telling(running, 0.12, 0.35))
+    without = [name for signal in signals if not signal.is_used for name in signal.covariates]
+    watch.lap("signals")
+    trained = backtest(panel, makers(CHALLENGERS, without=without), cutoffs, workers=workers,
+                       on_progress=telling(running, 0.35, 0.8))
     watch.lap("lightgbm")
     result = cheap.merged(trained)
     verdict = choose_champion(result, version.model if version else None, list(CHALLENGERS),
                               complexity=complexities([*models.RIVALS, *CHALLENGERS]))
-    finishing: list[Stage[Any]] = [partial(fit_finalists, panel, verdict, result),
-                                   partial(promotions_left_out, panel, result, cutoffs)]
-    fitted, without = run_stages(finishing, workers, telling(running, 0.65, 0.95))
-    watch.lap("final fit and ablation")
+    fitted = fit_finalists(panel, verdict, result, without, telling(running, 0.8, 0.95))
+    watch.lap("final fit")
     running.progress(0.96, _("Saving the scores"))
-    return save(running, Contest(known, panel, result, verdict, fitted, without, watch))
+    return save(running, Contest(known, panel, result, verdict, fitted, signals, watch))
 
 
 def read(running: Running, as_of: dt.date) -> tuple[History, Panel]:
@@ -102,8 +105,8 @@ def read(running: Running, as_of: dt.date) -> tuple[History, Panel]:
     return known, panel
 
 
-def makers(names: Sequence[str]) -> dict[str, Any]:
-    return {name: partial(models.make, name) for name in names}
+def makers(names: Sequence[str], **parameters: Any) -> dict[str, Any]:
+    return {name: partial(models.make, name, **parameters) for name in names}
 
 
 def complexities(names: Sequence[str]) -> dict[str, int]:
@@ -126,23 +129,17 @@ def too_short(running: Running, panel: Panel, as_of: dt.date, watch: Stopwatch) 
     return {"backtest": backtest.pk, "champion": models.FALLBACK, "reason": reason}
 
 
-def promotions_left_out(panel: Panel, result: BacktestResult, cutoffs: Sequence[Any],
-                        on_progress: OnProgress) -> list[dict[str, Any]]:
-    """What the mailer and the display are worth to the trained model: its scores without them, and with each.
+def weigh_signals(panel: Panel, cutoffs: Sequence[Any], on_progress: OnProgress) -> list[Signal]:
+    """What promotions, prices and holidays are worth to the trained model, before it takes part.
 
-    A variant is named by the promotions it sees.
+    Asked at some of the cutoffs that choose, of a model that learns in fewer and larger steps from every other row.
     """
-    names = [name for name in ("mailer", "display") if name in panel.covariates and panel.covariates[name].any()]
-    if not names or ABLATED not in set(result.series["model"]):
-        return []
-    others = [name for name in panel.covariates if name not in names]
-    variants = {"": others, **({"mailer": [*others, "mailer"]} if len(names) > 1 else {})}
-    last = list(cutoffs[-ABLATION_CUTOFFS:])
-    scores = ablation(panel, partial(models.make, ABLATED), variants, last, on_progress=on_progress)
-    return report.ablation_rows(scores, result, ABLATED, ", ".join(names), last)
+    asked = list(cutoffs[:-1:WEIGHED_EVERY]) or list(cutoffs)
+    return weigh(panel, lambda without: models.make(WEIGHED, without=without, **QUICK), asked,
+                 workers=os.cpu_count() or 1, on_progress=on_progress)
 
 
-def fit_finalists(panel: Panel, verdict: Verdict, result: BacktestResult,
+def fit_finalists(panel: Panel, verdict: Verdict, result: BacktestResult, without: Sequence[str],
                   on_progress: OnProgress) -> dict[str, Forecaster]:
     """The winner fitted on all that is known; and the trained model, where it did not win, for people to promote."""
     scored = set(result.series["model"])
@@ -152,7 +149,8 @@ def fit_finalists(panel: Panel, verdict: Verdict, result: BacktestResult,
         def told(done: float, sentence: str, place: int = place) -> None:
             on_progress((place + done) / len(names), sentence)
 
-        fitted[name] = models.make(name).fit(panel, told)
+        parameters = {"without": without} if name in CHALLENGERS else {}
+        fitted[name] = models.make(name, **parameters).fit(panel, told)
     return fitted
 
 
@@ -165,14 +163,14 @@ class Contest:
     result: BacktestResult
     verdict: Verdict
     fitted: Mapping[str, Forecaster]
-    ablation: list[dict[str, Any]]
+    signals: list[Signal]
     watch: Stopwatch
 
 
 def save(running: Running, contest: Contest) -> dict[str, Any]:
     """Register the finalists, move the aliases, save the scores: all or nothing."""
     verdict, as_of = contest.verdict, contest.known.as_of
-    told = report.build(contest.result, verdict, contest.panel, contest.ablation, contest.watch.seconds)
+    told = report.build(contest.result, verdict, contest.panel, contest.signals, contest.watch.seconds)
     items = report.items(contest.result, verdict)
     fingerprint = selectors.data_fingerprint(contest.panel)
     with tenant_context(running.tenant_id):

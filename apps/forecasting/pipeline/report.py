@@ -16,6 +16,7 @@ from apps.forecasting.engine.backtest import BANDS, EVERYTHING, ON_PROMOTION, OT
 from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.selection import Trial, Verdict, beside_baselines
+from apps.forecasting.engine.signals import Signal
 from apps.forecasting.models import KindForecast
 from apps.forecasting.pipeline import kinds
 from apps.forecasting.selectors import model_title, trial_words
@@ -28,10 +29,9 @@ LEVELS = tuple(KindForecast.Level)
 Z_80 = float(stats.norm.ppf(0.9))
 FEWEST_SUMS = 30  # of fewer, what fell inside a band tells nothing
 WORST_ITEMS = 12  # whose errors are told week by week
-ABLATION_METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "rmse", "coverage_80")
 
 
-def build(result: BacktestResult, verdict: Verdict, panel: Panel, ablation: list[dict[str, Any]],
+def build(result: BacktestResult, verdict: Verdict, panel: Panel, signals: Sequence[Signal],
           seconds: Mapping[str, float]) -> dict[str, Any]:
     """The whole report of a contest."""
     names = list(dict.fromkeys(result.series["model"]))
@@ -43,7 +43,8 @@ def build(result: BacktestResult, verdict: Verdict, panel: Panel, ablation: list
         "by_cell": cells(result), "by_week": segments(result, "week", "wape"), "by_promotion": promotions(result),
         "by_weekday": weekdays(result, verdict.champion), "worst_items": worst_items(result, verdict.champion, panel),
         "levels": levels(result, verdict),
-        "ablation": ablation,
+        "signals": [{"name": signal.name, "gain": number(signal.gain), "missed": number(signal.missed),
+                     "is_used": signal.is_used} for signal in sorted(signals, key=lambda one: -one.gain)],
         "beside": [{"cutoff": day(row.cutoff), "metric": row.metric, "value": number(row.value),
                     "baseline": row.baseline, "baseline_value": number(row.baseline_value),
                     "is_better": bool(row.is_better)}
@@ -58,7 +59,7 @@ def empty(panel: Panel, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The report of a contest that could not be held."""
     return {"series": int(panel.regular().sum()), "days": panel.n_days, "sum_days": 14, "cutoffs": [], "models": [],
             "by_category": [], "by_abc": [], "by_cell": [], "by_week": [], "by_promotion": [], "by_weekday": [],
-            "worst_items": no_worst_items(), "levels": [], "ablation": [], "beside": [], "notes": [], "usual_weeks": {},
+            "worst_items": no_worst_items(), "levels": [], "signals": [], "beside": [], "notes": [], "usual_weeks": {},
             "seconds": dict(seconds)}
 
 
@@ -202,18 +203,6 @@ def worst_items(result: BacktestResult, champion: str, panel: Panel) -> dict[str
 
 def no_worst_items() -> dict[str, Any]:
     return {"weeks": [], "rows": [], "cost_share": 0.0}
-
-
-def ablation_rows(scores: pd.DataFrame, result: BacktestResult, model: str, full: str,
-                  cutoffs: Sequence[Any]) -> list[dict[str, Any]]:
-    """Means over the cutoffs for each variant; the last is the model as it took part, with all that it may see."""
-    whole = result.scores[(result.scores["model"] == model) & (result.scores["segment_kind"] == EVERYTHING)
-                          & result.scores[frames.CUTOFF].isin(pd.to_datetime(list(cutoffs)))]
-    both = pd.concat([scores, whole.assign(variant=full)[["variant", frames.CUTOFF, "metric", "value"]]])
-    table = both[both["metric"].isin(ABLATION_METRICS)].pivot_table(index="variant", columns="metric", values="value",
-                                                                   sort=False)
-    return [{"variant": str(variant), "cutoffs": len(cutoffs), **numbers(row)}
-            for variant, row in table.iterrows()]
 
 
 def usual_range(result: BacktestResult, name: str) -> dict[str, float] | None:

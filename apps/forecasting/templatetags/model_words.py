@@ -57,11 +57,9 @@ def horizon_words(name: str) -> str:
 
 
 @register.filter
-def seen_promotions(variant: str) -> str:
-    """What a model of an ablation was shown: no promotions, the mailer, the mailer and the display."""
-    names = {"mailer": _("the mailer"), "display": _("the display")}
-    shown = [names.get(part, part) for part in variant.split(", ") if part]
-    return _(" and ").join(shown) if shown else _("no promotions")
+def signal_words(name: str) -> str:
+    """What is told beside sales: the mailer, discounts, public holidays."""
+    return _("Public holidays") if name == "holidays" else selectors.part_words(name)[0]
 
 
 @register.filter

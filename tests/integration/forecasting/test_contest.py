@@ -67,8 +67,12 @@ def test_a_contest_scores_every_model_at_the_same_origins_and_puts_its_winner_in
         assert all(("It passes." in selectors.trial_words(trial)) == trial["passes"] for trial in verdict["trials"])
         assert selectors.with_titles(verdict["reason"]) == verdict["reason"], "no name of the engine's own is left"
         assert ItemBacktest.objects.filter(backtest=contest).count() == 8
-        assert [row["variant"] for row in report["ablation"]] == ["", "mailer"]
-        assert set(report["seconds"]) == {"read", "cheap models", "lightgbm", "final fit and ablation"}
+        weighed = {row["name"]: row for row in report["signals"]}
+        assert set(weighed) == {"mailer", "price", "holidays"}
+        left_out = {name for name, row in weighed.items() if not row["is_used"]}
+        trained = ModelVersion.objects.get(model="lightgbm")
+        assert {name.removesuffix("_unforeseen") for name in trained.parameters["without"]} == left_out
+        assert set(report["seconds"]) == {"read", "cheap models", "signals", "lightgbm", "final fit"}
 
 
 def test_the_next_forecast_is_the_winners(contested: Shop) -> None:
@@ -247,7 +251,7 @@ def test_a_contest_is_held_every_week_and_not_more_often(contested: Shop) -> Non
 
 def test_the_page_shows_the_contest_the_versions_and_their_lineage(contested: Shop) -> None:
     text = page(signed_in(contested, "viewer"), "/models/")
-    for words in ("The verdict", "Leaderboard", "Origin by origin", "What promotions are worth", "no promotions",
+    for words in ("The verdict", "Leaderboard", "Origin by origin", "What signals are worth", "Public holidays",
                   "Scores to go by", "Versions", "eight-week mean", "LightGBM"):
         assert words in text
     assert "Compare anew" not in text, "a viewer changes nothing"

@@ -10,7 +10,6 @@ import pytest
 from apps.forecasting.engine.backtest import (
     BANDS,
     Leak,
-    ablation,
     backtest,
     inside_band,
     pinball,
@@ -250,20 +249,3 @@ def test_a_calibrated_forecast_covers_exactly_what_it_says_however_few_units(mea
 def test_a_series_scale_is_known_before_the_cutoff_and_at_least_one_unit() -> None:
     panel = shops.panel_of(np.stack([np.zeros(112), np.tile(np.repeat([0, 4], 14), 4)]))
     np.testing.assert_allclose(series_scale(panel), [1.0, 28.0])
-
-
-def test_ablation_shows_what_a_plan_is_worth() -> None:
-    panel = shops.panel(n_series=40, n_days=182)
-    told: list[str] = []
-    scores = ablation(
-        panel,
-        partial(make, "lightgbm", rounds=40, rows_in_leaf=20),
-        {"": [], "mailer": ["mailer"]},
-        rolling_cutoffs(panel, 1),
-        Grid(14),
-        on_progress=lambda _done, sentence: told.append(sentence),
-    )
-    wape = scores[scores["metric"] == "sum_wape"].set_index("variant")["value"]
-    assert wape["mailer"] < wape[""]
-    begun = [sentence for sentence in told if "series as known on" in sentence]
-    assert [sentence.partition("40")[0] for sentence in begun] == ["", "mailer: "]
