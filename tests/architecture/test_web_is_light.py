@@ -9,7 +9,7 @@ import pytest
 from tests.servers import CLONE
 
 HEAVY = {"keras", "tensorflow", "lightgbm", "ortools", "sklearn", "statsforecast", "statsmodels", "torch",
-         "jax"}
+         "jax", "optuna"}
 NUMERIC = {"numpy", "pandas", "scipy", "pyarrow"}
 
 # In a process of its own, as this one has loaded everything by now.

@@ -10,6 +10,7 @@ Future: unique_id, ds, and the covariates that are known ahead. Static: unique_i
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from apps.forecasting.engine import frames
-from apps.forecasting.engine.automatic import AUTO, BY_DAY, BY_WEEK, Clock, OutOfTime, fit_within
+from apps.forecasting.engine.automatic import AUTO, BY_DAY, BY_WEEK, FITTED_BY, Clock, OutOfTime, fit_within
 from apps.forecasting.engine.backtest import backtest, rolling_cutoffs
 from apps.forecasting.engine.base import Forecaster, Panel
 from apps.forecasting.engine.calendar import UnknownCountry
@@ -31,7 +32,10 @@ from apps.forecasting.engine.newcomers import explained, with_newcomers
 from apps.forecasting.engine.periods import FREQS, NAMES, Periods
 from apps.forecasting.engine.selection import choose_champion
 from apps.forecasting.engine.sklearn_trees import DecisionTree
+from apps.forecasting.engine.tuning import NothingToTune, tunable, tune
 
+MOST_SUMMED_DAYS = 28
+"""Settings are judged by sums over the horizon, and by those of its first four weeks where it is longer."""
 COMPARED = (*BASELINES, "lightgbm", "lightgbm_daily", "blend")
 
 
@@ -53,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
     one = argparse.ArgumentParser(add_help=False, parents=[shared])
     one.add_argument("--out", type=Path, required=True, metavar="F.parquet", help="the file to write")
     one.add_argument("--model", choices=[AUTO, *MODELS], default=AUTO, help="default: the best that there is time for")
+    one.add_argument("--tune-seconds", type=_seconds, metavar="N",
+                     help="search the settings of the model named for so long, and use what beats its defaults")
     one.add_argument("--budget-seconds", type=float, metavar="N", help="what takes longer gives way to a cheaper model")
     asked.add_parser("forecast", parents=[one], help="fit one model and forecast")
     why = asked.add_parser("explain", parents=[one], help="fit one model and say what moves its forecasts")
@@ -70,12 +76,22 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 2 after one sentence on what is wrong with the input."""
     told = parser().parse_args(arguments)
     try:
         {"forecast": _forecast, "backtest": _backtest, "explain": _explain}[told.asked](told)
-    except (FrameError, NotEnoughHistory, UnknownCountry, OSError) as reason:
+    except (FrameError, NotEnoughHistory, NothingToTune, UnknownCountry, OSError) as reason:
         sys.stderr.write(f"{reason}\n")
         return 2
     return 0
@@ -123,15 +139,42 @@ def read_panel(told: argparse.Namespace) -> tuple[Panel, Periods]:
 
 
 def _fitted(told: argparse.Namespace, clock: Clock) -> tuple[Forecaster, Panel, Periods, list[str]]:
+    if told.tune_seconds:
+        tunable(told.model)  # or say so before anything is read
     panel, periods = read_panel(told)
     if unknown := sorted(set(getattr(told, "series", None) or []) - set(panel.ids.tolist())):
         raise FrameError(f"The panel has no series {', '.join(unknown)}.")
     days = periods.grid(told.horizon).horizon_days
     members = BY_DAY if told.freq == "D" else BY_WEEK
+    parameters, searched = _searched(told, panel, days, clock) if told.tune_seconds else ({}, [])
     model, passed = fit_within(
-        panel, told.model, horizon_days=days, members=members, seed=told.seed, clock=clock, on_progress=Teller()
+        panel,
+        told.model,
+        parameters=parameters,
+        horizon_days=days,
+        members=members,
+        seed=told.seed,
+        clock=clock,
+        on_progress=Teller(),
     )
-    return model, panel, periods, passed
+    return model, panel, periods, [*searched, *passed]
+
+
+def _searched(told: argparse.Namespace, panel: Panel, days: int, clock: Clock) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings that a search found, and what came of it in words; it counts to the whole budget too."""
+    try:
+        tuned = tune(
+            panel,
+            told.model,
+            sum_days=min(days, MOST_SUMMED_DAYS),
+            threads=os.cpu_count() or 1,
+            seed=told.seed,
+            clock=Clock(told.tune_seconds),
+            on_progress=clock.until(FITTED_BY[0], Teller(), 0.0, 1.0),
+        )
+    except NotEnoughHistory as reason:
+        return {}, [str(reason)]
+    return tuned.parameters, [tuned.words]
 
 
 def _forecast(told: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,7 @@ def fit_within(
     panel: Panel,
     name: str = AUTO,
     *,
+    parameters: Mapping[str, Any] | None = None,
     horizon_days: int = 28,
     members: Sequence[str] = BY_DAY,
     seed: int = 1,
@@ -75,6 +76,7 @@ def fit_within(
 ) -> tuple[Forecaster, list[str]]:
     """Fit the model of this name, or the best of the blend, its `members` and plain averages, in the time there is.
 
+    `parameters` are what the model of this name is made with beside its defaults.
     Returns the fitted model, and a sentence for each thing that was decided or passed over. What is under way is given
     up at its next word of progress: a budget is kept to within that, and to the seconds that the fallback and the
     answer take. Raises NotEnoughHistory where there is no history at all.
@@ -93,7 +95,7 @@ def fit_within(
         listener = clock.until(share, on_progress, began_at, 1.0)
         try:
             listener(0.0, f"{candidate}: reading {panel.n_series} series of {panel.n_days} days")
-            return _made(candidate, members, seed).fit(panel, listener), told
+            return _made(candidate, members, seed, parameters if candidate == name else None).fit(panel, listener), told
         except OutOfTime:
             told.append(f"{candidate} was not done in its part of the {clock.seconds:g} seconds.")
         except NotEnoughHistory as reason:
@@ -101,11 +103,11 @@ def fit_within(
     return make(FALLBACK).fit(panel), [*told, f"The {FALLBACK} stands in."]
 
 
-def _made(name: str, members: Sequence[str], seed: int) -> Forecaster:
+def _made(name: str, members: Sequence[str], seed: int, parameters: Mapping[str, Any] | None = None) -> Forecaster:
     if not issubclass(model_class(name), Trained):
         return make(name)
     of_blend = {"members": members} if name == Blend.name else {}
-    return make(name, threads=os.cpu_count() or 1, seed=seed, **of_blend)
+    return make(name, threads=os.cpu_count() or 1, seed=seed, **of_blend, **(parameters or {}))
 
 
 def choose(

@@ -21,7 +21,7 @@ from apps.forecasting.engine.features import Codes
 from apps.forecasting.engine.frames import NothingToLearn
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.reasons import EVERY, Reasons, SomeRows, by_theme, in_units
-from apps.forecasting.engine.trained import Trained
+from apps.forecasting.engine.trained import Knob, Trained
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -241,6 +241,13 @@ class LightGBMDaily(Trained):
     name: ClassVar[str] = "lightgbm_daily"
     family: ClassVar[str] = "trees"
     complexity: ClassVar[int] = 11
+    knobs: ClassVar[Mapping[str, Knob]] = {
+        "rounds": Knob(60, 300, by_factors=True),
+        "learning_rate": Knob(0.02, 0.2, by_factors=True),
+        "leaves": Knob(15, 127, by_factors=True),
+        "rows_in_leaf": Knob(20, 500, by_factors=True),
+        "tweedie_power": Knob(1.02, 1.5),
+    }
     minimum_days: ClassVar[int] = FIRST_DAY + 6 * WEEK
 
     rounds: int = 200

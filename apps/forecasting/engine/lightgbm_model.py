@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from apps.forecasting.engine.base import Artifact, NotFitted, OnProgress, Panel
 from apps.forecasting.engine.boosting import Trees, grow_trees, read_trees
 from apps.forecasting.engine.reasons import Reasons, by_theme, in_units
-from apps.forecasting.engine.trained import Trained
+from apps.forecasting.engine.trained import Knob, Trained
 from apps.forecasting.engine.weekly import KIND_LABELS, Lessons, WeekByWeek, kind_codes, told_codes
 
 Floats = NDArray[np.float32]
@@ -57,6 +57,14 @@ class LightGBM(Trained):
     name: ClassVar[str] = "lightgbm"
     family: ClassVar[str] = "trees"
     complexity: ClassVar[int] = 10
+    knobs: ClassVar[Mapping[str, Knob]] = {
+        "rounds": Knob(60, 300, by_factors=True),
+        "learning_rate": Knob(0.02, 0.2, by_factors=True),
+        "leaves": Knob(7, 63, by_factors=True),
+        "rows_in_leaf": Knob(20, 1000, by_factors=True),
+        "tweedie_power": Knob(1.05, 1.7),
+        "origins": Knob(10, 40),
+    }
 
     rounds: int = 200
     learning_rate: float = 0.06

@@ -21,7 +21,7 @@ from apps.forecasting.engine.base import (
     write_arrays,
 )
 from apps.forecasting.engine.reasons import Reasons, by_theme
-from apps.forecasting.engine.trained import Trained
+from apps.forecasting.engine.trained import Knob, Trained
 from apps.forecasting.engine.weekly import KIND_LABELS, Lessons, WeekByWeek, kind_codes, told_codes
 
 Floats = NDArray[np.float32]
@@ -143,6 +143,7 @@ class Ridge(Trained):
     name: ClassVar[str] = "ridge"
     family: ClassVar[str] = "linear"
     complexity: ClassVar[int] = 5
+    knobs: ClassVar[Mapping[str, Knob]] = {"penalty": Knob(1e-5, 0.1, by_factors=True), "origins": Knob(10, 40)}
 
     penalty: float = 0.001
     origins: int = 20

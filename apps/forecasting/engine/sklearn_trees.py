@@ -24,7 +24,7 @@ from apps.forecasting.engine.base import (
     write_arrays,
 )
 from apps.forecasting.engine.reasons import Reasons, by_theme
-from apps.forecasting.engine.trained import Trained
+from apps.forecasting.engine.trained import Knob, Trained
 from apps.forecasting.engine.weekly import KIND_LABELS, Lessons, WeekByWeek, kind_codes, told_codes
 
 if TYPE_CHECKING:
@@ -230,6 +230,10 @@ class DecisionTree(Planted):
 
     name: ClassVar[str] = "decision_tree"
     complexity: ClassVar[int] = 6
+    knobs: ClassVar[Mapping[str, Knob]] = {
+        "leaves": Knob(8, 256, by_factors=True),
+        "rows_in_leaf": Knob(20, 1000, by_factors=True),
+    }
 
     leaves: int = 64
     rows_in_leaf: int = 100
@@ -283,6 +287,10 @@ class RandomForest(Planted):
 
     name: ClassVar[str] = "random_forest"
     complexity: ClassVar[int] = 8
+    knobs: ClassVar[Mapping[str, Knob]] = {
+        "rows_in_leaf": Knob(5, 200, by_factors=True),
+        "features": Knob(0.1, 0.8),
+    }
 
     trees: int = 40
     rows_in_tree: int = 30_000

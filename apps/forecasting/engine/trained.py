@@ -50,6 +50,20 @@ class Grown(Protocol):
         """Return what else has to be known to read the files, as JSON can hold it."""
 
 
+@dataclass(frozen=True)
+class Knob:
+    """What a search may turn, from `low` to `high`: a whole number where both are, by factors or by steps."""
+
+    low: float
+    high: float
+    by_factors: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether only whole numbers make sense."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+
 @dataclass(eq=False)
 class Trained(Forecaster):
     """A model that is trained twice: without the last weeks, to learn how far it strays, and with everything.
@@ -60,6 +74,8 @@ class Trained(Forecaster):
     """
 
     minimum_days: ClassVar[int] = 8 * WEEK
+    knobs: ClassVar[Mapping[str, Knob]] = {}
+    """What of the constructor's parameters a search may turn (`tuning.py`); training with any of them stays bounded."""
 
     threads: int = 1
     seed: int = 1
