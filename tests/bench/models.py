@@ -50,9 +50,21 @@ def main() -> None:
     models = {name: partial(make, name) for name in given.model or MODELS}
     result = backtest(panel, models, rolling_cutoffs(panel, 1))
     table = pd.concat([result.table(metric).iloc[:, 0].rename(name) for metric, name in SHOWN.items()], axis=1)
-    seconds = result.seconds.set_index("model")[["fit_seconds", "predict_seconds"]].round(1)
+    seconds = result.seconds.set_index("model")[["fit_seconds", "predict_seconds"]]
+    learned = panel.n_series * panel.upto(result.cutoffs[0]).n_days
+    seconds["learned a second"] = (learned / seconds["fit_seconds"]).round(-2).map("{:,.0f}".format)
     print(f"{panel.n_series:,} series of {panel.n_days} days; sums of two weeks from {result.cutoffs[0]:%-d %b %Y}")
-    print(table.round(3).join(seconds).to_string())
+    print(table.round(3).join(seconds.round(1)).to_string())
+    print("Learned a second: series-days of history, the trial that the tails are fitted on included.")
+    if any(name.startswith("keras") for name in models):
+        print(f"Networks ran on {device()}.")
+
+
+def device() -> str:
+    """The backend and what it computes on."""
+    import keras
+
+    return f"{keras.backend.backend()}, {', '.join(keras.distribution.list_devices()) or 'its default device'}"
 
 
 if __name__ == "__main__":
