@@ -52,7 +52,7 @@
       grid: { left: 4, right: 16, top: 36, bottom: 8, containLabel: true },
       legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 8, icon: "roundRect", textStyle: { color: colours.soft, fontSize: 12 } },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: colours.surface, borderColor: colours.strong, padding: [8, 12], textStyle: { color: colours.ink, fontSize: 12, lineHeight: 18 }, axisPointer: { lineStyle: { color: colours.strong }, crossStyle: { color: colours.strong }, shadowStyle: { opacity: 0.08 } } },
-      yAxis: { type: "value", axisLabel: { color: colours.faint, formatter: short(unit) }, splitLine: { lineStyle: { color: colours.line } } },
+      yAxis: { type: "value", axisLabel: { color: colours.faint, hideOverlap: true, formatter: short(unit) }, splitLine: { lineStyle: { color: colours.line } } },
     };
   }
   const category = (data, colours) => ({ type: "category", data: data.x, boundaryGap: true, axisTick: { show: false }, axisLine: { lineStyle: { color: colours.strong } }, axisLabel: { color: colours.faint, hideOverlap: true, formatter: (text) => label(text) } });
