@@ -678,6 +678,18 @@ class ModelsPage:
         return [(money, [told.get(money + varied) for varied in "XYZ"]) for money in "ABC"] if told else []
 
     @property
+    def ways(self) -> list[dict[str, Any]]:
+        """The champion beside the best simple model, by how items sell; nothing of an earlier kind of contest."""
+        if self.contest is None:
+            return []
+        champion, best = self.contest.champion, self.contest.verdict["best_baseline"]
+        order = ["smooth", "erratic", "intermittent", "lumpy", "young"]
+        rows = sorted(self.contest.report.get("by_demand", []), key=lambda row: order.index(row["segment"]))
+        return [{"segment": row["segment"], "series": round(row["series"]), **row["values"][champion],
+                 "simple": row["values"].get(best) if best != champion else None}
+                for row in rows if champion in row["values"]]
+
+    @property
     def promotion_days(self) -> list[dict[str, Any]]:
         """The champion, and the best simple model, on days with a promotion and on all others; often nothing."""
         if self.contest is None:

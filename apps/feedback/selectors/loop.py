@@ -68,7 +68,7 @@ def last_contest() -> dict[str, Any] | None:
                                     for day, found in row["by_cutoff"].items()} for row in report["models"]},
         "champion_leads_at_every_origin": all(row["is_better"] or row["baseline"] == contest.champion
                                               for row in report["beside"] if row["metric"] == "sum_wape"),
-        "signals": report.get("signals", []),
+        "signals": report.get("signals", []), "by_demand": report.get("by_demand", []),
         "cells": {row["segment"]: row["values"].get(contest.champion) for row in report.get("by_cell", [])},
         "promotion_days": report.get("by_promotion", []),
         "by_weekday": report.get("by_weekday", []), "worst_items": report.get("worst_items")}

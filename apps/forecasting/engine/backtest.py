@@ -15,8 +15,9 @@ coverage_50 .. the share of sums inside the central 50, 80, 95 % band. Units are
                counts in part, by the nonrandomised PIT of Czado, Gneiting and Held (2009): a calibrated model scores
                0.50, 0.80, 0.95 however few units there are
 
-Segments are all series, each category, each class of money (A to C), each cell of money and steadiness (AX to CZ); of
-days, each week of the horizon and, where promotions are known ahead, the days `on promotion` and the `other days`.
+Segments are all series, each category, each class of money (A to C), each cell of money and steadiness (AX to CZ), each
+way of selling (smooth, erratic, intermittent, lumpy; young, of which nothing can be told); of days, each week of the
+horizon and, where promotions are known ahead, the days `on promotion` and the `other days`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +38,7 @@ from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.hierarchy import Level, hierarchy, wrmsse
 from apps.forecasting.engine.newcomers import with_newcomers
-from apps.forecasting.engine.segments import abc_classes, money, promoted_days, xyz_classes
+from apps.forecasting.engine.segments import abc_classes, demand_classes, money, promoted_days, xyz_classes
 from apps.forecasting.engine.stages import run_stages
 
 Doubles = NDArray[np.float64]
@@ -58,7 +59,7 @@ ON_PROMOTION, OTHER_DAYS = "on promotion", "other days"
 class BacktestResult:
     """What a backtest found.
 
-    scores   model, cutoff, segment_kind (all, category, abc, abc_xyz, week, promotion), segment, metric, value
+    scores   model, cutoff, segment_kind (all, category, abc, abc_xyz, demand, week, promotion), segment, metric, value
     series   model, cutoff, unique_id, category, abc, cell, actual, forecast, variance, pinball, scale, money,
              inside_50/80/95: one row per series, of the sums over `sum_days` days, and actual_1, forecast_1, actual_2,
              ... of each whole week of them
@@ -277,7 +278,7 @@ class _Truth:
     scale      [n] see `series_scale`
     naive      [n] see `_weekly_difference`
     money      [n] of the last 26 weeks
-    category, abc, cell  [n] text
+    category, abc, cell, demand  [n] text
     hierarchy  series, categories, total; none where n is 0
     """
 
@@ -292,6 +293,7 @@ class _Truth:
     money: Doubles
     category: NDArray[np.str_]
     abc: NDArray[np.str_]
+    demand: NDArray[np.str_]
     cell: NDArray[np.str_]
     hierarchy: tuple[Level, ...]
 
@@ -316,6 +318,7 @@ class _Truth:
             money=earned,
             category=category,
             abc=abc,
+            demand=demand_classes(before),
             cell=np.char.add(abc, xyz_classes(before)),
             hierarchy=hierarchy(before.sales, before.available > 0, earned, [category]),
         )
@@ -421,6 +424,7 @@ class _Scored:
             "category": truth.category,
             "abc": truth.abc,
             "abc_xyz": truth.cell,
+            "demand": truth.demand,
         }
         total = pd.concat({kind: per_series.groupby(each).sum() for kind, each in labels.items()})
         sold, sum_sold = total["units"].where(total["units"] > 0), total["sum_units"].where(total["sum_units"] > 0)

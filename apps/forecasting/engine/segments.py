@@ -18,6 +18,12 @@ XYZ_BOUNDS: Final = (0.5, 1.0)
 """Class X varies, week by week, by less than half its mean, Y by less than the whole of it, Z by more."""
 MONEY_WEEKS: Final = 26
 STEADY_WEEKS: Final = 13
+GAP_FROM: Final = 1.32
+"""Weeks from one sale to the next, on average, from which sales have gaps."""
+UNLIKE_FROM: Final = 0.49
+"""Squared variation of weeks with sales from which they are unlike each other."""
+TOLD_WEEKS: Final = 8
+YOUNG: Final = "young"
 
 
 def money(known: Panel) -> Doubles:
@@ -48,6 +54,27 @@ def xyz_classes(known: Panel) -> NDArray[np.str_]:
     if weeks:
         np.divide(weeks * sums.std(axis=1), total, out=varied, where=total > 0)
     return np.where(varied < XYZ_BOUNDS[0], "X", np.where(varied < XYZ_BOUNDS[1], "Y", "Z"))
+
+
+def demand_classes(known: Panel) -> NDArray[np.str_]:
+    """Return how each series sells [n]: smooth, erratic, intermittent or lumpy, by its last 26 weeks.
+
+    The classes and their bounds of Syntetos, Boylan and Croston (2005), "On the categorization of demand patterns",
+    Journal of the Operational Research Society 56. What was on sale for less than eight weeks, or sold nothing, is
+    YOUNG.
+    """
+    weeks = min(MONEY_WEEKS, known.n_days // WEEK)
+    days = slice(known.n_days - weeks * WEEK, known.n_days)
+    sold = known.sales[:, days].reshape(known.n_series, weeks, WEEK).sum(axis=2, dtype=np.float64)
+    began = np.where(known.available.any(axis=1), (known.available > 0).argmax(axis=1), known.n_days)
+    told = np.clip(-(-(known.n_days - began) // WEEK), 0, weeks)
+    busy = (sold > 0).sum(axis=1)
+    mean = sold.sum(axis=1) / np.maximum(busy, 1)
+    squares = np.where(sold > 0, (sold - mean[:, None]) ** 2, 0.0).sum(axis=1) / np.maximum(busy, 1)
+    has_gaps = told / np.maximum(busy, 1) >= GAP_FROM
+    is_unlike = squares >= UNLIKE_FROM * np.maximum(mean, 1e-9) ** 2
+    steady, gappy = np.where(is_unlike, "erratic", "smooth"), np.where(is_unlike, "lumpy", "intermittent")
+    return np.where((told >= TOLD_WEEKS) & (busy > 0), np.where(has_gaps, gappy, steady), YOUNG)
 
 
 def promotions(panel: Panel) -> list[str]:

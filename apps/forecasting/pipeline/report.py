@@ -42,7 +42,7 @@ def build(result: BacktestResult, verdict: Verdict, panel: Panel, signals: Seque
         "by_category": segments(result, "category"), "by_abc": segments(result, "abc"),
         "by_cell": cells(result), "by_week": segments(result, "week", "wape"), "by_promotion": promotions(result),
         "by_weekday": weekdays(result, verdict.champion), "worst_items": worst_items(result, verdict.champion, panel),
-        "levels": levels(result, verdict),
+        "levels": levels(result, verdict), "by_demand": ways(result),
         "signals": [{"name": signal.name, "gain": number(signal.gain), "missed": number(signal.missed),
                      "is_used": signal.is_used} for signal in sorted(signals, key=lambda one: -one.gain)],
         "beside": [{"cutoff": day(row.cutoff), "metric": row.metric, "value": number(row.value),
@@ -59,8 +59,8 @@ def empty(panel: Panel, seconds: Mapping[str, float]) -> dict[str, Any]:
     """The report of a contest that could not be held."""
     return {"series": int(panel.regular().sum()), "days": panel.n_days, "sum_days": 14, "cutoffs": [], "models": [],
             "by_category": [], "by_abc": [], "by_cell": [], "by_week": [], "by_promotion": [], "by_weekday": [],
-            "worst_items": no_worst_items(), "levels": [], "signals": [], "beside": [], "notes": [], "usual_weeks": {},
-            "seconds": dict(seconds)}
+            "worst_items": no_worst_items(), "levels": [], "by_demand": [], "signals": [], "beside": [], "notes": [],
+            "usual_weeks": {}, "seconds": dict(seconds)}
 
 
 def model_row(result: BacktestResult, name: str, champion: str) -> dict[str, Any]:
@@ -131,6 +131,14 @@ def cells(result: BacktestResult) -> list[dict[str, Any]]:
     return [{"segment": str(cell), "values": {str(name): {**numbers(row), "sums": int(row["sums"])}
                                               for name, row in part.droplevel(0).iterrows()}}
             for cell, part in table.groupby(level="cell")]
+
+
+def ways(result: BacktestResult) -> list[dict[str, Any]]:
+    """How each model did on items that sell alike (smooth, erratic, intermittent, lumpy): means over the cutoffs."""
+    missed = {row["segment"]: row for row in segments(result, "demand")}
+    return [{**row, "values": {name: {"scaled_pinball": value, "sum_wape": missed[row["segment"]]["values"].get(name)}
+                               for name, value in row["values"].items()}}
+            for row in segments(result, "demand", "scaled_pinball")]
 
 
 def promotions(result: BacktestResult) -> list[dict[str, Any]]:

@@ -63,6 +63,13 @@ def signal_words(name: str) -> str:
 
 
 @register.filter
+def way_words(segment: str) -> str:
+    """How items sell, as the list of items calls it."""
+    return {"smooth": _("steadily"), "erratic": _("up and down"), "intermittent": _("now and then"),
+            "lumpy": _("in lumps"), "young": _("for too short a time to tell")}.get(segment, segment)
+
+
+@register.filter
 def money_words(letter: str) -> str:
     """What a class of money is."""
     return {"A": _("the first 80% of money"), "B": _("the next 15%"), "C": _("the last 5%")}.get(letter, "")
