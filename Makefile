@@ -8,7 +8,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwrig
 	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand bench-vn2 bench-cells bench-speed bench-newcomers bench-baskets
+.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand bench-vn2 bench-cells bench-speed bench-newcomers bench-baskets bench-tune
 
 help:
 	@echo "make demo      the whole product with its demo, at http://127.0.0.1:$(PORT)/"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-models seconds and scores of every model on the demo's grocer (ARGS='--model NAME' for some)"
 	@echo "make bench-cells   how honest bands are on the demo's grocer, by money and steadiness of items"
 	@echo "make bench-newcomers  forecasts of new items, with and without similar ones (DATA=folder for M5)"
+	@echo "make bench-tune     whether a search finds better settings for some of the demo's grocer's items"
 	@echo "make bench-baskets  what the demo's grocer's orders hold together, and seconds on a million lines"
 	@echo "make bench-forecast DATA=folder   the engine on M5's sales, scored as the competition was"
 	@echo "make bench-demand DATA=folder     demand that empty shelves hid, found again in M5's sales"
@@ -87,6 +88,9 @@ bench-newcomers: install-dev
 
 bench-baskets: install-dev
 	@$(RUN) -m tests.bench.baskets $(ARGS)
+
+bench-tune: install-dev
+	@$(RUN) -m tests.bench.tune $(ARGS)
 
 bench-demand: install-dev
 	@$(RUN) -m tests.bench.demand $(DATA) $(ARGS)

@@ -13,9 +13,10 @@ BEFORE_SALES: tuple[str, ...] = ("portal.refresh",)
 # A contest of models, what its winner changes, and what else past orders tell. The first one is followed by what advice
 # would have done: a shop has its first recommendations by then, and nothing that anyone waits for.
 CONTEST: tuple[str, ...] = ("forecasting.backtest", "forecasting.forecast", "optimization.plan", "portal.refresh",
-                            "forecasting.mine", "forecasting.backtest_lstm")
+                            "forecasting.mine", "forecasting.backtest_lstm", "forecasting.tune")
 FIRST_CONTEST: tuple[str, ...] = ("forecasting.backtest", "forecasting.forecast", "optimization.plan", "portal.refresh",
-                                  "feedback.replay", "feedback.proof", "forecasting.mine", "forecasting.backtest_lstm")
+                                  "feedback.replay", "feedback.proof", "forecasting.mine", "forecasting.backtest_lstm",
+                                  "forecasting.tune")
 NIGHT_HOUR = 2  # by the tenant's own clock
 
 # A ring that waited longer than its own period says nothing that the next one does not say: it expires.

@@ -49,6 +49,32 @@ class ItemBacktest(TenantModel):
                 "baseline_wape": self.baseline_error / self.actual} if self.actual else {}
 
 
+class Tuning(TenantModel):
+    """A search for settings of a trained model that forecast better than its defaults: what was tried, what came of it.
+
+    `parameters` is what contests make the model with from then on: nothing where the defaults stay. `report` holds the
+    number of `trials` and how many were `given_up`, the `found_gain` where it was searched, the `gain` at the later
+    cutoff `proved_on` (None where that was not looked at), `searched_on` and the `seconds` it took.
+    """
+
+    class Outcome(models.TextChoices):
+        KEPT = "kept", _("better settings found")
+        NONE_BETTER = "none_better", _("nothing better found")
+        NOT_PROVED = "not_proved", _("not better later on")
+        OUT_OF_TIME = "out_of_time", _("out of time")
+
+    as_of = models.DateField(_("as of"))
+    model = models.CharField(_("model"), max_length=60)
+    outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome)
+    parameters = models.JSONField(_("settings"), default=dict)
+    report = models.JSONField(default=dict)
+    job_id = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "model", "-as_of", "-id"], name="forecasting_tuning_recent")]
+
+
 class ForecastRun(TenantModel):
     """One forecast of all planned series, as of one day: what made it, from which data, with which seed."""
 

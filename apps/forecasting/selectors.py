@@ -24,10 +24,11 @@ from apps.forecasting.models import (
     ItemShape,
     KindForecast,
     SeriesForecast,
+    Tuning,
 )
 from apps.registry import selectors as registry
 from apps.sales import selectors as sales
-from apps.tenants.figures import number, share, sign
+from apps.tenants.figures import day, number, share, sign
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from apps.registry.selectors import ModelVersion
 
 DEMAND = "demand"  # what the registry's versions predict
+TUNED = "lightgbm"  # the model whose settings are searched
 CATEGORY_LEVELS = 2  # of the path: finer kinds have too few items to learn from, or to compare models on
 MODEL_TITLES = {
     "seasonal_naive": _("last week again"), "weekday_mean": _("four-week weekday mean"),
@@ -238,6 +240,29 @@ def trial_words(trial: dict[str, Any]) -> str:
     return gettext("%(figures)s It does not pass: %(why)s.") % {"figures": figures, "why": why}
 
 
+def tuning_words(tuning: Tuning) -> str:
+    """What was tried of a model's settings and what came of it, in a few sentences."""
+    report = tuning.report
+    later = share(report["gain"], 1)
+    told = {"model": model_title(tuning.model), "trials": number(report["trials"], 0), "day": day(tuning.as_of),
+            "given_up": number(report["given_up"], 0), "found": share(report["found_gain"], 1), "later": later,
+            "signed": sign(later), "date": day(report["proved_on"])}
+    tried = ngettext("On %(day)s, %(trials)s setting of %(model)s was tried on past weeks.",
+                     "On %(day)s, %(trials)s settings of %(model)s were tried on past weeks, %(given_up)s of them "
+                     "given up early.", report["trials"])
+    outcome = {
+        Tuning.Outcome.KEPT: gettext(
+            "The best did %(found)s better there than the usual one, and %(later)s better after %(date)s, on weeks "
+            "that the search had not seen: contests train %(model)s with it."),
+        Tuning.Outcome.NONE_BETTER: gettext("None did better there than the usual one, which stays."),
+        Tuning.Outcome.NOT_PROVED: gettext(
+            "The best did %(found)s better there than the usual one, but %(signed)s after %(date)s, on weeks that the "
+            "search had not seen. That is too little to be sure of: the usual one stays."),
+        Tuning.Outcome.OUT_OF_TIME: gettext("There was no time to find and prove a better one: the usual one stays."),
+    }[Tuning.Outcome(tuning.outcome)]
+    return f"{tried} {outcome}" % told
+
+
 def with_titles(sentence: str) -> str:
     """A sentence of the engine, with models called as people call them and counts as the shop writes them."""
     counted = _COUNTS.sub(lambda found: number(int(found[0]), 0), sentence)
@@ -427,6 +452,17 @@ def backtests() -> QuerySet[Backtest]:
 def latest_backtest(as_of: dt.date | None = None) -> Backtest | None:
     """The newest contest, or the newest one held on or before `as_of`."""
     return (backtests().filter(as_of__lte=as_of) if as_of else backtests()).first()
+
+
+def latest_tuning(model: str) -> Tuning | None:
+    """The newest search for better settings of a model."""
+    return Tuning.objects.filter(model=model).order_by("-as_of", "-pk").first()
+
+
+def tuned_parameters(model: str) -> dict[str, Any]:
+    """What contests make a model with beside its defaults: what the newest search kept."""
+    found = latest_tuning(model)
+    return found.parameters if found else {}
 
 
 def newest_series() -> QuerySet[SeriesForecast]:
@@ -645,6 +681,7 @@ class ModelsPage:
     charts: dict[str, dict[str, Any]]
     weekdays: list[HeatRow]
     worst_items: list[HeatRow]
+    tuning: Tuning | None
 
     @property
     def leaderboard(self) -> list[dict[str, Any]]:
@@ -754,7 +791,7 @@ def models_page() -> ModelsPage:
         changes=list(registry.alias_changes(DEMAND)[:CHANGES_SHOWN]),
         charts=_contest_charts(contest) if contest and contest.report["models"] else {},
         weekdays=weekday_rows(report.get("by_weekday", [])),
-        worst_items=item_rows(report.get("worst_items", {"rows": []})))
+        worst_items=item_rows(report.get("worst_items", {"rows": []})), tuning=latest_tuning(TUNED))
 
 
 def _contest_charts(contest: Backtest) -> dict[str, dict[str, Any]]:

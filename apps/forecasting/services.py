@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from apps.forecasting.models import Backtest, ForecastRun, ItemPair, ItemShape, KindForecast, SeriesForecast
+from apps.forecasting.models import Backtest, ForecastRun, ItemPair, ItemShape, KindForecast, SeriesForecast, Tuning
 from apps.forecasting.selectors import DEMAND
 from apps.jobs import services as jobs
 from apps.registry import services as registry
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEMAND", "LEVELS", "SEED", "CannotRollBack", "ItemScores", "Made", "add_to_backtest", "challenge",
            "promote", "register_model", "request_backtest", "request_retraining", "roll_back", "save_backtest",
-           "save_forecast", "save_mined"]
+           "save_forecast", "save_mined", "save_tuning"]
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
 SEED = 1  # the same from day to day: an item's paths change with its forecast, not with the dice
@@ -142,6 +142,15 @@ def save_backtest(*, as_of: dt.date, champion: str, report: dict[str, Any], verd
                        {"item_id": "bigint", "location_id": "bigint", "actual": "float8", "champion_error": "float8",
                         "baseline_error": "float8", "covered_80": "float8"}, nullable=("covered_80",))
     return backtest
+
+
+@transaction.atomic
+def save_tuning(*, as_of: dt.date, model: str, outcome: str, parameters: dict[str, Any], report: dict[str, Any],
+                job_id: int | None = None) -> Tuning:
+    """Keep what a search for better settings came to: contests train the model with what the newest one found."""
+    saved: Tuning = Tuning.objects.create(as_of=as_of, model=model, outcome=outcome, parameters=parameters,
+                                          report=report, job_id=job_id)
+    return saved
 
 
 @transaction.atomic

@@ -15,6 +15,8 @@ declare(Kind("forecasting.renew", title=_("See whether a contest of models is du
 declare(Kind("forecasting.backtest_lstm", title=_("Train and compare the neural network"),
              handler="apps.forecasting.pipeline:backtest_lstm_tenant", queue="gpu",
              precedence=Precedence.LATER))
+declare(Kind("forecasting.tune", title=_("Search better settings for the trained model"),
+             handler="apps.forecasting.pipeline:tune_tenant", queue="batch", precedence=Precedence.LAST))
 declare(Kind("forecasting.retrain", title=_("Train a model again from its lineage"),
              handler="apps.forecasting.pipeline:retrain_tenant", queue="batch"))
 declare(Kind("forecasting.retrain_network", title=_("Train a neural network again from its lineage"),

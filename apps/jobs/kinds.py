@@ -23,6 +23,7 @@ class Precedence(IntEnum):
 
     AWAITED = 0  # someone may be looking at a bar: a button, a file and what follows it, a day that is let in
     LATER = 1  # minutes of work whose figures are read the next morning; among these a tenant's turn alone decides
+    LAST = 2  # what only makes later work better: it may wait for as long as there is anything else to do
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from apps.optimization import selectors as optimization
 from apps.registry import selectors as registry
 
 STAGES = ("demo.load", "sales.refresh", "forecasting.forecast", "optimization.plan", "forecasting.backtest",
-          "forecasting.mine", "forecasting.backtest_lstm", "feedback.replay", "feedback.proof", "feedback.judge",
-          "portal.refresh")
+          "forecasting.mine", "forecasting.backtest_lstm", "forecasting.tune", "feedback.replay", "feedback.proof",
+          "feedback.judge", "portal.refresh")
 SHOWN_METRICS = ("sum_wape", "sum_bias", "scaled_pinball", "crps", "mse", "rmse", "mae", "wape", "bias", "mase",
                  "rmsse", "wrmsse", "coverage_80", "coverage_95")
 

@@ -244,7 +244,7 @@ class LightGBMDaily(Trained):
     knobs: ClassVar[Mapping[str, Knob]] = {
         "rounds": Knob(60, 300, by_factors=True),
         "learning_rate": Knob(0.02, 0.2, by_factors=True),
-        "leaves": Knob(15, 127, by_factors=True),
+        "leaves": Knob(15, 95, by_factors=True),
         "rows_in_leaf": Knob(20, 500, by_factors=True),
         "tweedie_power": Knob(1.02, 1.5),
     }

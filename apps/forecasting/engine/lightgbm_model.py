@@ -58,12 +58,12 @@ class LightGBM(Trained):
     family: ClassVar[str] = "trees"
     complexity: ClassVar[int] = 10
     knobs: ClassVar[Mapping[str, Knob]] = {
-        "rounds": Knob(60, 300, by_factors=True),
+        "rounds": Knob(60, 240, by_factors=True),
         "learning_rate": Knob(0.02, 0.2, by_factors=True),
-        "leaves": Knob(7, 63, by_factors=True),
+        "leaves": Knob(7, 48, by_factors=True),
         "rows_in_leaf": Knob(20, 1000, by_factors=True),
         "tweedie_power": Knob(1.05, 1.7),
-        "origins": Knob(10, 40),
+        "origins": Knob(10, 30),
     }
 
     rounds: int = 200

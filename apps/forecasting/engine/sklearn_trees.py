@@ -289,7 +289,7 @@ class RandomForest(Planted):
     complexity: ClassVar[int] = 8
     knobs: ClassVar[Mapping[str, Knob]] = {
         "rows_in_leaf": Knob(5, 200, by_factors=True),
-        "features": Knob(0.1, 0.8),
+        "features": Knob(0.1, 0.6),
     }
 
     trees: int = 40

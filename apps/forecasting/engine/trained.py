@@ -75,7 +75,7 @@ class Trained(Forecaster):
 
     minimum_days: ClassVar[int] = 8 * WEEK
     knobs: ClassVar[Mapping[str, Knob]] = {}
-    """What of the constructor's parameters a search may turn (`tuning.py`); training with any of them stays bounded."""
+    """What of its parameters a search may turn (`tuning.py`): training takes about twice as long at most."""
 
     threads: int = 1
     seed: int = 1

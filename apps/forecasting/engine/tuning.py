@@ -102,7 +102,8 @@ class Tuned:
         return {
             "kept": f"{tried}: the best gained {self.found_gain:.1%} there and {proof}; used: {self._settings()}.",
             "none_better": f"{tried}: none was better than the defaults, which stay.",
-            "not_proved": f"{tried}: the best gained {self.found_gain:.1%} there, but {proof}; the defaults stay.",
+            "not_proved": f"{tried}: the best gained {self.found_gain:.1%} there, but {proof}: not clear enough, so "
+            "the defaults stay.",
             "out_of_time": f"{tried}; there was no time for more, and the defaults stay.",
         }[self.outcome]
 

@@ -24,7 +24,7 @@ from apps.forecasting.engine.selection import FEWEST_CUTOFFS, Verdict, choose_ch
 from apps.forecasting.engine.signals import Signal, weigh
 from apps.forecasting.pipeline import report
 from apps.forecasting.pipeline.night import require_sales
-from apps.forecasting.selectors import History
+from apps.forecasting.selectors import TUNED, History
 from apps.jobs import selectors as jobs
 from apps.jobs.running import GiveUp, Running
 from apps.registry import selectors as registry
@@ -71,24 +71,26 @@ def backtest_tenant(running: Running) -> dict[str, Any]:
     known, panel = read(running, as_of)
     with tenant_context(running.tenant_id):
         version = registry.champion(services.DEMAND)
+        tuned = selectors.tuned_parameters(TUNED)
     watch.lap("read")
     cutoffs = rolling_cutoffs(panel, CUTOFFS)
     if not cutoffs:
         return too_short(running, panel, as_of, watch)
     workers = os.cpu_count() or 1
-    cheap = backtest(panel, makers(models.BASELINES), cutoffs, workers=workers,
+    cheap = backtest(panel, makers({name: {} for name in models.BASELINES}), cutoffs, workers=workers,
                      on_progress=telling(running, 0.03, 0.12))
     watch.lap("cheap models")
     signals = weigh_signals(panel, cutoffs, telling(running, 0.12, 0.35))
     without = [name for signal in signals if not signal.is_used for name in signal.covariates]
     watch.lap("signals")
-    trained = backtest(panel, makers(CHALLENGERS, without=without), cutoffs, workers=workers,
+    made = {name: {"without": without, **(tuned if name == TUNED else {})} for name in CHALLENGERS}
+    trained = backtest(panel, makers(made), cutoffs, workers=workers,
                        on_progress=telling(running, 0.35, 0.8))
     watch.lap("lightgbm")
     result = cheap.merged(trained)
     verdict = choose_champion(result, version.model if version else None, list(CHALLENGERS),
                               complexity=complexities([*models.RIVALS, *CHALLENGERS]))
-    fitted = fit_finalists(panel, verdict, result, without, telling(running, 0.8, 0.95))
+    fitted = fit_finalists(panel, verdict, result, made, telling(running, 0.8, 0.95))
     watch.lap("final fit")
     running.progress(0.96, _("Saving the scores"))
     return save(running, Contest(known, panel, result, verdict, fitted, signals, watch))
@@ -105,8 +107,9 @@ def read(running: Running, as_of: dt.date) -> tuple[History, Panel]:
     return known, panel
 
 
-def makers(names: Sequence[str], **parameters: Any) -> dict[str, Any]:
-    return {name: partial(models.make, name, **parameters) for name in names}
+def makers(made: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Model by name: what makes a new one, with its parameters."""
+    return {name: partial(models.make, name, **parameters) for name, parameters in made.items()}
 
 
 def complexities(names: Sequence[str]) -> dict[str, int]:
@@ -139,7 +142,7 @@ def weigh_signals(panel: Panel, cutoffs: Sequence[Any], on_progress: OnProgress)
                  workers=os.cpu_count() or 1, on_progress=on_progress)
 
 
-def fit_finalists(panel: Panel, verdict: Verdict, result: BacktestResult, without: Sequence[str],
+def fit_finalists(panel: Panel, verdict: Verdict, result: BacktestResult, made: Mapping[str, Mapping[str, Any]],
                   on_progress: OnProgress) -> dict[str, Forecaster]:
     """The winner fitted on all that is known; and the trained model, where it did not win, for people to promote."""
     scored = set(result.series["model"])
@@ -149,8 +152,7 @@ def fit_finalists(panel: Panel, verdict: Verdict, result: BacktestResult, withou
         def told(done: float, sentence: str, place: int = place) -> None:
             on_progress((place + done) / len(names), sentence)
 
-        parameters = {"without": without} if name in CHALLENGERS else {}
-        fitted[name] = models.make(name, **parameters).fit(panel, told)
+        fitted[name] = models.make(name, **made.get(name, {})).fit(panel, told)
     return fitted
 
 
@@ -231,7 +233,7 @@ def backtest_lstm_tenant(running: Running) -> dict[str, Any]:
         return {"note": _("The simpler models have to be compared first: the network's scores stand beside theirs.")}
     origin = contest.verdict["published_on"][:10]
     watch.lap("read")
-    result = backtest(panel, makers([LSTM]), [origin], on_progress=telling(running, 0.03, 0.6))
+    result = backtest(panel, makers({LSTM: {}}), [origin], on_progress=telling(running, 0.03, 0.6))
     watch.lap(LSTM)
     if result.series.empty:
         return {"backtest": contest.pk, "note": " ".join(result.notes["note"])}

@@ -30,6 +30,12 @@ def trial_words(trial: dict[str, Any]) -> str:
 
 
 @register.filter
+def tuning_words(tuning: Any) -> str:
+    """What was tried of a model's settings, and what came of it."""
+    return selectors.tuning_words(tuning)
+
+
+@register.filter
 def pair_words(pair: Any) -> str:
     """Why two items are told to be bought together, or instead of each other."""
     return selectors.pair_words(pair)

@@ -246,7 +246,7 @@ def test_a_contest_is_held_every_week_and_not_more_often(contested: Shop) -> Non
         assert ("job" in told) is is_asked, days
     [asked] = asked_contests(contested)
     assert "feedback.replay" not in asked["then"]
-    assert asked["then"][-1] == "forecasting.backtest_lstm"
+    assert asked["then"][-1] == "forecasting.tune"
 
 
 def test_the_page_shows_the_contest_the_versions_and_their_lineage(contested: Shop) -> None:
