@@ -18,6 +18,6 @@ declare(Kind("forecasting.backtest_lstm", title=_("Train and compare the neural 
 declare(Kind("forecasting.tune", title=_("Search better settings for the trained model"),
              handler="apps.forecasting.pipeline:tune_tenant", queue="batch", precedence=Precedence.LAST))
 declare(Kind("forecasting.retrain", title=_("Train a model again from its lineage"),
-             handler="apps.forecasting.pipeline:retrain_tenant", queue="batch"))
+             handler="apps.forecasting.pipeline:retrain_tenant", queue="batch", precedence=Precedence.LATER))
 declare(Kind("forecasting.retrain_network", title=_("Train a neural network again from its lineage"),
-             handler="apps.forecasting.pipeline:retrain_tenant", queue="gpu"))
+             handler="apps.forecasting.pipeline:retrain_tenant", queue="gpu", precedence=Precedence.LATER))

@@ -23,7 +23,7 @@ from apps.tenants.figures import units
 from apps.tenants.scope import tenant_context
 
 TUNE_DAYS = 28  # settings are searched at most this often
-TUNE_SECONDS = 180.0
+TUNE_SECONDS = 480.0
 CONTESTED_DAYS = CUTOFFS * SUM_DAYS  # the weeks that contests judge by, which the search may not see
 
 
