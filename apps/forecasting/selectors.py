@@ -114,9 +114,13 @@ def known_history(as_of: dt.date) -> History:
 
     frames = sales.demand_frame(as_of)
     terms = catalog.terms_frame()
-    item_ids = [int(name.partition("/")[0]) for name in frames.static["unique_id"]]
-    terms = terms[terms["item_id"].isin(item_ids)]
     first_on, _last_on = sales.history_range()
+    # What has gone quiet is learned from; how far ahead has to be forecast, the planned items alone say.
+    lately = frames.history[frames.history["ds"] >= str(as_of - dt.timedelta(weeks=sales.PLANNED_WEEKS))]
+    weeks = min(sales.PLANNED_WEEKS, (as_of - (first_on or as_of)).days / 7)
+    paces = lately.groupby("unique_id", observed=True)["y"].sum()
+    planned_ids = paces.index[paces >= frames.pace * weeks]
+    terms = terms[terms["item_id"].isin([int(name.partition("/")[0]) for name in planned_ids])]
     covered = terms["lead_time_days"] + LEAD_SPREADS * terms["lead_time_spread_days"] + terms["review_period_days"]
     kinds = [kind_of(path) for path in frames.static["category"].astype(str)]
     return History(
@@ -549,7 +553,8 @@ def demand_page(department: str | None = None) -> DemandPage | None:
     rows = [KindRow(kind, kind_title(kind), kind.level == level.DEPARTMENT and len(below[kind.name]) > 1)
             for kind in sorted(parts, key=lambda kind: (-(kind.money or 0), -kind.units, kind.name))]
     contest = latest_backtest()
-    judged = next((row for row in (contest.report.get("levels", ()) if contest else ())
+    judged = next((row for row in (
+        contest.report.get("levels", ()) if contest and contest.champion == whole.run.model else ())
                    if row["level"] == whole.level and row["sum_wape"] is not None), None)
     return DemandPage(whole.run, KindRow(whole, kind_title(whole), False), rows if len(rows) > 1 else [],
                       _demand_chart(whole), judged)

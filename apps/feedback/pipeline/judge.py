@@ -101,7 +101,7 @@ def score_due_runs(running: Running, as_of: dt.date) -> int:
         with tenant_context(running.tenant_id):
             known = forecasting.known_history(run.as_of)
             paths = forecasting.demand_paths(run)
-        panel = known.panel()
+        panel = known.lessons()  # the simple models learn from the same as the one that was in use
         if not panel.n_series or units is None:
             continue
         until = min(as_of, run.as_of + dt.timedelta(days=scores.SCORED_DAYS))
@@ -113,15 +113,16 @@ def score_due_runs(running: Running, as_of: dt.date) -> int:
 
 def save_scores(running: Running, paths: DemandPaths, panel: Panel, horizons: list[str], sold: np.ndarray,
                 scored_through: dt.date) -> None:
-    """Score a run beside its rivals, over the series that both the run and the panel of its day hold.
+    """Score a run beside its rivals, over the series that both the run and what could be learned from that day hold.
 
-    sold: [series of the panel, days from the planning day on].
+    panel: `History.lessons`; sold: [series of the panel, days from the planning day on].
     """
     rows = paths.rows(panel.ids.tolist())
     here = np.flatnonzero(rows >= 0)
     known = panel.take(here)
     segments = scores.Segments.of(known)
-    told: dict[str, Forecast] = {**scores.rival_forecasts(known), paths.run.model: paths.forecast.take(rows[here])}
+    rivals = {name: rival.take(here) for name, rival in scores.rival_forecasts(panel).items()}
+    told: dict[str, Forecast] = {**rivals, paths.run.model: paths.forecast.take(rows[here])}
     found = {model: scores.rows(forecast, sold[here], segments, horizons) for model, forecast in told.items()}
     with tenant_context(running.tenant_id):
         running.hold()

@@ -101,7 +101,7 @@ def live_week(replay: Replay, monday: dt.date, on_progress: Part) -> dict[str, A
         return {"monday": monday.isoformat(), "series": 0}
     paths = forecast_week(replay, known, lessons, on_progress)
     on_progress(0.4, _("%(day)s: scoring the forecast beside the simple ones") % {"day": date_format(monday, "j M Y")})
-    score_week(replay, paths, panel)
+    score_week(replay, paths, lessons)
     join(replay, panel, terms)
     on_progress(0.5, _("%(day)s: planning") % {"day": date_format(monday, "j M Y")})
     inputs = optimization.prepare(

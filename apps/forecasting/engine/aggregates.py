@@ -1,12 +1,13 @@
 """Forecasts of kinds of item and of a whole shop: what their items' forecasts add up to, and how unsure that is.
 
 Means are added up, so every level agrees with the ones below it. Variances alone would be too small: items stray
-together, by weather, by season, by what the model misses of all of them. Of a sum M over the protection period, with
-v_i the variance of each item's own,
+together, by weather, by season, by what the model misses of all of them. Of a sum M, with v_i the variance of each
+item's own,
 
     variance of the sum = sum of v_i + (unsure * M)^2
 
-where `unsure` is what past sums of that level strayed by beyond what their items explain, by maximum likelihood.
+where `unsure` is what past sums of that level strayed by beyond what their items explain. It is found on sums of
+SUM_DAYS days, and held to be the same for weeks, and for sums further ahead.
 """
 
 from typing import Final
@@ -23,7 +24,9 @@ Places = NDArray[np.int64]
 
 USUAL_UNSURE: Final = 0.1
 """Where no past was judged yet; kinds of M5 and of completejourney's grocery strayed by .05 to .13."""
-UNSURE: Final = np.concatenate([[0.0], np.geomspace(0.005, 0.5, 47)])
+SPREAD_OF_UNSURE: Final = 0.7
+"""Before any sum was seen, the log of `unsure` is held to lie this far around the usual one: five sums tell little."""
+UNSURE: Final = np.geomspace(0.005, 0.5, 47)
 
 
 def aggregate(forecast: Forecast, members: Places, names: NDArray[np.str_], unsure: float) -> Forecast:
@@ -51,7 +54,7 @@ def aggregate(forecast: Forecast, members: Places, names: NDArray[np.str_], unsu
 
 
 def unsure_by(error: Doubles, mean: Doubles, variance: Doubles) -> float:
-    """Return the `unsure` that makes past errors of groups' sums likeliest, of normal errors.
+    """Return the `unsure` that is likeliest after past errors of groups' sums, of normal errors (a posterior mode).
 
     error     [k] foretold less sold, of one group's sum at one cutoff
     mean      [k] foretold
@@ -63,5 +66,6 @@ def unsure_by(error: Doubles, mean: Doubles, variance: Doubles) -> float:
     if not told.any():
         return USUAL_UNSURE
     spread = variance[told, None] + (UNSURE[None, :] * mean[told, None]) ** 2
-    likelihood = -0.5 * (np.log(spread) + error[told, None] ** 2 / spread).sum(axis=0)
+    prior = -0.5 * (np.log(UNSURE / USUAL_UNSURE) / SPREAD_OF_UNSURE) ** 2
+    likelihood = prior - 0.5 * (np.log(spread) + error[told, None] ** 2 / spread).sum(axis=0)
     return float(UNSURE[int(np.argmax(likelihood))])

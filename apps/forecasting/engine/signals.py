@@ -64,18 +64,20 @@ def weigh(
         result = backtest(panel, makers, cutoffs, workers=workers,
                           on_progress=lambda done, words: on_progress(start + (end - start) * done, words))  # fmt: skip
         loss, missed = (result.table(metric).mean(axis=1) for metric in (METRIC, "sum_wape"))
+        missed = missed.reindex(loss.index).fillna(0.0)  # of a fortnight without a sale there is no share
         return {str(name): (float(loss[name]), float(missed[name])) for name in loss.index}
 
     alone = {f"without {name}": left_out for name, left_out in held.items()}
     found = losses({ALL: (), **alone}, 0.0, 0.85)
-    if ALL not in found:  # too little history at all cutoffs
+    if not {ALL, *alone} <= found.keys():  # too little history
         return []
     whole, whole_missed = found[ALL]
     gains = {name: found[f"without {name}"][0] / whole - 1 if whole > 0 else 0.0 for name in held}
     useless = [name for name in held if gains[name] <= 0]
     if len(useless) > 1:
         together = tuple(covariate for name in useless for covariate in held[name])
-        if losses({"without " + " and ".join(useless): together}, 0.85, 1.0).popitem()[1][0] > whole:
+        name = "without " + " and ".join(useless)
+        if losses({name: together}, 0.85, 1.0).get(name, (0.0, 0.0))[0] > whole:
             useless = [min(useless, key=lambda name: gains[name])]
     return [
         Signal(name, held[name], gains[name], found[f"without {name}"][1] - whole_missed, name not in useless)

@@ -28,6 +28,8 @@ AHEAD = (1, 2, 3, 4)
 """Weeks ahead that are learned; later ones are answered as the last, with their own calendar and promotions."""
 FIRST_ORIGIN = 4
 """Weeks of history below which no row is made."""
+FEWEST_ROWS = 10
+"""Rows below which there is nothing to learn from."""
 KIND_LABELS = (frames.CATEGORY, frames.DEPARTMENT, frames.BRAND)
 
 
@@ -68,7 +70,7 @@ class Lessons:
     def of(cls, panel: Panel, codes: dict[str, Codes], origins: int, thin: int, model: str) -> "Lessons":
         """Make the rows of the last `origins` origins, of each `thin` (series, origin, week ahead) one.
 
-        Raises NothingToLearn where none of them has a sale.
+        Raises NothingToLearn where none of them has a sale, or there are hardly any.
         """
         weeks = Weeks.of(panel, 0)
         first = panel.n_days - weeks.n_weeks * WEEK
@@ -85,7 +87,7 @@ class Lessons:
                 blocks.append(rows.values[kept])
                 units.append(weeks.rate[kept, origin + ahead - 1])
                 levels.append(usual[kept])
-        if not any(block.any() for block in units):
+        if sum(map(len, units)) < FEWEST_ROWS or not any(block.any() for block in units):
             raise NothingToLearn(model, panel.n_days)
         told = f"{sum(map(len, units))} rows up to {panel.cutoff.astype(object):%-d %b %Y}"
         return cls(names, np.concatenate(blocks), np.concatenate(units), np.concatenate(levels), told)

@@ -36,7 +36,7 @@ CUTOFFS = FEWEST_CUTOFFS + 1  # the last one chooses nothing: its scores are the
 CHALLENGERS = ("lightgbm",)
 LSTM = "keras_lstm"
 WEIGHED = "lightgbm"
-WEIGHED_EVERY = 2  # of the cutoffs that choose
+WEIGHED_AT = 2  # cutoffs before those of the contest
 QUICK: dict[str, Any] = {"thin": 2, "rounds": 100, "learning_rate": 0.12}  # enough to tell signals by
 CONTEST_DAYS = 7  # models are compared, and the winner fitted anew, at least this often
 
@@ -80,7 +80,7 @@ def backtest_tenant(running: Running) -> dict[str, Any]:
     cheap = backtest(panel, makers({name: {} for name in models.BASELINES}), cutoffs, workers=workers,
                      on_progress=telling(running, 0.03, 0.12))
     watch.lap("cheap models")
-    signals = weigh_signals(panel, cutoffs, telling(running, 0.12, 0.35))
+    signals = weigh_signals(panel, telling(running, 0.12, 0.35))
     without = [name for signal in signals if not signal.is_used for name in signal.covariates]
     watch.lap("signals")
     made = {name: {"without": without, **(tuned if name == TUNED else {})} for name in CHALLENGERS}
@@ -132,13 +132,16 @@ def too_short(running: Running, panel: Panel, as_of: dt.date, watch: Stopwatch) 
     return {"backtest": backtest.pk, "champion": models.FALLBACK, "reason": reason}
 
 
-def weigh_signals(panel: Panel, cutoffs: Sequence[Any], on_progress: OnProgress) -> list[Signal]:
+def weigh_signals(panel: Panel, on_progress: OnProgress) -> list[Signal]:
     """What promotions, prices and holidays are worth to the trained model, before it takes part.
 
-    Asked at some of the cutoffs that choose, of a model that learns in fewer and larger steps from every other row.
+    Asked at the cutoffs before those of the contest, so that what is left out is not chosen by what then judges; of a
+    model that learns in fewer and larger steps from every other row. Nothing where history does not reach back so far.
     """
-    asked = list(cutoffs[:-1:WEIGHED_EVERY]) or list(cutoffs)
-    return weigh(panel, lambda without: models.make(WEIGHED, without=without, **QUICK), asked,
+    earlier = rolling_cutoffs(panel, CUTOFFS + WEIGHED_AT)[:-CUTOFFS]
+    if not earlier:
+        return []
+    return weigh(panel, lambda without: models.make(WEIGHED, without=without, **QUICK), earlier,
                  workers=os.cpu_count() or 1, on_progress=on_progress)
 
 

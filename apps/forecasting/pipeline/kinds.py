@@ -14,7 +14,7 @@ from apps.forecasting.engine.aggregates import USUAL_UNSURE, aggregate
 from apps.forecasting.engine.base import Forecast, Panel
 from apps.forecasting.engine.distribution import negative_binomial_quantiles
 from apps.forecasting.engine.totals import added_up
-from apps.forecasting.models import KindForecast
+from apps.forecasting.models import Backtest, KindForecast
 
 PAST_WEEKS = 26
 SUM_DAYS = 28
@@ -68,6 +68,7 @@ def weekly(daily: NDArray[Any]) -> NDArray[np.float64]:
     return weeks
 
 
-def unsure_of(report: Mapping[str, Any]) -> dict[int, float]:
-    """What a contest's report says of each level."""
+def unsure_of(contest: Backtest | None, model: str) -> dict[int, float]:
+    """What a contest says of each level, where it was this model that was in use after it."""
+    report = contest.report if contest and contest.champion == model else {}
     return {row["level"]: row["unsure"] for row in report.get("levels", ())}

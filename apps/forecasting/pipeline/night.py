@@ -60,10 +60,10 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     else:
         forecast, note, used = nothing(known, grid), _("No item sells often enough to be forecast: all are ordered on "
                                                        "request."), False
+    summed = kinds.rows(forecast, panel, kinds.unsure_of(contest, forecast.model))
     running.progress(0.8, _("Saving %(series)s series") % {"series": units(forecast.n_series)})
     with tenant_context(running.tenant_id):
         running.hold()
-        summed = kinds.rows(forecast, panel, kinds.unsure_of(contest.report if contest else {}))
         run = services.save_forecast(forecast=forecast, why=why, lost=lost, kinds=summed, made=services.Made(
             as_of=as_of, data_fingerprint=fingerprint, version=version if used else None,
             note=" ".join(filter(None, [trouble, note])), job_id=running.job_id,

@@ -96,7 +96,7 @@ def levels(result: BacktestResult, verdict: Verdict) -> list[dict[str, Any]]:
     """How far the champion's two-week sums of all items, of departments and of categories were off, added up.
 
     `unsure` is what `aggregates.aggregate` takes, of all cutoffs; `coverage_80` is of the published cutoff, by what the
-    earlier ones said: none where there is no such cutoff, or no group of a level.
+    earlier ones said: none where that has too few sums to tell.
     """
     own = result.series[result.series["model"] == verdict.champion]
     found = []
@@ -113,7 +113,8 @@ def levels(result: BacktestResult, verdict: Verdict) -> list[dict[str, Any]]:
             "level": int(level), "sums": len(sums), "unsure": aggregates.unsure_by(error, mean, variance),
             "sum_wape": number(np.abs(error).sum() / sold) if sold else None,
             "sum_bias": number(error.sum() / sold) if sold else None,
-            "coverage_80": number((np.abs(error[last]) <= Z_80 * spread).mean()) if last.any() else None})
+            "coverage_80": number((np.abs(error[last]) <= Z_80 * spread).mean()) if last.sum() >= FEWEST_SUMS
+            else None})
     return found
 
 
@@ -149,7 +150,8 @@ def promotions(result: BacktestResult) -> list[dict[str, Any]]:
     for name in (ON_PROMOTION, OTHER_DAYS) if len(table) else ():
         part = table.loc[name]
         size = {key: number(part[key].iloc[0]) for key in ("days", "units")}  # the same for every model
-        values = {str(model): numbers(row) for model, row in part[["wape", "bias"]].iterrows()}
+        shares = pd.DataFrame(part).reindex(columns=["wape", "bias"])
+        values = {str(model): numbers(row) for model, row in shares.iterrows()}
         found.append({"segment": name, **size, "values": values})
     return found
 

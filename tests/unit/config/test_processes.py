@@ -56,7 +56,7 @@ def test_a_process_that_ignores_a_polite_end_is_ended_all_the_same() -> None:
 
 
 def test_a_process_that_its_parent_has_not_buried_is_not_waited_for() -> None:
-    command = ["sh", "-c", "true & echo $!; exec cat"]  # cat never asks after the child
+    command = ["sh", "-c", "sleep 0.3 & echo $!; exec cat"]  # it ends after the shell became cat, which never asks
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         dead = psutil.Process(int(parent.stdout.readline()))

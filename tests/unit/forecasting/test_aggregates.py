@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.forecasting.engine.aggregates import UNSURE, USUAL_UNSURE, aggregate, unsure_by
+from apps.forecasting.engine.aggregates import USUAL_UNSURE, aggregate, unsure_by
 from apps.forecasting.engine.base import Forecast, Grid
 from apps.forecasting.engine.dispersion import SUM_DAYS
 
@@ -71,6 +71,8 @@ def test_how_unsure_sums_are_is_found_again(unsure: float, seed: int) -> None:
 def test_errors_that_items_explain_leave_nothing_unsure_and_without_errors_the_usual_is_said() -> None:
     mean = np.full(500, 100.0)
     error = np.random.default_rng(2).normal(0, 20, 500)
-    assert unsure_by(error, mean, np.full(500, 500.0)) <= UNSURE[4]
+    assert unsure_by(error, mean, np.full(500, 500.0)) < 0.04
+    one = np.array([1.0])
+    assert unsure_by(0 * one, 100 * one, one) > USUAL_UNSURE / 3, "one lucky sum proves little"
     nothing = np.zeros(0)
     assert unsure_by(nothing, nothing, nothing) == USUAL_UNSURE == unsure_by(np.zeros(3), np.zeros(3), np.ones(3))

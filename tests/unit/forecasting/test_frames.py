@@ -1,15 +1,19 @@
 """Frames come in whole or are refused in one sentence, and a panel knows nothing later than its cutoff."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from apps.forecasting.engine.backtest import backtest
 from apps.forecasting.engine.base import PACE_DAYS, Grid, Panel
 from apps.forecasting.engine.calendar import UnknownCountry, days_to_holiday, month_position, public_holidays, weekdays
+from apps.forecasting.engine.dispersion import Dispersion, Traits
 from apps.forecasting.engine.frames import FrameError, NotEnoughHistory
 from apps.forecasting.engine.models import make
+from apps.forecasting.engine.weekly import Lessons, kind_codes
 from tests.unit.forecasting import shops
 
 DAYS = pd.to_datetime(["2024-01-02", "2024-01-05", "2024-01-03"])
@@ -109,7 +113,7 @@ def test_a_panel_cannot_be_written_to() -> None:
         panel.y[0, 0] = 5
 
 
-def test_ablation_takes_a_plan_away_or_only_its_future() -> None:
+def test_a_plan_can_be_taken_away_or_only_its_future() -> None:
     panel = shops.panel(n_series=3, n_days=60)
     assert list(panel.with_covariates([]).covariates) == []
     past_only = panel.with_covariates(["mailer"], known_ahead=[])
@@ -185,3 +189,55 @@ def test_who_learns_from_survivors_alone_forecasts_too_much() -> None:
     survivors = dataclasses.replace(known.take(asked), pace=0.0)
     assert bias(survivors) > 0.2
     assert abs(bias(known.take(known.lately_regular()))) < 0.1
+
+
+@pytest.fixture(scope="module")
+def paced() -> Panel:
+    """A steady item, one that went quiet 100 days ago, one too slow all along, one that began 60 days ago."""
+    sales = np.zeros((40, 300), dtype=np.float32)
+    sales[:, ::2] = 1
+    sales[1, 200:] = 0
+    sales[2] = 0
+    sales[2, ::50] = 1
+    sales[3, :240] = 0
+    return dataclasses.replace(shops.panel_of(sales), pace=2.2)
+
+
+def test_the_judge_scores_who_was_forecast_at_each_cutoff(paced: Panel) -> None:
+    cutoffs = [paced.dates[-1 - back] for back in (110, 28, 14)]
+    result = backtest(paced, {"tsb": partial(make, "tsb")}, cutoffs)
+    for cutoff in cutoffs:
+        known = paced.upto(cutoff)
+        scored = set(result.series.loc[result.series["cutoff"] == pd.Timestamp(cutoff), "unique_id"])
+        assert scored == set(known.ids[known.regular()]), cutoff
+    assert [paced.upto(cutoff).regular()[:4].tolist() for cutoff in cutoffs] == [
+        [True, True, False, False], [True, False, False, False], [True, False, False, False]]  # fmt: skip
+
+
+def test_lessons_hold_nobody_who_was_not_forecast_then(paced: Panel) -> None:
+    everyone = dataclasses.replace(paced, pace=0.0)
+    codes = kind_codes(paced)
+    asked = sum(int(paced.regular(300 - 7 * back).sum()) * min(back, 4) for back in range(1, 21))
+    kept = Lessons.of(paced, codes, 20, 1, "lightgbm")
+    assert len(kept.units) == asked
+    assert len(Lessons.of(everyone, codes, 20, 1, "lightgbm").units) > len(kept.units)
+
+
+def test_tails_are_fitted_on_who_was_forecast_then(paced: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+    usual = Dispersion.fit.__func__  # type: ignore[attr-defined]
+
+    def fit(cls: type[Dispersion], forecasts: np.ndarray, actuals: np.ndarray, own: Traits) -> Dispersion:
+        seen.append(forecasts)
+        found: Dispersion = usual(cls, forecasts, actuals, own)
+        return found
+
+    monkeypatch.setattr(Dispersion, "fit", classmethod(fit))
+    for name in ("tsb", "ridge"):
+        seen.clear()
+        make(name).fit(paced)
+        [forecasts] = seen
+        told = np.isfinite(forecasts).reshape(-1, 40)
+        backs = [14 * place for place in range(1, len(told) + 1)] if name == "tsb" else [42, 28, 14]
+        for row, back in zip(told, backs, strict=True):
+            assert row.tolist() == paced.before(back).regular().tolist(), (name, back)

@@ -241,7 +241,7 @@ def test_a_backtest_prints_the_leaderboard_and_names_the_best(
     written = json.loads((tmp_path / "scores.json").read_text())
     assert {row["model"] for row in written["scores"]} == {"tsb", "weekday_mean"}
     assert {row["cutoff"] for row in written["scores"]} == {"2024-03-04", "2024-04-01"}
-    assert {"all", "category", "abc", "abc_xyz", "week", "promotion"} == {
+    assert {"all", "category", "abc", "abc_xyz", "demand", "week", "promotion"} == {
         row["segment_kind"] for row in written["scores"]}
     assert {"crps", "rmsse", "wrmsse"} < {row["metric"] for row in written["scores"]}
     assert written["champion"] in {"tsb", "weekday_mean"}

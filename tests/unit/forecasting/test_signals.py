@@ -70,3 +70,30 @@ def test_a_gain_is_the_loss_of_the_judge_with_and_without() -> None:
     both = {"with": lambda: quick([]), "without": lambda: quick(["mailer"])}
     loss = backtest(panel, both, cutoffs).table("scaled_pinball").mean(axis=1)
     assert mailer.gain == pytest.approx(loss["without"] / loss["with"] - 1)
+
+
+def test_a_signal_without_gain_is_not_used_and_neither_are_all_of_them_together() -> None:
+    panel = shops.panel(n_series=20, n_days=140)
+    found = weigh(panel, lambda _without: make("tsb"), rolling_cutoffs(panel, 2))  # it looks at none of them
+    assert {one.name for one in found} == {"display", "mailer", HOLIDAYS}
+    assert all(one.gain == 0 and not one.is_used for one in found)
+
+
+def test_of_two_signals_that_tell_the_same_one_is_kept() -> None:
+    """Either of them is enough: without both, it errs as the mean of last week's day again."""
+    panel = shops.panel(n_series=20, n_days=140)
+
+    def either(without: Sequence[str]) -> Forecaster:
+        return make("seasonal_naive" if {"display", "mailer"} <= set(without) else "eight_week_mean")
+
+    found = {one.name: one for one in weigh(panel, either, rolling_cutoffs(panel, 2))}
+    assert all(one.gain == 0 for one in found.values())
+    assert sum(not one.is_used for one in found.values()) == 1
+
+
+def test_fortnights_without_a_sale_have_no_share_missed_and_stop_nothing() -> None:
+    sales = np.zeros((2, 140), dtype=np.float32)
+    sales[:, :40:3] = 1
+    panel = dataclasses.replace(shops.panel_of(sales), country="US")
+    [holidays] = weigh(panel, lambda _without: make("tsb"), rolling_cutoffs(panel, 2))
+    assert holidays.missed == 0
