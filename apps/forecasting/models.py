@@ -151,8 +151,8 @@ class ItemPair(TenantModel):
     An association and no cause. Every pair stands twice, once of each item; each run of the mining replaces them all.
     `together` of the `orders` with the item hold the other too, those of `buyers` different customers, where chance
     would have it in `expected`. `surely` is the times as often (or as seldom) that the figures bear out 95 times of
-    100. Of two bought instead of each other, `switchers` are customers who bought both and never together. `place` 1
-    is the surest.
+    100. Of two bought instead of each other, `together`, `buyers` and `expected` are of the orders of customers who
+    bought both, and `switchers` are those of them who never bought both together. `place` 1 is the surest.
     """
 
     class Relation(models.IntegerChoices):

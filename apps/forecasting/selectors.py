@@ -295,8 +295,8 @@ def pair_words(pair: ItemPair) -> str:
     counts = {"together": number(pair.together, 0), "expected": number(pair.expected, 0 if pair.expected >= 10 else 1),
               "orders": number(pair.orders, 0), "buyers": number(pair.buyers, 0), "n": number(pair.switchers, 0)}
     if pair.relation == ItemPair.Relation.INSTEAD:
-        return gettext("Together in %(together)s orders, by chance in %(expected)s. %(n)s customers buy both, never "
-                       "together.") % counts
+        return gettext("Together in %(together)s orders of those who buy both, by chance in %(expected)s. %(n)s "
+                       "customers buy both, never together.") % counts
     if pair.buyers < pair.together:
         return gettext("In %(together)s of its %(orders)s orders, of %(buyers)s customers; by chance in "
                        "%(expected)s.") % counts

@@ -21,10 +21,14 @@ Orders of one customer are no independent witnesses: a household that buys the s
 no rule. So the buyers count, each once, against what all orders would do by chance, which again is the safe side.
 
 What is found is an association: it names no cause. Items bought apart would also be so if they were liked by different
-people, or sold at different places under one name. "Instead of" is therefore said only of two items of one kind that
-the same customers buy, both of them and not together; of orders whose customers are unknown it is never said. That one
-sells more while the other's shelf is empty would be better evidence still, and is not looked at here: days without
-stock are known of few items, come in spells, and most of all when everything sells.
+people, or sold at different places under one name. "Instead of" is therefore said only of two items of one kind, and of
+the orders of those customers who bought both, each against that customer's own taste: so many orders with an item as
+the customer has, spread over all orders of the customer as pi is. Where a customer who mostly buys the one has bought
+the other once, chance would hardly have had both together. Of orders whose customers are unknown it is never said, and
+customers count once here as well: those who ever bought both together, against those whom chance would have do so, whom
+1 - exp(-orders expected of the customer) counts on the safe side. That one sells more while the other's shelf is empty
+would be better evidence still, and is not looked at here: days without stock are known of few items, come in spells,
+and most of all when everything sells.
 """
 
 from collections.abc import Iterator
@@ -56,6 +60,8 @@ CLEAR_LIFT: Final = 1.5
 SURE: Final = 0.95
 ROWS_AT_ONCE: Final = 500
 PAIRS_AT_ONCE: Final = 512
+PAIRS_BY_CUSTOMER: Final = 32
+"""Pairs looked at at once where all orders of the customers of both are."""
 ROUNDS, CLOSE = 500, 1e-7
 """Turns that the null model may take, and the share by which its last one may still have moved it."""
 
@@ -64,9 +70,9 @@ def bought_together(counted: "Baskets", least_orders: int = LEAST_ORDERS) -> pd.
     """Return the pairs that are bought together clearly more often than chance has it, the surest first.
 
     Every pair stands once, the id that sorts first as `unique_id`, the other as `other`: `together` orders with both,
-    by `buyers` different customers, `expected` orders by chance; `lift`, buyers over expected, is surely (95 of 100
-    times) at least `low` and at most `high`; `q_value` is the p-value corrected for all pairs of items with
-    `least_orders` orders. Support is together over `counted.baskets`, confidence together over an item's
+    by `buyers` different customers, `expected` orders by chance; `lift`, buyers over expected, is at least `low` and at
+    most `high`, each a bound of one side that holds 95 of 100 times; `q_value` is the p-value corrected for all pairs
+    of items with `least_orders` orders. Support is together over `counted.baskets`, confidence together over an item's
     `counted.orders`.
     """
     asked = np.flatnonzero(counted.orders >= least_orders)
@@ -85,22 +91,31 @@ def bought_together(counted: "Baskets", least_orders: int = LEAST_ORDERS) -> pd.
 def bought_apart(counted: "Baskets", kinds: "pd.Series[str]", least_orders: int = LEAST_ORDERS) -> pd.DataFrame:
     """Return the pairs of one kind that the same customers buy, and clearly more seldom together than by chance.
 
-    kinds: by unique_id what kind of thing each item is, "" where nobody knows. Tried are pairs of
-    one kind that chance would bring together LEAST_EXPECTED times. Columns as of `bought_together`, with `lift` and its
-    bounds of orders, and `switchers`, the customers who bought both and never together; the surest first.
+    kinds: by unique_id what kind of thing each item is, "" where nobody knows. Tried are pairs of one kind that chance
+    would bring together LEAST_EXPECTED times. Columns as of `bought_together`, but all of the orders of customers who
+    bought both: `together` of these orders hold both, `expected` would by chance if every customer kept to that
+    customer's own taste, and `lift` is the one over the other; `q_value` is of the customers, each once; `switchers`
+    bought both and never together. The surest stand first.
     """
+    counted = counted.named()
     kind = kinds.reindex(pd.Index(counted.items)).fillna("").to_numpy(dtype=str)
     asked = np.flatnonzero((counted.orders >= least_orders) & (kind != ""))
     pairs = counted.likely_pairs(asked, kind, LEAST_EXPECTED)
     pairs = pairs.with_expected(counted.expected(pairs))
     pairs = pairs.take(pairs.expected >= LEAST_EXPECTED)
     pairs = pairs.with_together(counted.together(pairs))
-    found = _judged(counted, pairs, pairs.together, _as_few(pairs.together, pairs.expected), len(pairs))
-    clear = found["high"] <= 1 / CLEAR_LIFT
-    pairs, found = pairs.take(found.index.to_numpy()[clear]), found[clear]
+    tried = len(pairs)
+    # What the orders of all do not show is not asked of customers one by one, which takes longer.
+    pairs = pairs.take(corrected(_as_few(pairs.together, pairs.expected), tried) <= FALSE_SHARE)
+    expected, customers = counted.expected_of_both(pairs)
+    enough = expected >= LEAST_EXPECTED
+    pairs, customers = pairs.with_expected(expected).take(enough), customers[enough]
     buyers = counted.buyers(pairs)
-    found = found.assign(buyers=buyers, switchers=counted.customers_of_both(pairs) - buyers)
-    return found[found["switchers"] >= LEAST_BUYERS].sort_values(["high", ITEM, "other"], ignore_index=True)
+    found = _judged(counted, pairs, pairs.together, _as_few(buyers, customers), tried)
+    kept = found.index.to_numpy()
+    found = found.assign(buyers=buyers[kept], switchers=counted.customers_of_both(pairs.take(kept)) - buyers[kept])
+    found = found[(found["switchers"] >= LEAST_BUYERS) & (found["high"] <= 1 / CLEAR_LIFT)]
+    return found.sort_values(["high", ITEM, "other"], ignore_index=True)
 
 
 def _as_many(count: Whole, mean: Doubles) -> Doubles:
@@ -151,9 +166,9 @@ class _Pairs:
         """Return some of the pairs."""
         return _Pairs(self.first[chosen], self.second[chosen], self.together[chosen], self.expected[chosen])
 
-    def parts(self) -> Iterator[slice]:
+    def parts(self, at_once: int = PAIRS_AT_ONCE) -> Iterator[slice]:
         """Return slices of few enough pairs to be looked at at once."""
-        return (slice(begin, begin + PAIRS_AT_ONCE) for begin in range(0, len(self), PAIRS_AT_ONCE))
+        return (slice(begin, begin + at_once) for begin in range(0, len(self), at_once))
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +214,15 @@ class Baskets:
         """How many orders there are."""
         return len(self.stratum)
 
+    def named(self) -> "Baskets":
+        """Return the orders of customers who were named, and no others."""
+        if self.known > self.buyer.max(initial=-1):
+            return self
+        kept = np.flatnonzero(self.buyer < self.known)
+        holds = self.holds.tocsc()[:, kept].tocsr()
+        return replace(self, orders=np.diff(holds.indptr).astype(np.int64), holds=holds,
+                       stratum=np.unique(self.stratum[kept], return_inverse=True)[1], buyer=self.buyer[kept])
+
     def pairs(self, asked: Whole, least: int) -> _Pairs:
         """Return those pairs among `asked` that at least so many orders hold."""
         holds = self.holds[asked]
@@ -227,18 +251,73 @@ class Baskets:
 
     def customers_of_both(self, pairs: _Pairs) -> Whole:
         """Return how many customers who were named bought both, together or not, pair by pair."""
+        return _shared(self.bought > 0, pairs)
+
+    def expected_of_both(self, pairs: _Pairs) -> tuple[Doubles, Doubles]:
+        """Return of the customers who bought both what chance would bring, pair by pair.
+
+        The orders that would hold both, and the customers who would have one or more such orders. A customer's orders
+        with an item are spread over all orders of the customer as pi has it, so that taste, season, place and size
+        of the order are kept.
+        """
+        expected, customers = np.zeros(len(pairs)), np.zeros(len(pairs))
+        for part in pairs.parts(PAIRS_BY_CUSTOMER):
+            x, y, spread = self.weights
+            times = [self.bought[pairs.first[part]], self.bought[pairs.second[part]]]
+            of_both = [times[0].multiply(times[1] > 0).tocsr(), times[1].multiply(times[0] > 0).tocsr()]
+            cells = of_both[0].astype(np.int64)  # a pair and a customer of both; numbered from 1
+            cells.data = np.arange(1, cells.nnz + 1)
+            asked = (cells @ self.customers.T).tocoo()  # an order is of one customer: nothing is added up
+            cell, order = asked.data - 1, asked.col
+            chances = []
+            for item, bought in zip((pairs.first[part], pairs.second[part]), of_both, strict=True):
+                weight = x[item[asked.row], self.stratum[order]] * y[order]
+                usual = weight / (1 + weight)
+                own = bought.data / np.bincount(cell, usual, cells.nnz)
+                chances.append((usual, np.minimum(usual * own[cell], 1)))
+            (one, own_one), (other, own_other) = chances
+            both = own_one * own_other * _compete(one, other, spread[order])
+            by_cell = np.bincount(cell, both, cells.nnz)
+            row = np.repeat(np.arange(cells.shape[0]), np.diff(cells.indptr))
+            expected[part] = np.bincount(row, by_cell, cells.shape[0])
+            customers[part] = np.bincount(row, -np.expm1(-by_cell), cells.shape[0])
+        return expected, customers
+
+    @cached_property
+    def customers(self) -> sparse.csr_array:
+        """Of which customer who was named each order is [baskets, known]."""
         named = np.flatnonzero(self.buyer < self.known)
-        of = sparse.csr_array((np.ones(len(named), dtype=np.int32), (named, self.buyer[named])),
-                              shape=(len(self.buyer), self.known))
-        bought = (self.holds @ of).tocsr()
-        bought.data[:] = 1
-        return _shared(bought, pairs)
+        return sparse.csr_array((np.ones(len(named), dtype=np.int64), (named, self.buyer[named])),
+                                shape=(len(self.buyer), self.known))
+
+    @cached_property
+    def bought(self) -> sparse.csr_array:
+        """In how many orders each customer who was named bought each item [n, known]."""
+        bought = sparse.csr_array(self.holds @ self.customers)
+        bought.sort_indices()  # so that products of the same places list them alike
+        return bought
+
+    @cached_property
+    def weights(self) -> tuple[Doubles, Doubles, Doubles]:
+        """The null model's x [n, strata] of each item, y [baskets] of each order, and the spread [baskets] there."""
+        x = np.stack([null.x[null.row[orders]] * (orders > 0) for orders, null in self.nulls], axis=1)
+        y, spread = np.zeros(self.baskets), np.zeros(self.baskets)
+        size = np.diff(self.holds.tocsc().indptr)
+        for stratum, (_orders, null) in enumerate(self.nulls):
+            here = np.flatnonzero(self.stratum == stratum)
+            place = np.searchsorted(null.sizes, size[here])
+            y[here], spread[here] = null.y[place], null.spread[place]
+        return x, y, spread
 
     def expected(self, pairs: _Pairs) -> Doubles:
         """Return the orders that would hold both by chance, pair by pair, stratum by stratum."""
         expected = np.zeros(len(pairs))
+        by_first = np.argsort(pairs.first, kind="stable")
+        begins = np.searchsorted(pairs.first[by_first], np.arange(len(self.items) + 1))
         for orders, null in self.nulls:
-            sold = np.flatnonzero((orders[pairs.first] > 0) & (orders[pairs.second] > 0))
+            here = np.flatnonzero(orders)  # of most places few items: only pairs of these are looked at
+            sold = by_first[_ranges(begins[here], begins[here + 1])]
+            sold = sold[orders[pairs.second[sold]] > 0]
             both = pairs.take(sold)
             for part in both.parts():
                 expected[sold[part]] += null.together(orders[both.first[part]], orders[both.second[part]])
@@ -274,6 +353,12 @@ class Baskets:
         return _Pairs.of(first, second)
 
 
+def _ranges(begins: Whole, ends: Whole) -> Whole:
+    """Return the numbers from each begin up to its end, one range after the other."""
+    lengths = ends - begins
+    return np.repeat(ends - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
+
+
 def _shared(matrix: sparse.csr_array, pairs: _Pairs) -> Whole:
     """Return in how many columns of a matrix of ones the rows of both stand, pair by pair."""
     found = [np.asarray(matrix[pairs.first[part]].multiply(matrix[pairs.second[part]]).sum(axis=1)).ravel()
@@ -285,14 +370,17 @@ def _shared(matrix: sparse.csr_array, pairs: _Pairs) -> Whole:
 class _Null:
     """The null model of one stratum.
 
-    `baskets` [k] of each size above one; `chance` [r, k] of an item to be in one of them, in row `row` [orders] by the
-    number of its orders; `spread` [k] is the sum of pi (1 - pi) over all items, `reach` [r] x times the root of the
-    sum of y squared over all baskets.
+    `sizes` [k] that baskets have, and `baskets` [k] of each; `chance` [r, k] of an item to be in one of them, of `x`
+    [r] and `y` [k], in row `row` [orders] by the number of its orders; `spread` [k] is the sum of pi (1 - pi) over all
+    items, and 0 of a basket of one; `reach` [r] x times the root of the sum of y squared over all baskets of more.
     """
 
+    sizes: Whole
     baskets: Singles
     chance: Singles
     row: Whole
+    x: Doubles
+    y: Doubles
     spread: Singles
     reach: Doubles
 
@@ -314,14 +402,20 @@ class _Null:
         row = np.zeros(int(degrees.max(initial=0)) + 1, dtype=np.int64)
         row[degrees] = np.arange(len(degrees))
         many = size > 1
-        return cls(baskets[many].astype(np.float32), chance[:, many].astype(np.float32), row,
-                   np.maximum(spread[many], 1e-6).astype(np.float32), x * np.sqrt((baskets * y**2)[many].sum()))
+        return cls(size.astype(np.int64), baskets.astype(np.float32), chance.astype(np.float32), row, x, y,
+                   np.where(many, np.maximum(spread, 1e-6), 0).astype(np.float32),
+                   x * np.sqrt((baskets * y**2)[many].sum()))
 
     def together(self, first: Whole, second: Whole) -> Doubles:
         """Return how many baskets would hold both of two items with so many orders, pair by pair."""
         one, other = self.chance[self.row[first]], self.chance[self.row[second]]
-        compete = np.maximum(1 - (1 - one) * (1 - other) / self.spread, 0)
-        return np.asarray((one * other * compete) @ self.baskets, dtype=np.float64)
+        return np.asarray((one * other * _compete(one, other, self.spread)) @ self.baskets, dtype=np.float64)
+
+
+def _compete(one: NDArray[Any], other: NDArray[Any], spread: NDArray[Any]) -> NDArray[Any]:
+    """Return the share of pi_i pi_j that is left where two items compete for a basket's places; of one place none."""
+    left = 1 - (1 - one) * (1 - other) / np.maximum(spread, 1e-6)
+    return np.asarray(np.where(spread > 0, np.maximum(left, 0), 0))
 
 
 def _judged(counted: Baskets, pairs: _Pairs, seen: Whole, p_values: Doubles, tried: int) -> pd.DataFrame:

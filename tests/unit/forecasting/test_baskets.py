@@ -104,6 +104,8 @@ def test_two_of_one_kind_that_the_same_customers_never_buy_at_once_are_found_and
     assert found_in(bought_apart(counted, one_kind())) == {(0, 1)}
     [row] = bought_apart(counted, one_kind()).to_dict("records")
     assert (row["together"], row["switchers"]) == (0, 100)
+    pair = counted.likely_pairs(np.array([0, 1]), np.full(N_ITEMS, "tea"), 1)
+    assert row["expected"] == counted.expected_of_both(pair)[0][0] != counted.expected(pair)[0]
     kinds = one_kind()
     kinds[1] = "coffee"
     assert bought_apart(counted, kinds).empty
@@ -118,6 +120,93 @@ def test_of_different_peoples_tastes_or_unknown_customers_nothing_is_said_to_be_
     taste = [1 + (0 in basket) * 50 + number % 50 for number, basket in enumerate(baskets)]
     assert bought_apart(Baskets.of(lines_of(baskets, buyer=taste)), one_kind()).empty
     assert bought_apart(Baskets.of(lines_of(baskets)), one_kind()).empty
+
+
+def test_a_few_customers_of_two_tastes_make_nothing_bought_instead() -> None:
+    """Most households buy only the one or only the other; six of the first once bought the other too."""
+    filler = np.random.default_rng(4).integers(2, N_ITEMS, 10_000)
+    baskets = [[int(number >= 5000), int(other)] for number, other in enumerate(filler)]
+    for number in range(0, 60, 10):
+        baskets[number][0] = 1
+    household = [1 + number // 10 for number in range(len(baskets))]
+    assert bought_apart(Baskets.of(lines_of(baskets, buyer=household)), one_kind()).empty
+
+
+def test_customers_who_mostly_buy_the_one_and_at_times_the_other_do_not_buy_instead() -> None:
+    """Each household draws both by itself, half of them this one nearly always and half of them that one."""
+    stream = np.random.default_rng(7)
+    household = np.arange(20_000) % 400
+    favourite = household % 2
+    held = np.zeros((len(household), N_ITEMS), dtype=bool)
+    held[:, 2:] = stream.random((len(household), N_ITEMS - 2)) < 0.1
+    for item in (0, 1):
+        held[:, item] = stream.random(len(household)) < np.where(favourite == item, 0.7, 0.06)
+    counted = Baskets.of(lines_of([[*np.flatnonzero(row)] for row in held], buyer=(household + 1).tolist()))
+    pairs = counted.pairs(np.array([0, 1]), 1)
+    assert pairs.together[0] < counted.expected(pairs)[0] / CLEAR_LIFT  # as the orders of all would tell
+    assert bought_apart(counted, one_kind()).empty
+
+
+def test_one_customer_who_never_buys_both_at_once_makes_nothing_bought_instead() -> None:
+    """However many orders that one has: the other customers of both are as chance has them."""
+    baskets = independent(6, n_baskets=400)
+    customer = [1 + number % 100 for number in range(len(baskets))]
+    for number in range(3000):
+        baskets.append([number % 2, 5 + number % 30])
+        customer.append(101)
+    counted = Baskets.of(lines_of(baskets, buyer=customer))
+    pairs = counted.pairs(np.array([0, 1]), 1)
+    [expected], _customers = counted.expected_of_both(pairs)
+    assert pairs.together[0] < expected / 5  # by the orders, of which nearly all are that one's
+    assert counted.customers_of_both(pairs)[0] - counted.buyers(pairs)[0] > 10
+    assert bought_apart(counted, one_kind()).empty
+
+
+def test_what_is_expected_of_customers_of_both_follows_each_ones_own_taste() -> None:
+    """Orders of one size in one place: those with an item are spread evenly over all orders of the customer."""
+    stream = np.random.default_rng(2)
+    baskets = [sorted(stream.choice(8, 3, replace=False).tolist()) for _order in range(600)]
+    customer = [1 + number % 40 if {0, 1} & set(basket) else 1 + number % 50 for number, basket in enumerate(baskets)]
+    counted = Baskets.of(lines_of(baskets, buyer=customer))
+    pairs = counted.pairs(np.arange(8), 1)
+    expected, customers = counted.expected_of_both(pairs)
+    held, chance = np.zeros((len(baskets), 8)), counted.orders / len(baskets)
+    for row, basket in enumerate(baskets):
+        held[row, basket] = 1
+    orders = pd.DataFrame(held).groupby(customer)
+    times, share = orders.sum().to_numpy(), orders.mean().to_numpy()
+    for place, (one, other) in enumerate(zip(pairs.first, pairs.second, strict=True)):
+        left = 1 - (1 - chance[one]) * (1 - chance[other]) / (chance * (1 - chance)).sum()
+        of_each = times[:, one] * share[:, other] * left
+        assert expected[place] == pytest.approx(of_each.sum(), rel=1e-4)
+        assert customers[place] == pytest.approx((1 - np.exp(-of_each)).sum(), rel=1e-4)
+
+
+def test_what_is_certain_but_weak_is_not_told() -> None:
+    stream = np.random.default_rng(9)
+    held = stream.random((30_000, 12)) < 0.25
+    held[:, 1] = stream.random(len(held)) < np.where(held[:, 0], 0.32, 0.24)
+    counted = Baskets.of(lines_of([[*np.flatnonzero(row)] for row in held if row.any()]))
+    pairs = counted.pairs(np.array([0, 1]), 1)
+    [together], [expected] = pairs.together, counted.expected(pairs)
+    assert together > 2000
+    assert 1.1 < together / expected < 1.4
+    assert poisson.sf(together - 1, expected) < 1e-9
+    assert bought_together(counted).empty
+
+
+def test_q_values_count_all_pairs_that_were_tried() -> None:
+    """Those that no order holds together as well: twenty items here are always bought alone."""
+    baskets = independent(5) + [[N_ITEMS + number % 20] for number in range(20 * 30)]
+    for every, pair in ((80, (30, 37)), (90, (28, 35)), (100, (26, 33))):
+        for basket in baskets[:4000:every]:
+            basket[:] = sorted({*basket, *pair})
+    found = bought_together(Baskets.of(lines_of(baskets))).sort_values("p_value")
+    assert found_in(found) == {(30, 37), (28, 35), (26, 33)}
+    tried = (N_ITEMS + 20) * (N_ITEMS + 19) // 2
+    stepped = found["p_value"].to_numpy() * tried / np.arange(1, 4)
+    assert (stepped > 0).all()
+    assert found["q_value"].to_numpy() == pytest.approx(np.minimum.accumulate(stepped[::-1])[::-1], rel=1e-9, abs=0)
 
 
 def test_one_customers_habit_is_no_rule() -> None:
