@@ -204,12 +204,12 @@ class ContestSerializer(serializers.ModelSerializer[Backtest]):
         fields = ["id", "as_of", "champion", "series", "by_weekday", "worst_items"]
 
     @extend_schema_field(WeekdayErrorsSerializer(many=True))
-    def get_by_weekday(self, row: Backtest) -> list[dict[str, Any]]:
-        return list(row.report.get("by_weekday", []))
+    def get_by_weekday(self, row: Any) -> list[dict[str, Any]]:
+        return row.by_weekday or []
 
     @extend_schema_field(WorstItemsSerializer(allow_null=True))
-    def get_worst_items(self, row: Backtest) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = row.report.get("worst_items")
+    def get_worst_items(self, row: Any) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = row.worst_items
         return found
 
 
@@ -219,4 +219,4 @@ class ContestViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantVie
     serializer_class = ContestSerializer
 
     def rows(self) -> Any:
-        return selectors.backtests()
+        return selectors.contests()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTransform
 from django.utils.dates import MONTHS, WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -137,8 +138,11 @@ def kind_of(category: str) -> str:
     return " > ".join(category.split(" > ")[:CATEGORY_LEVELS])
 
 
-def data_fingerprint(panel: Panel) -> str:
-    """A digest of everything a model is shown: the same data gives the same, one changed sale another."""
+def data_fingerprint(panel: Panel, *, is_forecast: bool = False) -> str:
+    """A digest of everything a model learns from: the same data gives the same, one changed sale another.
+
+    Of a forecast it holds as well what was planned for the days ahead, which is no part of what a model is trained on.
+    """
     import numpy as np
 
     from apps.forecasting.engine import frames
@@ -148,7 +152,8 @@ def data_fingerprint(panel: Panel) -> str:
         if array is not None:
             digest.update(np.ascontiguousarray(array).tobytes())
     for name in sorted(panel.covariates):
-        digest.update(name.encode() + np.ascontiguousarray(panel.covariates[name]).tobytes())
+        told = panel.covariates[name] if is_forecast else panel.covariates[name][:, : panel.n_days]
+        digest.update(name.encode() + np.ascontiguousarray(told).tobytes())
     for column in (*frames.STATIC_LABELS, frames.PRICE):
         values = panel.prices() if column == frames.PRICE else panel.labels(column)
         digest.update(column.encode() + values.tobytes())
@@ -451,6 +456,12 @@ def steps_of(run: ForecastRun, row: SeriesForecast) -> list[Step]:
 def backtests() -> QuerySet[Backtest]:
     """Contests, newest first."""
     return Backtest.objects.order_by("-as_of", "-pk")
+
+
+def contests() -> QuerySet[Backtest]:
+    """Contests, newest first, with where their champions err and without the rest of the report, which is long."""
+    return backtests().defer("report", "verdict").annotate(
+        by_weekday=KeyTransform("by_weekday", "report"), worst_items=KeyTransform("worst_items", "report"))
 
 
 def latest_backtest(as_of: dt.date | None = None) -> Backtest | None:

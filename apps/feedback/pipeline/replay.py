@@ -139,7 +139,7 @@ def forecast_week(replay: Replay, known: History, lessons: Panel, on_progress: P
     with tenant_context(replay.running.tenant_id):
         replay.running.hold()
         run = forecasts.save_forecast(forecast=forecast, made=forecasts.Made(
-            as_of=monday, data_fingerprint=forecasting.data_fingerprint(lessons), is_replay=True,
+            as_of=monday, data_fingerprint=forecasting.data_fingerprint(lessons, is_forecast=True), is_replay=True,
             job_id=replay.running.job_id, note=_(
                 "Made again with what was known on that day, by a model fitted on what was known on %(day)s.")
             % {"day": date_format(replay.fitted_on, "j M Y")}))

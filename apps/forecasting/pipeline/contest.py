@@ -248,6 +248,6 @@ def backtest_lstm_tenant(running: Running) -> dict[str, Any]:
         services.add_to_backtest(backtest_id=contest.pk, row=row, seconds=watch.seconds)
         services.challenge(reason=_("Trained, and scored at one origin: too few to be promoted by the rule."),
                            version=services.register_model(
-                               model=model, metrics=row["metrics"],
+                               model=model, metrics=report.metrics_of({"models": [row]}, LSTM),
                                lineage=lineage(model, known, selectors.data_fingerprint(panel), running.job_id)))
     return {"backtest": contest.pk, "metrics": row["metrics"], "seconds": watch.seconds}

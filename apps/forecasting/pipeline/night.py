@@ -49,7 +49,7 @@ def forecast_tenant(running: Running) -> dict[str, Any]:
     grid = known.grid()
     lessons = known.lessons(grid)
     panel = selectors.planned(lessons)
-    fingerprint = selectors.data_fingerprint(lessons)
+    fingerprint = selectors.data_fingerprint(lessons, is_forecast=True)
     why = lost = None
     if panel.n_series:
         forecast, model, note, used = forecast_panel(lessons, grid, version, files, running)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
 
 from apps.feedback.selectors import loop
 from apps.forecasting import selectors, services
@@ -173,6 +174,14 @@ def program_of(shop: Shop) -> Client:
     return Client(headers={"Authorization": f"Bearer {secret}"})
 
 
+def queries_of_contests(shop: Shop) -> int:
+    """How many queries the API's list of contests takes."""
+    client = program_of(shop)
+    with CaptureQueriesContext(connection) as seen:
+        assert client.get("/api/v1/contests/").status_code == 200
+    return len(seen)
+
+
 def test_maps_of_errors_are_on_the_page_and_in_the_api_of_the_own_shop_alone(contested: Shop) -> None:
     with tenant_context(contested.tenant.pk):
         contest = Backtest.objects.get()
@@ -196,6 +205,14 @@ def test_maps_of_errors_are_on_the_page_and_in_the_api_of_the_own_shop_alone(con
     assert loop_told["by_weekday"] == rows and loop_told["worst_items"] == worst
     [found] = program_of(contested).get("/api/v1/contests/").json()["results"]
     assert found["by_weekday"] == rows and found["worst_items"] == worst and found["id"] == contest.pk
+    with tenant_context(contested.tenant.pk):
+        sent = selectors.contests().get()
+        assert {"report", "verdict"} <= sent.get_deferred_fields(), "the long rest of the report is not read"
+        alone = queries_of_contests(contested)
+        earlier = Backtest.objects.create(as_of=MONDAY - dt.timedelta(days=7), champion="tsb", series=0)
+        assert queries_of_contests(contested) == alone, "nor later, contest by contest"
+    told_earlier = program_of(contested).get(f"/api/v1/contests/{earlier.pk}/").json()
+    assert told_earlier["by_weekday"] == [] and told_earlier["worst_items"] is None
     stranger = program_of(make_shop(1))
     assert stranger.get("/api/v1/contests/").json()["results"] == []
     assert stranger.get(f"/api/v1/contests/{contest.pk}/").status_code == 404

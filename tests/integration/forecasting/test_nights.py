@@ -20,7 +20,7 @@ from apps.jobs.services import claim, start_chain
 from apps.jobs.worker import run
 from apps.registry.models import ModelVersion
 from apps.registry.services import Lineage
-from apps.sales.models import DailyDemand
+from apps.sales.models import DailyDemand, Promotion
 from apps.tenants.scope import tenant_context
 from config.schedule import NIGHT
 from tests.integration.forecasting.selling_shops import DAY, make_selling_shop, run_dry, run_job
@@ -221,6 +221,18 @@ def test_sales_of_the_planning_day_itself_change_nothing() -> None:
     with tenant_context(shop.tenant.pk):
         one, other = ForecastRun.objects.order_by("pk")
         assert one.data_fingerprint == other.data_fingerprint
+
+
+def test_a_mailer_planned_meanwhile_makes_a_forecast_of_other_facts() -> None:
+    shop = make_selling_shop(2)
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        Promotion.objects.create(item=shop.items[0], kind="mailer", starts_on=MONDAY + DAY, ends_on=MONDAY + 9 * DAY,
+                                 share=0.9, is_known_ahead=True)
+    run_job(shop, "forecasting.forecast")
+    with tenant_context(shop.tenant.pk):
+        one, other = ForecastRun.objects.order_by("pk")
+        assert one.data_fingerprint != other.data_fingerprint
 
 
 def test_a_cancelled_forecast_saves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

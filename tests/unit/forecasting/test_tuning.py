@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apps.forecasting.engine.automatic import Clock, OutOfTime
@@ -16,7 +16,16 @@ from apps.forecasting.engine.backtest import backtest
 from apps.forecasting.engine.base import OnProgress, Panel, silent
 from apps.forecasting.engine.frames import NotEnoughHistory, NothingToLearn
 from apps.forecasting.engine.models import MODELS, make, model_class
-from apps.forecasting.engine.tuning import NEEDED_GAIN, NothingToTune, Tuned, _Judge, compared, tunable, tune
+from apps.forecasting.engine.tuning import (
+    NEEDED_GAIN,
+    STANDARD_ERRORS,
+    NothingToTune,
+    Tuned,
+    _Judge,
+    compared,
+    tunable,
+    tune,
+)
 from tests.unit.forecasting import shops
 
 TUNABLE = [name for name in MODELS if getattr(model_class(name), "knobs", None)]
@@ -36,13 +45,13 @@ def judged(monkeypatch: pytest.MonkeyPatch, panel: Panel) -> Callable[[Loss], li
         asked: list[tuple[dict[str, Any], int]] = []
 
         def losses(self: _Judge, seen: Panel, day: np.datetime64, settings: Sequence[dict[str, Any]],
-                   on_progress: OnProgress) -> list[np.ndarray]:
+                   on_progress: OnProgress) -> tuple[list[np.ndarray], np.ndarray]:
             on_progress(0.0, "begun")
             back = int((panel.cutoff - day).astype(int))
             asked.extend((each, back) for each in settings)
             on_progress(1.0, "done")
             return [np.linspace(0.9, 1.1, 24) * loss({"penalty": 0.001, "origins": 20, **each}, back)
-                    for each in settings]
+                    for each in settings], seen.labels("category")
 
         monkeypatch.setattr(_Judge, "losses", losses)
         return asked
@@ -99,6 +108,14 @@ def test_where_nothing_beats_the_defaults_no_proof_is_made(panel: Panel, judged:
     found = tune(panel, "ridge", trials=8)
     assert (found.outcome, found.parameters, found.gain) == ("none_better", {}, None)
     assert 14 not in {back for _settings, back in asked}
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_a_search_whose_time_was_not_out_does_not_say_so(panel: Panel, judged: Any, trials: int) -> None:
+    judged(lambda settings, back: 1 + abs(math.log(settings["penalty"] / 0.001)))
+    found = tune(panel, "ridge", trials=trials)
+    assert (found.outcome, found.parameters, len(found.trials)) == ("none_better", {}, trials)
+    assert "no time" not in found.words
 
 
 def test_what_does_worse_than_half_at_the_first_cutoff_is_given_up_there(panel: Panel, judged: Any) -> None:
@@ -194,7 +211,8 @@ def test_losses_are_those_of_the_backtest_and_settings_trained_at_once_are_told_
     both: list[dict[str, Any]] = [{}, {"penalty": 0.1, "origins": 5}]
     result = backtest(panel, {str(len(each)): partial(make, "ridge", **each) for each in both}, [day])
     for threads in (1, 2):
-        found = _Judge("ridge", 14, threads, 1).losses(panel, day, both, silent)
+        found, categories = _Judge("ridge", 14, threads, 1).losses(panel, day, both, silent)
+        assert categories.tolist() == panel.labels("category").tolist()
         assert [loss.mean() for loss in found] == pytest.approx(
             result.table("scaled_pinball")[day].loc[["0", "2"]].to_list())
     [searched] = tune(panel, "ridge", trials=1).trials
@@ -210,6 +228,11 @@ def test_too_little_history_and_no_sales_are_said() -> None:
         tune(shops.panel_of(np.zeros((3, 140))), "ridge", trials=2)
 
 
+def apart(losses: np.ndarray) -> np.ndarray:
+    """A category for each series."""
+    return np.arange(len(losses)).astype(str)
+
+
 losses = st.lists(st.floats(0.01, 10), min_size=2, max_size=30).map(np.array)
 
 
@@ -217,25 +240,47 @@ losses = st.lists(st.floats(0.01, 10), min_size=2, max_size=30).map(np.array)
 def test_the_same_share_saved_of_every_series_is_the_gain_and_clear_where_it_is_large_enough(
     usual: np.ndarray, share: float
 ) -> None:
-    gain, _ = compared(usual, usual * (1 - share))
+    gain, _ = compared(usual, usual * (1 - share), apart(usual))
     assert gain == pytest.approx(share)
     even = np.full(50, 2.0)
-    assert compared(even, even * (1 - share))[1] == (compared(even, even * (1 - share))[0] >= NEEDED_GAIN)
+    gain, is_clear = compared(even, even * (1 - share), apart(even))
+    assert is_clear == (gain >= NEEDED_GAIN)
 
 
 @given(losses, losses)
 def test_no_gain_is_clear_in_both_directions_and_none_over_itself(one: np.ndarray, other: np.ndarray) -> None:
     count = min(len(one), len(other))
     one, other = one[:count], other[:count]
-    assert not (compared(one, other)[1] and compared(other, one)[1])
-    assert compared(one, one) == (0.0, False)
+    assert not (compared(one, other, apart(one))[1] and compared(other, one, apart(one))[1])
+    assert compared(one, one, apart(one)) == (0.0, False)
 
 
 def test_one_series_alone_or_one_lucky_series_proves_nothing() -> None:
-    assert not compared(np.array([2.0]), np.array([1.0]))[1]
+    assert not compared(np.array([2.0]), np.array([1.0]), np.array([""]))[1]
     usual = np.ones(50)
     lucky = usual.copy()
     lucky[0] = 0.0
-    gain, is_clear = compared(usual, lucky)
+    gain, is_clear = compared(usual, lucky, apart(usual))
     assert gain == pytest.approx(0.02)
     assert not is_clear
+
+
+@given(st.lists(st.floats(-0.3, 0.6), min_size=2, max_size=12).map(np.array), st.integers(2, 40))
+def test_series_of_a_category_that_gain_alike_count_as_one_where_there_are_six_categories(
+    saved: np.ndarray, times: int
+) -> None:
+    """Textbook's standard error of the mean: of categories where these are enough, else of series."""
+    usual = np.full(len(saved) * times, 1.0)
+    copied = np.repeat(saved, times)
+    drawn = saved if len(saved) > 5 else copied
+    lowest = STANDARD_ERRORS * drawn.std(ddof=1) / np.sqrt(len(drawn))
+    assume(abs(saved.mean() - lowest) > 1e-9 and abs(saved.mean() - NEEDED_GAIN) > 1e-9)
+    _gain, is_clear = compared(usual, usual - copied, np.repeat([f"c{place}" for place in range(len(saved))], times))
+    assert is_clear == (saved.mean() > max(lowest, NEEDED_GAIN))
+
+
+def test_two_lucky_categories_of_eight_prove_nothing_however_many_series_they_have() -> None:
+    usual, categories = np.ones(800), np.repeat([f"c{place}" for place in range(8)], 100)
+    tuned = np.where(np.isin(categories, ["c2", "c5"]), 0.8, 1.0)
+    assert not compared(usual, tuned, categories)[1]
+    assert compared(usual, tuned, np.full(800, "all"))[1], "as if each series were by itself"
