@@ -56,8 +56,11 @@ class SeriesForecastSerializer(serializers.ModelSerializer[SeriesForecast]):
         return list(StepSerializer(found, many=True).data)
 
 
-class SeriesFilter(django_filters.FilterSet):
+class ItemFilter(django_filters.FilterSet):
     item_id = django_filters.NumberFilter()
+
+
+class SeriesFilter(ItemFilter):
     location_id = django_filters.NumberFilter()
 
 
@@ -123,10 +126,6 @@ class PairSerializer(serializers.ModelSerializer[ItemPair]):
         return selectors.pair_words(row)
 
 
-class PairFilter(django_filters.FilterSet):
-    item_id = django_filters.NumberFilter()
-
-
 class PairViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
     """Items bought together, or instead of each other, far beyond chance. Associations and no causes, mined weekly.
 
@@ -134,7 +133,7 @@ class PairViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSe
     """
 
     serializer_class = PairSerializer
-    filterset_class = PairFilter
+    filterset_class = ItemFilter
 
     def rows(self) -> Any:
         return selectors.pairs()
@@ -155,15 +154,11 @@ class ShapeSerializer(serializers.ModelSerializer[ItemShape]):
         return selectors.shape_words(row)
 
 
-class ShapeFilter(django_filters.FilterSet):
-    item_id = django_filters.NumberFilter()
-
-
 class ShapeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, TenantViewSet):
     """The shape of week and year that an item shares with others, in words, mined weekly from a year of sales."""
 
     serializer_class = ShapeSerializer
-    filterset_class = ShapeFilter
+    filterset_class = ItemFilter
 
     def rows(self) -> Any:
         return selectors.shapes()

@@ -115,13 +115,9 @@ def known_history(as_of: dt.date) -> History:
 
     frames = sales.demand_frame(as_of)
     terms = catalog.terms_frame()
-    first_on, _last_on = sales.history_range()
     # What has gone quiet is learned from; how far ahead has to be forecast, the planned items alone say.
-    lately = frames.history[frames.history["ds"] >= str(as_of - dt.timedelta(weeks=sales.PLANNED_WEEKS))]
-    weeks = min(sales.PLANNED_WEEKS, (as_of - (first_on or as_of)).days / 7)
-    paces = lately.groupby("unique_id", observed=True)["y"].sum()
-    planned_ids = paces.index[paces >= frames.pace * weeks]
-    terms = terms[terms["item_id"].isin([int(name.partition("/")[0]) for name in planned_ids])]
+    terms = terms[terms["item_id"].isin([int(name.partition("/")[0]) for name in frames.planned])]
+    first_on, _last_on = sales.history_range()
     covered = terms["lead_time_days"] + LEAD_SPREADS * terms["lead_time_spread_days"] + terms["review_period_days"]
     kinds = [kind_of(path) for path in frames.static["category"].astype(str)]
     return History(

@@ -150,7 +150,8 @@ def closed_weekdays(gaps: Sequence[dt.date], last: dt.date) -> set[int]:
 class DemandFrames:
     """The forecasting engine's frames, of what was known on the morning of a planning day.
 
-    They hold the items that are planned, and some that were before: `pace` says who is planned (`Panel.regular`).
+    They hold the items that are planned, `planned` their ids, and some that were before: by `pace`, units a week, the
+    engine tells who was on each day (`Panel.regular`).
     `history`: unique_id, ds, y, available, sold_out (1 on days that ended so); `static`: unique_id, category,
     department, brand, price, start; `covariates`: unique_id, ds, mailer, display, price_cut, other (shares 0 to 1;
     `<kind>_unforeseen` beside a kind of which some were known ahead and some not), discount (share of the shelf price),
@@ -164,6 +165,7 @@ class DemandFrames:
     out_days: pd.DataFrame
     known_ahead: list[str]
     pace: float
+    planned: NDArray[Any]
 
 
 _DAYS = "sales_dailydemand day WHERE day.tenant_id = %(tenant)s"
@@ -179,8 +181,9 @@ _DAYS_KNOWN_AT = """
 _PLANNED = """
 CREATE TEMP TABLE sales_planned ON COMMIT DROP AS
 SELECT row_number() OVER (ORDER BY recent.item_id, recent.location_id) - 1 AS place, recent.item_id,
-       recent.location_id, item.category, item.brand, item.price AS list_price, recent.price
+       recent.location_id, recent.is_planned, item.category, item.brand, item.price AS list_price, recent.price
 FROM (SELECT day.item_id, day.location_id,
+             coalesce(sum(day.units) FILTER (WHERE day.date >= %(planned_from)s), 0) >= %(least_now)s AS is_planned,
              (sum(day.shelf_value) FILTER (WHERE day.units > 0 AND day.date >= %(prices_from)s)
               / nullif(sum(day.units) FILTER (WHERE day.units > 0 AND day.date >= %(prices_from)s), 0)) AS price
       FROM {days} AND day.date >= %(looked_from)s AND day.date < %(as_of)s
@@ -193,7 +196,8 @@ WHERE (%(items)s::bigint[] IS NULL OR item.id = ANY(%(items)s)) AND item.status 
 _STATIC = """
 SELECT planned.item_id || '/' || planned.location_id AS unique_id, planned.category,
        split_part(planned.category, ' > ', 1) AS department, planned.brand,
-       coalesce(planned.price, planned.list_price)::float8 AS price, first.date AS start
+       coalesce(planned.price, planned.list_price)::float8 AS price, first.date AS start,
+       planned.is_planned::int AS is_planned
 FROM sales_planned planned
 JOIN (SELECT day.item_id, day.location_id, min(day.date) AS date FROM {days} AND day.date < %(as_of)s
       GROUP BY 1, 2) first USING (item_id, location_id)
@@ -257,6 +261,7 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
     tenant = tenant_by_id(current_tenant_id())
     first, _last = history_range()
     first = first or as_of
+    planned_from = max(as_of - dt.timedelta(weeks=PLANNED_WEEKS), first)
     # The shortest history by which an item can have been planned 26 weeks ago, or since.
     told_weeks = min(max((as_of - first).days / 7 - PLANNED_WEEKS, PLANNED_FROM_WEEKS), PLANNED_WEEKS)
     pace = max(planning_defaults().planned_units_per_week, LEAST_PACE)
@@ -265,14 +270,15 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
         "tenant": tenant.pk, "zone": tenant.time_zone, "as_of": as_of, "since": since, "known_at": known_at,
         "looked_from": as_of - dt.timedelta(weeks=2 * PLANNED_WEEKS),
         "prices_from": as_of - dt.timedelta(days=PRICE_DAYS),
+        "planned_from": planned_from, "least_now": pace * (as_of - planned_from).days / 7,
         "least": pace * min(told_weeks, (as_of - first).days / 7),
         "items": None if item_ids is None else list(item_ids)}
     days = _DAYS_KNOWN_AT if known_at else _DAYS
     with joined_in_sets(item_ids is None), connection.cursor() as cursor:
         cursor.execute(_PLANNED.format(days=days, not_goods=not_goods_sql()), given)
         cursor.execute("ANALYZE sales_planned")
-        static = _columns(_STATIC.format(days=days), ("unique_id", "category", "department", "brand", "price", "start"),
-                          given)
+        static = _columns(_STATIC.format(days=days), ("unique_id", "category", "department", "brand", "price", "start",
+                                                         "is_planned"), given)
         sold = _with_prices(_columns(_HISTORY.format(days=days), ("place", "day", "units", "revenue", "shelf_value"),
                                      given))
         out = _columns(_OUT.format(out_days=_out_days_sql("sales_planned", days)),
@@ -281,6 +287,7 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
         cursor.execute("DROP TABLE sales_planned")
     ids = static["unique_id"].to_numpy(zero_copy_only=False).astype(str)
     static_frame = static.to_pandas()
+    planned = ids[static_frame.pop("is_planned").to_numpy() == 1]
     static_frame["start"] = pd.to_datetime(static_frame["start"])
     for name in ("category", "department", "brand"):
         static_frame[name] = static_frame[name].fillna("")
@@ -291,13 +298,13 @@ def demand_frame(as_of: dt.date, item_ids: Sequence[int] | None = None, weeks: i
         "unique_id": ids[out["place"].to_numpy()], "ds": out["day"].to_numpy().astype("datetime64[D]").astype(
             "datetime64[ns]"), "is_sold_out": out["sold_out"].to_numpy() == 1})
     return DemandFrames(history=_history(sold, out, ids, static_frame, as_of), static=static_frame,
-                        covariates=covariates, out_days=out_days, known_ahead=known_ahead, pace=pace)
+                        covariates=covariates, out_days=out_days, known_ahead=known_ahead, pace=pace, planned=planned)
 
 
 _TYPES = {"unique_id": "string", "category": "string", "department": "string", "brand": "string", "kind": "string",
           "start": "date32", "place": "int64", "day": "int64", "starts": "int64", "ends": "int64", "ahead": "int64",
           "sold_out": "int64", "held": "string", "item_id": "int64", "location_id": "int64", "buyer": "int64",
-          "first": "int64", "weekday": "int64", "month": "int64"}
+          "first": "int64", "weekday": "int64", "month": "int64", "is_planned": "int64"}
 _BLOCK_ROWS = 10_000
 
 

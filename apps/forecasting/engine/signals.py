@@ -7,6 +7,7 @@ that seem worth nothing one by one are left out together only where that costs n
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from apps.forecasting.engine.backtest import backtest
@@ -60,7 +61,7 @@ def weigh(
         return []
 
     def losses(variants: dict[str, tuple[str, ...]], start: float, end: float) -> dict[str, tuple[float, float]]:
-        makers = {name: (lambda left_out=left_out: make(left_out)) for name, left_out in variants.items()}
+        makers = {name: partial(make, left_out) for name, left_out in variants.items()}
         result = backtest(panel, makers, cutoffs, workers=workers,
                           on_progress=lambda done, words: on_progress(start + (end - start) * done, words))  # fmt: skip
         loss, missed = (result.table(metric).mean(axis=1) for metric in (METRIC, "sum_wape"))

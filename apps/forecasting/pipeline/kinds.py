@@ -13,13 +13,13 @@ from apps.forecasting.engine import frames
 from apps.forecasting.engine.aggregates import USUAL_UNSURE, aggregate
 from apps.forecasting.engine.base import Forecast, Panel
 from apps.forecasting.engine.distribution import negative_binomial_quantiles
+from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.totals import added_up
 from apps.forecasting.models import Backtest, KindForecast
 
 PAST_WEEKS = 26
-SUM_DAYS = 28
+SUMMED_DAYS = 4 * WEEK
 BAND = (0.1, 0.9)
-WEEK = 7
 Level = KindForecast.Level
 
 
@@ -41,7 +41,7 @@ def rows(forecast: Forecast, panel: Panel, unsure: Mapping[int, float]) -> list[
     categories = panel.labels(frames.CATEGORY)
     prices = panel.static[frames.PRICE].to_numpy(dtype=np.float64)
     items = np.char.partition(panel.ids, "/")[:, 0]
-    sums = forecast.sum_mean(min(SUM_DAYS, forecast.grid.horizon_days))
+    sums = forecast.sum_mean(SUMMED_DAYS)
     priced = np.stack([np.where(np.isnan(prices), 0.0, sums * np.nan_to_num(prices)), ~np.isnan(prices)], axis=1)
     sold = weekly(panel.recorded[:, panel.n_days % WEEK :][:, -PAST_WEEKS * WEEK :])
     found = []
@@ -50,7 +50,7 @@ def rows(forecast: Forecast, panel: Panel, unsure: Mapping[int, float]) -> list[
         whole = aggregate(forecast, members, names, unsure.get(level, USUAL_UNSURE))
         means = weekly(whole.daily_mean[:, : forecast.grid.horizon_days // WEEK * WEEK])
         low, high = np.moveaxis(negative_binomial_quantiles(means, whole.variance_of(means), BAND), -1, 0)
-        total = whole.sum_mean(min(SUM_DAYS, forecast.grid.horizon_days))
+        total = whole.sum_mean(SUMMED_DAYS)
         total_low, total_high = negative_binomial_quantiles(total, whole.variance_of(total), BAND).T
         past, (money, has_price) = added_up(sold, members), added_up(priced, members).T
         count = pd.Series(items).groupby(members).nunique().to_numpy()

@@ -94,7 +94,9 @@ def test_the_contest_says_how_far_sums_of_each_level_were_off() -> None:
 def test_the_page_of_demand_shows_the_shop_then_a_department_and_neither_grows_in_queries() -> None:
     shop = make_selling_shop(6)
     client = signed_in(shop, "viewer")
-    assert "No forecast yet" in page(client, "/demand/")
+    for path in ("/demand/", "/demand/?kind=Food"):
+        told = page(client, path)
+        assert "Nothing is added up yet" in told and "<h1>Demand</h1>" in told
     with tenant_context(shop.tenant.pk):
         Item.objects.filter(pk=shop.items[2].pk).update(category="Food > Coffee & more")
     run_job(shop, "forecasting.forecast")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from apps.alerts.models import Alert
+from apps.catalog.models import SupplyTerm
 from apps.forecasting import selectors
 from apps.forecasting.engine import models
 from apps.forecasting.models import ForecastRun, SeriesForecast
@@ -302,3 +303,15 @@ def test_what_sold_until_last_autumn_is_learned_from_and_not_forecast() -> None:
     with tenant_context(shop.tenant.pk):
         assert told["series"] == 2
         assert set(SeriesForecast.objects.values_list("item_id", flat=True)) == {item.pk for item in shop.items[1:]}
+
+
+def test_what_nobody_plans_any_more_does_not_say_how_far_ahead_is_forecast() -> None:
+    shop = make_selling_shop(3)
+    with tenant_context(shop.tenant.pk):
+        usual = selectors.known_history(MONDAY).protection_days
+        SupplyTerm.objects.filter(item=shop.items[0]).update(lead_time_days=120)
+        assert selectors.known_history(MONDAY).protection_days > usual + 90
+        DailyDemand.objects.filter(item=shop.items[0], date__gte=MONDAY - 181 * DAY).delete()
+        known = selectors.known_history(MONDAY)
+        assert any(name.startswith(f"{shop.items[0].pk}/") for name in known.static["unique_id"])
+        assert known.protection_days == usual

@@ -14,7 +14,7 @@ from django.test import override_settings
 from apps.forecasting import selectors, services
 from apps.forecasting.engine.backtest import rolling_cutoffs
 from apps.forecasting.engine.base import Panel
-from apps.forecasting.engine.tuning import Tried, Tuned, tune
+from apps.forecasting.engine.tuning import Outcome, Tried, Tuned, tune
 from apps.forecasting.models import Backtest, Tuning
 from apps.forecasting.pipeline import contest, tuning
 from apps.jobs.kinds import Precedence, all_kinds
@@ -43,14 +43,15 @@ def shop() -> Shop:
     return make_selling_shop(6)
 
 
-def finding(monkeypatch: pytest.MonkeyPatch, outcome: str, gain: float | None) -> list[tuple[Panel, dict[str, Any]]]:
+def finding(
+        monkeypatch: pytest.MonkeyPatch, outcome: Outcome, gain: float | None) -> list[tuple[Panel, dict[str, Any]]]:
     """Let a search come to this; returns what each was given."""
     asked: list[tuple[Panel, dict[str, Any]]] = []
 
     def found(panel: Panel, name: str, **given: Any) -> Tuned:
         asked.append((panel, given))
         tried = (Tried({"leaves": 31}, (0.2, 0.2)), Tried(BETTER, (0.19, 0.19)), Tried({"leaves": 7}, (0.3,)))
-        return Tuned(name, BETTER if outcome == "kept" else {}, outcome, tried, 0.05, gain,  # type: ignore[arg-type]
+        return Tuned(name, BETTER if outcome == "kept" else {}, outcome, tried, 0.05, gain,
                      (panel.dates[-43], panel.dates[-29]), panel.dates[-15])
 
     monkeypatch.setattr(tuning, "tune", found)
@@ -115,7 +116,7 @@ def test_contests_train_with_what_was_kept_until_a_later_search_keeps_nothing(
     ("not_proved", -0.01, "but −1.0% after 10 Sep 2017"),
     ("out_of_time", None, "There was no time to find and prove a better one: the usual one stays.")])
 def test_what_came_of_it_is_said_plainly_and_changes_nothing(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, outcome: str, gain: float | None, words: str
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, gain: float | None, words: str
 ) -> None:
     finding(monkeypatch, outcome, gain)
     assert words in run_job(shop, "forecasting.tune")["note"]

@@ -155,6 +155,7 @@ def test_what_was_planned_within_half_a_year_comes_with_what_is_planned_now(shop
     known = set(frames.static["unique_id"])
     assert {names[1], names[20], names[45]} <= known and names[60] not in known
     assert frames.pace == 1.0
+    assert set(frames.planned) == {names[1], names[20]}, "six weeks of 14 units are more than 26 weeks of one"
 
 
 @pytest.mark.django_db

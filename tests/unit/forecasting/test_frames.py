@@ -225,14 +225,13 @@ def test_lessons_hold_nobody_who_was_not_forecast_then(paced: Panel) -> None:
 
 def test_tails_are_fitted_on_who_was_forecast_then(paced: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
-    usual = Dispersion.fit.__func__  # type: ignore[attr-defined]
+    usual = Dispersion.fit
 
-    def fit(cls: type[Dispersion], forecasts: np.ndarray, actuals: np.ndarray, own: Traits) -> Dispersion:
+    def fit(forecasts: np.ndarray, actuals: np.ndarray, own: Traits) -> Dispersion:
         seen.append(forecasts)
-        found: Dispersion = usual(cls, forecasts, actuals, own)
-        return found
+        return usual(forecasts, actuals, own)
 
-    monkeypatch.setattr(Dispersion, "fit", classmethod(fit))
+    monkeypatch.setattr(Dispersion, "fit", fit)
     for name in ("tsb", "ridge"):
         seen.clear()
         make(name).fit(paced)
