@@ -37,7 +37,7 @@ CHALLENGERS = ("lightgbm",)
 LSTM = "keras_lstm"
 WEIGHED = "lightgbm"
 WEIGHED_AT = 2  # cutoffs before those of the contest
-QUICK: dict[str, Any] = {"thin": 2, "rounds": 100, "learning_rate": 0.12}  # enough to tell signals by
+QUICK: dict[str, Any] = {"thin": 4, "rounds": 60, "learning_rate": 0.2}  # enough to tell signals by
 CONTEST_DAYS = 7  # models are compared, and the winner fitted anew, at least this often
 
 
@@ -136,7 +136,7 @@ def weigh_signals(panel: Panel, on_progress: OnProgress) -> list[Signal]:
     """What promotions, prices and holidays are worth to the trained model, before it takes part.
 
     Asked at the cutoffs before those of the contest, so that what is left out is not chosen by what then judges; of a
-    model that learns in fewer and larger steps from every other row. Nothing where history does not reach back so far.
+    model that learns in fewer and larger steps from a part of the rows. Nothing where history is too short for that.
     """
     earlier = rolling_cutoffs(panel, CUTOFFS + WEIGHED_AT)[:-CUTOFFS]
     if not earlier:
@@ -155,7 +155,9 @@ def fit_finalists(panel: Panel, verdict: Verdict, result: BacktestResult, made: 
         def told(done: float, sentence: str, place: int = place) -> None:
             on_progress((place + done) / len(names), sentence)
 
-        fitted[name] = models.make(name, **made.get(name, {})).fit(panel, told)
+        # Alone now, it may have all cores; what it learns does not depend on them.
+        parameters = {**made[name], "threads": os.cpu_count() or 1} if name in made else {}
+        fitted[name] = models.make(name, **parameters).fit(panel, told)
     return fitted
 
 

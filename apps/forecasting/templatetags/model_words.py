@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.forecasting import selectors
 from apps.forecasting.selectors import HEAT_STEPS, Heat
-from apps.tenants.figures import share, sign
+from apps.tenants.figures import DASH, share, sign
 from apps.tenants.templatetags.stockwright import badge
 
 register = template.Library()
@@ -60,6 +60,12 @@ def horizon_words(name: str) -> str:
         "week_1": _("first week"), "week_2": _("second week"), "week_3": _("third week"), "week_4": _("fourth week"),
         "days_14": _("first two weeks together"),
     }.get(name, name)
+
+
+@register.filter
+def parameter(value: Any) -> Any:
+    """What a model was made with: of several names, one after the other; of none, a dash."""
+    return (", ".join(map(str, value)) or DASH) if isinstance(value, list) else value
 
 
 @register.filter

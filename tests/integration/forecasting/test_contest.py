@@ -278,6 +278,11 @@ def test_the_page_shows_the_contest_the_versions_and_their_lineage(contested: Sh
     text = page(signed_in(contested, "viewer"), f"/models/{version.pk}/")
     assert version.data_fingerprint in text
     assert version.artifact_sha256 in text
+    for left_out, told in (([], "–"), (["display", "holidays"], "display, holidays")):
+        with tenant_context(contested.tenant.pk):
+            ModelVersion.objects.filter(pk=version.pk).update(parameters={"without": left_out})
+        text = page(signed_in(contested, "viewer"), f"/models/{version.pk}/")
+        assert f"<code>without</code></dt><dd>{told}</dd>" in text
 
 
 def test_a_manager_promotes_with_a_reason_and_goes_back(contested: Shop) -> None:
