@@ -8,7 +8,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwrig
 	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand bench-vn2 bench-cells bench-speed bench-newcomers bench-baskets bench-tune
+.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand bench-weekly bench-cells bench-speed bench-newcomers bench-baskets bench-tune
 
 help:
 	@echo "make demo      the whole product with its demo, at http://127.0.0.1:$(PORT)/"
@@ -26,7 +26,7 @@ help:
 	@echo "make bench-baskets  what the demo's grocer's orders hold together, and seconds on a million lines"
 	@echo "make bench-forecast DATA=folder   the engine on M5's sales, scored as the competition was"
 	@echo "make bench-demand DATA=folder     demand that empty shelves hid, found again in M5's sales"
-	@echo "make bench-vn2 DATA=folder        weekly forecasts of VN2's series, beside mlforecast's"
+	@echo "make bench-weekly DATA=folder        weekly forecasts of VN2's series, beside mlforecast's"
 	@echo "make bench-speed DATA=folder      learning days beside mlforecast: seconds and memory"
 	@echo "make lock      compiles requirements/*.in and package.json anew"
 
@@ -72,36 +72,36 @@ deploy:
 	@$(PRODUCTION) $(RUN) manage.py check --deploy --fail-level WARNING
 
 bench-plan: install-dev
-	@$(RUN) -m tests.bench.plan
+	@$(RUN) -m tests.benchmarks.plan
 
 bench-models: install-dev
-	@$(RUN) -m tests.bench.models $(ARGS)
+	@$(RUN) -m tests.benchmarks.models $(ARGS)
 
 bench-forecast: install-dev
-	@$(RUN) -m tests.bench.forecast $(DATA) $(ARGS)
+	@$(RUN) -m tests.benchmarks.forecast $(DATA) $(ARGS)
 
 bench-cells: install-dev
-	@$(RUN) -m tests.bench.cells $(ARGS)
+	@$(RUN) -m tests.benchmarks.cells $(ARGS)
 
 bench-newcomers: install-dev
-	@$(RUN) -m tests.bench.newcomers $(DATA) $(ARGS)
+	@$(RUN) -m tests.benchmarks.newcomers $(DATA) $(ARGS)
 
 bench-baskets: install-dev
-	@$(RUN) -m tests.bench.baskets $(ARGS)
+	@$(RUN) -m tests.benchmarks.baskets $(ARGS)
 
 bench-tune: install-dev
-	@$(RUN) -m tests.bench.tune $(ARGS)
+	@$(RUN) -m tests.benchmarks.tune $(ARGS)
 
 bench-demand: install-dev
-	@$(RUN) -m tests.bench.demand $(DATA) $(ARGS)
+	@$(RUN) -m tests.benchmarks.demand $(DATA) $(ARGS)
 
-bench-vn2: install-dev
+bench-weekly: install-dev
 	@$(PYTHON) config/bootstrap.py bench
-	@$(RUN) -W ignore -m tests.bench.vn2 $(DATA) $(ARGS)
+	@$(RUN) -W ignore -m tests.benchmarks.vn2_forecast $(DATA) $(ARGS)
 
 bench-speed: install-dev
 	@$(PYTHON) config/bootstrap.py bench
-	@$(RUN) -W ignore -m tests.bench.speed $(DATA) $(ARGS)
+	@$(RUN) -W ignore -m tests.benchmarks.speed $(DATA) $(ARGS)
 
 # One resolution for all: what runs is what was tested.
 lock: install-dev

@@ -11,7 +11,7 @@ import numpy as np
 from apps.forecasting.engine.automatic import Clock
 from apps.forecasting.engine.models import MODELS
 from apps.forecasting.engine.tuning import MOST_TRIALS, tune
-from tests.bench.models import grocer
+from tests.benchmarks.models import grocer
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from apps.forecasting.engine.base import Grid, Panel
 from apps.forecasting.engine.baselines import mean_rate
 from apps.forecasting.engine.models import MODELS, fit_or_fall_back, make
 from apps.forecasting.engine.newcomers import NEW_DAYS, with_newcomers
-from tests.bench.models import SHOP
+from tests.benchmarks.models import SHOP
 
 AGES = ((0, 0), (1, 3), (4, 7), (8, 14), (15, 28), (1, 28))
 DAYS = 14

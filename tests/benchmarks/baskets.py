@@ -17,7 +17,7 @@ import pandas as pd
 
 from apps.demo.recast.files import recast
 from apps.forecasting.engine.baskets import LEAST_ORDERS, Baskets, bought_apart, bought_together
-from tests.bench.models import SHOP
+from tests.benchmarks.models import SHOP
 
 PERIOD = 28
 ITEMS = 10_000

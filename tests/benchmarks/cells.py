@@ -19,7 +19,7 @@ from apps.forecasting.engine.base import Grid, Panel
 from apps.forecasting.engine.distribution import negative_binomial_below
 from apps.forecasting.engine.models import MODELS, make
 from apps.forecasting.engine.segments import abc_classes, money, xyz_classes
-from tests.bench.models import grocer
+from tests.benchmarks.models import grocer
 
 CUTOFFS, SPANS = 5, (14, 28)
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)

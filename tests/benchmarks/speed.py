@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.bench.forecast import FIRST_DAY, HORIZON, Sales
+from tests.benchmarks.forecast import FIRST_DAY, HORIZON, Sales
 
 ORIGIN, LEARNED, REACH = 1885, 336, 182
 TREES: dict[str, Any] = {
@@ -121,7 +121,7 @@ def main() -> None:
     for name in ["ours", "mlforecast"] * TURNS:
         # threads that wait sleep on both sides: beside other work, spinning ones took eight times as long
         told = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "tests.bench.speed", str(given.data), "--only", name], check=True,
+            [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.speed", str(given.data), "--only", name], check=True,
             stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}).stdout
         rows.append(json.loads(told.splitlines()[-1]))
     table = pd.DataFrame(rows).sort_values("seconds").drop_duplicates("by").set_index("by")
