@@ -26,7 +26,7 @@ help:
 	@echo "make bench-baskets  what the demo's grocer's orders hold together, and seconds on a million lines"
 	@echo "make bench-forecast DATA=folder   the engine on M5's sales, scored as the competition was"
 	@echo "make bench-demand DATA=folder     demand that empty shelves hid, found again in M5's sales"
-	@echo "make bench-weekly DATA=folder        weekly forecasts of VN2's series, beside mlforecast's"
+	@echo "make bench-weekly DATA=folder     weekly forecasts of VN2's series, beside mlforecast's"
 	@echo "make bench-speed DATA=folder      learning days beside mlforecast: seconds and memory"
 	@echo "make lock      compiles requirements/*.in and package.json anew"
 

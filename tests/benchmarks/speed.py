@@ -121,8 +121,8 @@ def main() -> None:
     for name in ["ours", "mlforecast"] * TURNS:
         # threads that wait sleep on both sides: beside other work, spinning ones took eight times as long
         told = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.speed", str(given.data), "--only", name], check=True,
-            stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}).stdout
+            [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.speed", str(given.data), "--only", name],
+            check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}).stdout
         rows.append(json.loads(told.splitlines()[-1]))
     table = pd.DataFrame(rows).sort_values("seconds").drop_duplicates("by").set_index("by")
     print(table.to_string())
