@@ -25,15 +25,8 @@ from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.newcomers import with_newcomers
 from apps.jobs.running import Running
 from apps.optimization.engine.demand import Demand, DrawnDemand
-from apps.optimization.engine.simulate import (
-    Difference,
-    Planned,
-    Replay,
-    SalesTimesLeadTime,
-    View,
-    difference,
-    replay,
-)
+from apps.optimization.engine.policies import Planned, SalesTimesLeadTime, View
+from apps.optimization.engine.simulate import Difference, Replay, difference, replay
 from apps.sales import selectors as sales
 from apps.tenants.scope import tenant_context
 
@@ -158,14 +151,9 @@ def break_even(gain: float, sides: dict[str, dict[str, Any]]) -> float | None:
 
 def account(shop: Shop, ours: Replay, theirs: Replay, found: Difference, model: str, first: int) -> dict[str, Any]:
     """The report of a proof: both sides' totals and weeks, what differs, and the verdict in a sentence."""
-    days = ours.weeks * WEEK
-    rate = shop.items["holding_cost_rate"].to_numpy() / 365
     sides = {}
     for name, side in (("ours", ours), ("rule", theirs)):
-        held = side.measures["holding"].sum(axis=1)
-        value = np.divide(held, rate, out=np.zeros_like(held), where=rate > 0).sum() / days
-        sides[name] = {**side.totals(), "average_stock_value": float(value),
-                       "opening_value": float((side.opening_stock * shop.items["unit_cost"]).sum()),
+        sides[name] = {**side.totals(), "opening_value": float((side.opening_stock * shop.items["unit_cost"]).sum()),
                        "by_week": side.measures["profit"].sum(axis=0).round(2).tolist(),
                        "lost_by_week": side.measures["lost"].sum(axis=0).tolist()}
     starts_on = shop.panel.dates[first]

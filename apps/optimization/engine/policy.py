@@ -201,6 +201,15 @@ def lead_time_draws(items: Items, n_paths: int, *, seed: int) -> tuple[Ints, Int
     rounded to whole days (its variance lowered by the 1/12 that rounding adds, Sheppard's correction), in an order that
     depends only on the seed and the item's id. A spread too small for that draws the two days next to the mean.
     """
+    quantiles = lead_time_quantiles(items, n_paths)
+    return (
+        np.take_along_axis(quantiles, shuffles(items, n_paths, seed, 1), axis=1),
+        np.take_along_axis(quantiles, shuffles(items, n_paths, seed, 2), axis=1),
+    )
+
+
+def lead_time_quantiles(items: Items, n_paths: int) -> Ints:
+    """The evenly spaced quantiles of each item's lead time [n, n_paths]: see lead_time_draws."""
     terms, which = np.unique(
         np.column_stack([items.lead_time_days, items.lead_time_spread_days]), axis=0, return_inverse=True
     )
@@ -210,14 +219,11 @@ def lead_time_draws(items: Items, n_paths: int, *, seed: int) -> tuple[Ints, Int
     spread = (variance[:, 0] > 0) & (mean[:, 0] > 0)
     shape = mean[spread] ** 2 / variance[spread]
     table[spread] = np.rint(stats.gamma.ppf(even, shape, scale=mean[spread] / shape))
-    quantiles = table.astype(np.int64)[which.reshape(-1)]
-    return (
-        np.take_along_axis(quantiles, _shuffles(items, n_paths, seed, 1), axis=1),
-        np.take_along_axis(quantiles, _shuffles(items, n_paths, seed, 2), axis=1),
-    )
+    quantiles: Ints = table.astype(np.int64)[which.reshape(-1)]
+    return quantiles
 
 
-def _shuffles(items: Items, n_paths: int, seed: int, stream: int) -> Ints:
+def shuffles(items: Items, n_paths: int, seed: int, stream: int) -> Ints:
     """A permutation of the paths for each item [n, n_paths], from its id: SplitMix64 (Steele, Lea, Flood 2014)."""
     ids = pd.util.hash_array(items.unique_ids.astype(str).astype(object))
     with np.errstate(over="ignore"):
