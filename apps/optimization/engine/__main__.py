@@ -1,12 +1,22 @@
 """The engine alone, from the shell: parquet in, parquet out.
 
-python -m apps.optimization.engine --items items.parquet --demand demand.parquet --out plan/
+python -m apps.optimization.engine plan --items items.parquet --demand demand.parquet --out plan/
     [--arrivals arrivals.parquet] [--limits limits.json] [--previous lines.parquet] [--smallest-gain 0.5] [--seed 0]
 
 demand.parquet: unique_id, path, day, quantity (whole units; absent rows are zero; paths and days count from 0).
 limits.json: {"cash_budget": 20000, "supplier_minimums": {"acme": 500}, "max_cover_days": 365}, each optional.
-Writes lines.parquet, suppliers.parquet and changes.parquet, and prints the summary as JSON. What is wrong with the
-input is said in sentences on the error output, with exit status 2.
+Writes lines.parquet, suppliers.parquet and changes.parquet, and prints the summary as JSON.
+
+python -m apps.optimization.engine simulate --items items.parquet --history history.parquet --policy NAME
+    [--policy NAME ...] --days 365 [--run-in 28] --out replay.parquet [--json replay.json] [--seed 0]
+
+history.parquet: unique_id, ds, y (whole units; absent days are zero, rows of a day are added up). The last `--days`
+days count, the `--run-in` days before them are lived and not counted, and what lies before that policies look back on.
+The items' on_hand is the stock as the run-in begins. NAME: one of policies.BY_NAME. Writes policy, figure, value, low,
+high (figures: simulate.Replay.table; profit_gained is the profit above that of the policy named first), with --json the
+same as JSON, and prints the main figures.
+
+Progress goes to the error output. What is wrong with the input is said there in sentences, with exit status 2.
 """
 
 from __future__ import annotations
@@ -14,48 +24,173 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from apps.optimization.engine.demand import ArrayDemand
-from apps.optimization.engine.frames import InputError, Limits
+from apps.optimization.engine.frames import InputError, Ints, Limits
+from apps.optimization.engine.policies import BY_NAME
 from apps.optimization.engine.replenish import SMALLEST_GAIN, plan
+from apps.optimization.engine.simulate import Replay, difference, replay
 
 DEMAND_COLUMNS = ("unique_id", "path", "day", "quantity")
+HISTORY_COLUMNS = ("unique_id", "ds", "y")
+PRINTED = ("cost", "lost_margin", "holding", "profit", "fill_rate", "stockout_days", "average_stock_value", "turns")
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m apps.optimization.engine", description="What to order, and why.")
-    parser.add_argument("--items", type=Path, required=True)
-    parser.add_argument("--demand", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--arrivals", type=Path)
-    parser.add_argument("--limits", type=Path)
-    parser.add_argument("--previous", type=Path)
-    parser.add_argument("--smallest-gain", type=float, default=SMALLEST_GAIN)
-    parser.add_argument("--seed", type=int, default=0)
+    commands = parser.add_subparsers(required=True)
+    planning = commands.add_parser("plan", help="what to order today")
+    planning.set_defaults(run=run_plan)
+    planning.add_argument("--items", type=Path, required=True)
+    planning.add_argument("--demand", type=Path, required=True)
+    planning.add_argument("--out", type=Path, required=True)
+    planning.add_argument("--arrivals", type=Path)
+    planning.add_argument("--limits", type=Path)
+    planning.add_argument("--previous", type=Path)
+    planning.add_argument("--smallest-gain", type=float, default=SMALLEST_GAIN)
+    planning.add_argument("--seed", type=int, default=0)
+    living = commands.add_parser("simulate", help="what rules would have cost in the past")
+    living.set_defaults(run=run_simulate)
+    living.add_argument("--items", type=Path, required=True)
+    living.add_argument("--history", type=Path, required=True)
+    living.add_argument("--policy", action="append", required=True, metavar="NAME", help=", ".join(BY_NAME))
+    living.add_argument("--days", type=int, required=True)
+    living.add_argument("--run-in", type=int, default=28)
+    living.add_argument("--out", type=Path, required=True)
+    living.add_argument("--json", type=Path)
+    living.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     try:
-        items = pd.read_parquet(given.items)
-        made = plan(
-            items,
-            pd.read_parquet(given.arrivals) if given.arrivals else None,
-            read_demand(pd.read_parquet(given.demand), items),
-            limits=read_limits_file(given.limits) if given.limits else None,
-            previous=pd.read_parquet(given.previous) if given.previous else None,
-            smallest_gain=given.smallest_gain,
-            seed=given.seed,
-        )
+        given.run(given)
     except InputError as wrong:
         sys.stderr.write("\n".join(wrong.problems) + "\n")
         return 2
+    return 0
+
+
+def run_plan(given: argparse.Namespace) -> None:
+    items = read_parquet("items", given.items)
+    made = plan(
+        items,
+        read_parquet("arrivals", given.arrivals) if given.arrivals else None,
+        read_demand(read_parquet("demand", given.demand), items),
+        limits=read_limits_file(given.limits) if given.limits else None,
+        previous=read_parquet("previous plan", given.previous) if given.previous else None,
+        smallest_gain=given.smallest_gain,
+        seed=given.seed,
+    )
     given.out.mkdir(parents=True, exist_ok=True)
     for name, frame in (("lines", made.lines), ("suppliers", made.suppliers), ("changes", made.changes)):
         frame.to_parquet(given.out / f"{name}.parquet", index=False)
     sys.stdout.write(json.dumps(made.summary, indent=2) + "\n")
-    return 0
+
+
+def run_simulate(given: argparse.Namespace) -> None:
+    names = list(dict.fromkeys(given.policy))
+    unknown = [name for name in names if name not in BY_NAME]
+    if unknown:
+        known = ", ".join(BY_NAME)
+        raise InputError([f"policy: {name!r} is not known; there are {known}." for name in unknown])
+    items = read_parquet("items", given.items)
+    sold, last = read_history(read_parquet("history", given.history), items)
+    if given.days < 1 or given.run_in < 0:
+        raise InputError([f"days: {given.days} days and {given.run_in} to run in; there must be at least 1 and 0."])
+    first = sold.shape[1] - given.days - given.run_in
+    if first < 0:
+        raise InputError(
+            [f"history: it holds {sold.shape[1]} days; {given.days} and {given.run_in} to run in are asked for."]
+        )
+    lived: dict[str, Replay] = {}
+    days = given.run_in + given.days
+    for place, name in enumerate(names, start=1):
+        sys.stderr.write(f"{place} of {len(names)}: {name}, {len(items):,} items, {days} days ... ")
+        sys.stderr.flush()
+        started = time.perf_counter()
+        lived[name] = replay(
+            items,
+            None,
+            sold[:, first:],
+            BY_NAME[name],
+            history=sold[:, :first],
+            seed=given.seed,
+            run_in_days=given.run_in,
+        )
+        sys.stderr.write(f"{time.perf_counter() - started:.1f} s\n")
+    table = compared(lived, given.seed)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(given.out, index=False)
+    if given.json:
+        told: dict[str, Any] = {
+            "items": len(items),
+            "starts_on": str((last - pd.Timedelta(days=given.days - 1)).date()),
+            "ends_on": str(last.date()),
+            "run_in_days": given.run_in,
+            "seed": given.seed,
+            "policies": {
+                name: rows.set_index("figure")[["value", "low", "high"]].to_dict("index")
+                for name, rows in table.groupby("policy", sort=False)
+            },
+        }
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps(told, indent=2) + "\n")
+    printed = table.pivot_table(index="policy", columns="figure", values="value").loc[names, list(PRINTED)]
+    sys.stdout.write(printed.to_string(float_format=lambda value: f"{value:,.2f}") + "\n")
+
+
+def compared(lived: dict[str, Replay], seed: int) -> pd.DataFrame:
+    """Every policy's figures, and the profit of each above that of the first: policy, figure, value, low, high."""
+    first, *_others = lived.values()
+    tables = []
+    for name, done in lived.items():
+        tables.append(done.table(seed=seed).assign(policy=name))
+        if done is not first:
+            gained = difference(done, first, seed=seed)
+            row = {"figure": "profit_gained", "value": gained.money, "low": gained.low, "high": gained.high}
+            tables.append(pd.DataFrame([{**row, "policy": name}]))
+    return pd.concat(tables, ignore_index=True)[["policy", "figure", "value", "low", "high"]]
+
+
+def read_parquet(name: str, path: Path) -> pd.DataFrame:
+    """Raises InputError where there is no such file, or it is no parquet."""
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as wrong:
+        raise InputError([f"{name}: {path.name} cannot be read: {str(wrong).rstrip('.')}."]) from wrong
+
+
+def read_history(frame: pd.DataFrame, items: pd.DataFrame) -> tuple[Ints, pd.Timestamp]:
+    """(units [n, days] in the items' order, the last day), from HISTORY_COLUMNS. Items that are not asked for are left
+    out. Raises InputError with every problem found."""
+    missing = [f"history: the column {name!r} is missing." for name in HISTORY_COLUMNS if name not in frame.columns]
+    if "unique_id" not in items.columns:
+        missing.append("items: the column 'unique_id' is missing.")
+    if missing:
+        raise InputError(missing)
+    if frame.empty:
+        raise InputError(["history: it holds no rows."])
+    problems = []
+    day = pd.to_datetime(frame["ds"], errors="coerce")
+    if day.isna().any():
+        problems.append(f"history: ds is missing or no date in {int(day.isna().sum())} rows.")
+    units = pd.to_numeric(frame["y"], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = ~((units >= 0) & (units == np.rint(units)))
+    if bad.any():
+        problems.append(f"history: y must be whole units of at least 0, and is not in {int(bad.sum())} rows.")
+    if problems:
+        raise InputError(problems)
+    day = day.dt.normalize()
+    place = (day - day.min()).dt.days.to_numpy()
+    row = pd.Index(items["unique_id"].astype(object)).get_indexer(pd.Index(frame["unique_id"].astype(object)))
+    known = row >= 0
+    sold = np.zeros((len(items), int(place.max()) + 1), dtype=np.int64)
+    np.add.at(sold, (row[known], place[known]), units[known].astype(np.int64))
+    return sold, day.max()
 
 
 def read_demand(frame: pd.DataFrame, items: pd.DataFrame) -> ArrayDemand:
