@@ -103,6 +103,10 @@ def test_every_unit_is_accounted_for(
         assert not total["late"].any()
     else:
         assert not total["lost"].any()
+    for view in policy.seen:
+        on_its_way = view.arrivals.groupby("unique_id")["quantity"].sum().reindex(items["unique_id"], fill_value=0)
+        assert (on_its_way.to_numpy() == view.on_order).all()
+        assert (view.arrivals["day"] >= 1).all()
     assert all((values >= 0).all() for name, values in done.measures.items() if name not in ("margin", "profit"))
     np.testing.assert_allclose(total["profit"], total["margin"] - total["holding"])
     np.testing.assert_allclose(total["cost"], total["lost_margin"] + total["holding"])
