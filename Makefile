@@ -8,7 +8,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwrig
 	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-models bench-forecast bench-demand bench-weekly bench-cells bench-speed bench-newcomers bench-baskets bench-tune bench-simulate
+.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-lots bench-textbook bench-models bench-forecast bench-demand bench-weekly bench-cells bench-speed bench-newcomers bench-baskets bench-tune bench-simulate
 
 help:
 	@echo "make demo      the whole product with its demo, at http://127.0.0.1:$(PORT)/"
@@ -19,6 +19,8 @@ help:
 	@echo "make reset     stop, and drop this clone's data"
 	@echo "make assets    the front-end files, from the npm lock"
 	@echo "make bench-plan seconds and gap of one plan over 7,500 generated items"
+	@echo "make bench-lots DATA=folder  lots that share a machine, beside plain SCIP, on published cases"
+	@echo "make bench-textbook the textbook's answers beside stockpyl's"
 	@echo "make bench-models seconds and scores of every model on the demo's grocer (ARGS='--model NAME' for some)"
 	@echo "make bench-cells   how honest bands are on the demo's grocer, by money and steadiness of items"
 	@echo "make bench-newcomers  forecasts of new items, with and without similar ones (DATA=folder for M5)"
@@ -74,6 +76,13 @@ deploy:
 
 bench-plan: install-dev
 	@$(RUN) -m tests.benchmarks.plan
+
+bench-lots: install-dev
+	@$(RUN) -m tests.benchmarks.lot_sizing $(DATA) $(ARGS)
+
+bench-textbook: install-dev
+	@$(PYTHON) config/bootstrap.py bench
+	@$(RUN) -W ignore -m tests.benchmarks.textbook $(ARGS)
 
 bench-models: install-dev
 	@$(RUN) -m tests.benchmarks.models $(ARGS)

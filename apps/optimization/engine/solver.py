@@ -1,4 +1,4 @@
-"""One plan over all items: packs and MOQs, suppliers' minimum order values and a cash budget; the one door to OR-Tools.
+"""One plan over all items: packs and MOQs, suppliers' minimum order values and a cash budget; a door to OR-Tools.
 
 The choices of every item are a list of quantities with what each is expected to cost. What couples the items is money:
 a supplier's order is worth at least its minimum or is not placed, and all orders together fit the budget.
