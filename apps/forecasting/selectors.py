@@ -50,7 +50,7 @@ TUNED = "lightgbm"  # the model whose settings are searched
 CATEGORY_LEVELS = 2  # of the path: finer kinds have too few items to learn from, or to compare models on
 MODEL_TITLES = {
     "seasonal_naive": _("last week again"), "weekday_mean": _("four-week weekday mean"),
-    "eight_week_mean": _("eight-week mean"), "tsb": _("TSB"),
+    "eight_week_mean": _("eight-week mean"), "seasonal_mean": _("seasonal mean"), "tsb": _("TSB"),
     "croston_sba": _("Croston's method"), "theta": _("Theta"), "ets": _("ETS"), "arima": _("ARIMA"),
     "ridge": _("ridge regression"), "decision_tree": _("decision tree"), "random_forest": _("random forest"),
     "lightgbm": _("LightGBM"), "lightgbm_daily": _("LightGBM by day"), "blend": _("mean of both LightGBMs"),

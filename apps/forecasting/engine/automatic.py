@@ -37,7 +37,7 @@ BY_DAY: Final = ("lightgbm", "lightgbm_daily")
 BY_WEEK: Final = ("lightgbm", "random_forest", "ridge")
 """What is blended where days are told, and where weeks or months are spread evenly over days that tell nothing."""
 
-PLAIN: Final = ("weekday_mean", "eight_week_mean")
+PLAIN: Final = ("weekday_mean", "eight_week_mean", "seasonal_mean")
 """Averages that stand beside the blend: where levels shift, what is learned from before the shift misses more."""
 
 

@@ -22,6 +22,7 @@ from apps.forecasting.engine.base import (
 )
 from apps.forecasting.engine.calendar import weekdays
 from apps.forecasting.engine.dispersion import SUM_DAYS, Dispersion, fit_on_past_cutoffs, past_cutoffs
+from apps.forecasting.engine.features import Weeks, decayed_mean
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.rhythm import PROFILE_WEEKS, weekday_profile
 
@@ -147,6 +148,24 @@ class WindowMean(Baseline):
     def daily_mean(self, panel: Panel, days: int) -> Floats:
         """Spread one rate per series over the weekdays."""
         return spread_over_weekdays(panel, mean_rate(panel, self.weeks * WEEK), days)
+
+
+@dataclass(eq=False)
+class SeasonalMean(Baseline):
+    """A mean of all weeks, each back counting for less, that rises and falls with the season of the year."""
+
+    name: ClassVar[str] = "seasonal_mean"
+    complexity: ClassVar[int] = 2
+    half_life_weeks: float = 13.0
+
+    def daily_mean(self, panel: Panel, days: int) -> Floats:
+        """Spread one rate per series over the weekdays, week by week as the season has it."""
+        weeks = Weeks.of(panel, -(-days // WEEK))
+        if not weeks.n_weeks:
+            return spread_over_weekdays(panel, mean_rate(panel, panel.n_days), days)
+        rate = decayed_mean(weeks, weeks.n_weeks, self.half_life_weeks).astype(np.float64) / WEEK
+        season = np.repeat(weeks.season[weeks.n_weeks :], WEEK)[:days]
+        return spread_over_weekdays(panel, rate, days) * season
 
 
 @dataclass(eq=False)

@@ -16,6 +16,7 @@ from apps.forecasting.engine import frames
 from apps.forecasting.engine.base import Panel
 from apps.forecasting.engine.calendar import days_to_holiday, month_position, public_holidays
 from apps.forecasting.engine.grid import WEEK
+from apps.forecasting.engine.season import NEEDED_WEEKS, yearly_season
 
 Floats = NDArray[np.float32]
 
@@ -34,13 +35,14 @@ SHRINK_WEEKS = 2.0
 class Weeks:
     """The panel in whole weeks that end on its cutoff.
 
-    rate        [n, J] float32 units per wholly available week; 0 where the week is unknown
+    rate        [n, J] float32 units per wholly available week, over the season's share of it; 0 where it is unknown
     exposure    [n, J] float32, the share of the week the item could be bought
     covariates  name -> [n, J + K] float32 mean over the week; of those not known ahead the last K are 0
     known_ahead names of the covariates whose last K weeks hold something
     since_sale  [n, J] float32 days since the last sale, at the end of the week
     sale_days   [n, J] float32 days with a sale in the week
     calendar    name -> [J + K] float32
+    season      [J + K] float32, how many times its usual each week sells (`season.py`)
     """
 
     rate: Floats
@@ -50,6 +52,7 @@ class Weeks:
     since_sale: Floats
     sale_days: Floats
     calendar: dict[str, Floats]
+    season: Floats
 
     @property
     def n_weeks(self) -> int:
@@ -70,6 +73,7 @@ class Weeks:
         sales = panel.sales[:, first:].reshape(shape).sum(axis=2)
         exposure = panel.available[:, first:].reshape(shape).mean(axis=2)
         rate = np.divide(sales, exposure, out=np.zeros_like(sales), where=exposure > 0)
+        season = yearly_season(rate, exposure, horizon_weeks)
         had_sale = panel.sales > 0
         position = np.where(had_sale, np.arange(panel.n_days), -1)
         np.maximum.accumulate(position, axis=1, out=position)
@@ -77,7 +81,7 @@ class Weeks:
         last = position[:, ends]
         days = panel.dates[0] + np.arange(first, first + (count + horizon_weeks) * WEEK).astype("timedelta64[D]")
         return cls(
-            rate=rate,
+            rate=rate / season[:count],
             exposure=exposure,
             covariates={
                 name: _weekly_covariate(panel, name, first, count, horizon_weeks)
@@ -92,7 +96,18 @@ class Weeks:
                 "holidays": public_holidays(days, panel.country).reshape(-1, WEEK).sum(axis=1).astype(np.float32),
                 "days_to_holiday": days_to_holiday(days, panel.country).reshape(-1, WEEK)[:, 0],
             },
+            season=season,
         )
+
+
+def daily_season(panel: Panel, ahead: int) -> tuple[Floats, Floats]:
+    """Return how many times its usual each day sells by the season of the year, known ones [T] and the next [ahead]."""
+    if panel.n_days < NEEDED_WEEKS * WEEK:
+        return np.ones(panel.n_days, dtype=np.float32), np.ones(ahead, dtype=np.float32)
+    weeks = Weeks.of(panel, -(-ahead // WEEK))
+    by_day = np.repeat(weeks.season, WEEK)
+    past = np.pad(by_day[: weeks.n_weeks * WEEK], (panel.n_days % WEEK, 0), constant_values=1)
+    return past, by_day[weeks.n_weeks * WEEK :][:ahead]
 
 
 def _weekly_covariate(panel: Panel, name: str, first: int, count: int, horizon_weeks: int) -> Floats:
@@ -122,7 +137,7 @@ def _trailing_mean(weeks: Weeks, origin: int, span: int) -> Floats:
     return mean
 
 
-def _decayed_mean(weeks: Weeks, origin: int, half_life: float) -> Floats:
+def decayed_mean(weeks: Weeks, origin: int, half_life: float) -> Floats:
     """Return units per week, each week back counting for less by the half life [n]."""
     back = np.arange(origin - 1, -1, -1, dtype=np.float32)
     weight = weeks.exposure[:, :origin] * np.exp2(-back / np.float32(half_life))
@@ -134,7 +149,7 @@ def _decayed_mean(weeks: Weeks, origin: int, half_life: float) -> Floats:
 
 def level(weeks: Weeks, origin: int) -> Floats:
     """Return the level [n], units per week: what a forecast without further thought would say; always above 0."""
-    return 0.5 * (_decayed_mean(weeks, origin, SHORT) + _decayed_mean(weeks, origin, LONG)) + np.float32(OFFSET_PRIOR)
+    return 0.5 * (decayed_mean(weeks, origin, SHORT) + decayed_mean(weeks, origin, LONG)) + np.float32(OFFSET_PRIOR)
 
 
 @dataclass(frozen=True, eq=False)

@@ -249,7 +249,8 @@ class Recurrent(Forecaster):
                 span = slice((first + place) * WEEK, (first + place + 1) * WEEK)
                 share = np.where(on_sale, shares[:, span].sum(axis=1, dtype=np.float64), 0.0)
                 base = windows.asked[:, place, 1].astype(np.float64) * np.exp(start[:, place])
-                told.append(in_units(base, {name: log[:, place] for name, log in logs.items()}).times(share))
+                week = in_units(base, {name: log[:, place] for name, log in logs.items()})
+                told.append(week.in_season(float(weeks.season[weeks.n_weeks + first + place])).times(share))
         return Reasons.added(told)
 
     def _shapley(self, windows: Windows, weeks: Weeks) -> tuple[Doubles, dict[str, Doubles]]:
@@ -455,8 +456,9 @@ class Recurrent(Forecaster):
             first = 1 + turn * len(AHEAD)
             windows = self._scaled(self._windows(panel, weeks, origin, answered_to=origin, first_ahead=first))
             answer = self._ask(windows)
+            season = weeks.season[origin + first - 1 : origin + first - 1 + len(AHEAD)]
             means[:, first - 1 : first - 1 + len(AHEAD)] = np.where(
-                ever[:, None], usual[:, None] * np.exp(answer[:, :, 0]), 0.0
+                ever[:, None], usual[:, None] * np.exp(answer[:, :, 0]) * season, 0.0
             )
             if turn == 0:
                 dispersion = answer[:, : SUM_DAYS // WEEK, 1].mean(axis=1)

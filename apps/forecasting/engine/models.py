@@ -11,6 +11,7 @@ MODELS: Final[dict[str, str]] = {
     "seasonal_naive": f"{HOME}.baselines.SeasonalNaive",
     "weekday_mean": f"{HOME}.baselines.WeekdayMean",
     "eight_week_mean": f"{HOME}.baselines.WindowMean",
+    "seasonal_mean": f"{HOME}.baselines.SeasonalMean",
     "tsb": f"{HOME}.baselines.Tsb",
     "croston_sba": f"{HOME}.smoothing.CrostonSBA",
     "theta": f"{HOME}.smoothing.Theta",
@@ -26,8 +27,8 @@ MODELS: Final[dict[str, str]] = {
     "keras_gru": f"{HOME}.keras_model.KerasGRU",
 }
 """Name -> dotted path, the simplest first."""
-BASELINES: Final = ("seasonal_naive", "weekday_mean", "eight_week_mean", "tsb")
-RIVALS: Final = ("weekday_mean", "eight_week_mean", "tsb")
+BASELINES: Final = ("seasonal_naive", "weekday_mean", "eight_week_mean", "seasonal_mean", "tsb")
+RIVALS: Final = ("weekday_mean", "eight_week_mean", "seasonal_mean", "tsb")
 """The baselines that a challenger has to beat; seasonal naive is too low a bar and only shown."""
 FALLBACK: Final = "eight_week_mean"
 

@@ -71,6 +71,11 @@ class Reasons:
             {name: np.concatenate([each.parts[name] for each in several]) for name in several[0].parts},
         )
 
+    def in_season(self, factor: float) -> "Reasons":
+        """Return the reasons for a forecast that is so many times as large by the season of the year."""
+        change = np.sum([self.base, *self.parts.values()], axis=0) * (factor - 1)
+        return Reasons(self.base, {**self.parts, SEASON: self.parts.get(SEASON, 0.0) + change})
+
     def times(self, factor: Doubles | float) -> "Reasons":
         """Return the reasons for a forecast that is so many times as large ([n], or the same for all)."""
         return Reasons(self.base * factor, {name: part * factor for name, part in self.parts.items()})

@@ -1,8 +1,9 @@
 """Totals of groups of series, and forecasts of items drawn towards them.
 
 A group's own history is smooth: its level, slope and weekday rhythm show where those of its items drown in noise, and a
-bias that all items share adds up in it. So a group's total is foretold by Theta, and its items' forecasts are scaled,
-day by day, part of the way to it; how the group divides among its items stays as the items' own model says.
+bias that all items share adds up in it. So a group's total is foretold by Theta, with the season of the year beside it,
+and its items' forecasts are scaled, day by day, part of the way to it; how the group divides among its items stays as
+the items' own model says.
 """
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from apps.forecasting.engine import frames
 from apps.forecasting.engine.base import Panel
+from apps.forecasting.engine.features import daily_season
 from apps.forecasting.engine.grid import WEEK
 from apps.forecasting.engine.smoothing import theta_means
 
@@ -48,7 +50,9 @@ def drawn_to_totals(panel: Panel, daily: Floats, share: float) -> Floats:
     if not share or panel.n_days < FEWEST_WEEKS * WEEK or not daily.size:
         return daily
     members = groups(panel)
-    foretold = np.maximum(theta_means(added_up(panel.recovered().demand, members), WEEK, daily.shape[1]), 0.0)
+    past, ahead = daily_season(panel, daily.shape[1])
+    usual = theta_means(added_up(panel.recovered().demand, members) / past, WEEK, daily.shape[1])
+    foretold = np.maximum(usual, 0.0) * ahead
     own = added_up(daily, members)
     wanted = share * foretold + (1 - share) * own
     factor = np.clip(np.divide(wanted, own, out=np.ones_like(own), where=own > 0), 1 / FURTHEST, FURTHEST)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.forecasting.engine import frames
-from apps.forecasting.engine.base import Artifact, Panel
+from apps.forecasting.engine.base import PACE_DAYS, Artifact, Panel
 from apps.forecasting.engine.calendar import weekdays
 from apps.forecasting.engine.features import Codes, Rows, Weeks, level, pooled_groups, rows_at
 from apps.forecasting.engine.frames import NothingToLearn
@@ -28,6 +28,8 @@ AHEAD = (1, 2, 3, 4)
 """Weeks ahead that are learned; later ones are answered as the last, with their own calendar and promotions."""
 FIRST_ORIGIN = 4
 """Weeks of history below which no row is made."""
+ENOUGH_ROWS = 200_000
+"""Where the last origins give fewer rows than this, earlier ones are learned from too: a shop of few items has few."""
 FEWEST_ROWS = 10
 """Rows below which there is nothing to learn from."""
 KIND_LABELS = (frames.CATEGORY, frames.DEPARTMENT, frames.BRAND)
@@ -55,7 +57,7 @@ class Lessons:
 
     names    [F] of the columns
     values   [r, F] float32, NaN where missing
-    units    [r] float32 units per wholly available week
+    units    [r] float32 units per wholly available week, over the season's share of it
     levels   [r] float32 the series' level at the origin, above 0
     told     what they are, in words
     """
@@ -70,19 +72,26 @@ class Lessons:
     def of(cls, panel: Panel, codes: dict[str, Codes], origins: int, thin: int, model: str) -> "Lessons":
         """Make the rows of the last `origins` origins, of each `thin` (series, origin, week ahead) one.
 
+        Where they are fewer than ENOUGH_ROWS before any is left out, of earlier origins as well.
+
         Raises NothingToLearn where none of them has a sale, or there are hardly any.
         """
         weeks = Weeks.of(panel, 0)
         first = panel.n_days - weeks.n_weeks * WEEK
         names: tuple[str, ...] = ()
-        blocks, units, levels = [], [], []
-        for origin in range(weeks.n_weeks - 1, max(weeks.n_weeks - 1 - origins, FIRST_ORIGIN - 1), -1):
+        blocks, units, levels, seen = [], [], [], 0
+        earliest = weeks.n_weeks - max(PACE_DAYS // WEEK, origins) if panel.pace else 0  # of before, survivors are left
+        for origin in range(weeks.n_weeks - 1, max(earliest, FIRST_ORIGIN) - 1, -1):
+            if weeks.n_weeks - 1 - origin >= origins and seen >= ENOUGH_ROWS:
+                break
             aheads = [ahead for ahead in AHEAD if origin + ahead <= weeks.n_weeks]
             usual = level(weeks, origin)
             forecast_then = (weeks.exposure[:, :origin].sum(axis=1) > 1) & panel.regular(first + origin * WEEK)
             for ahead, rows in zip(aheads, week_rows(panel, weeks, codes, origin, aheads), strict=True):
                 turn = (np.arange(panel.n_series) + origin + ahead) % thin == 0
-                kept = forecast_then & turn & (weeks.exposure[:, origin + ahead - 1] > 0)
+                answered = forecast_then & (weeks.exposure[:, origin + ahead - 1] > 0)
+                seen += int(answered.sum())
+                kept = answered & turn
                 names = rows.names
                 blocks.append(rows.values[kept])
                 units.append(weeks.rate[kept, origin + ahead - 1])
@@ -100,12 +109,14 @@ class Asked:
     values        for each week ahead, rows [n, F] under the names it knows
     levels        [n] the series' level now
     shares        [n, 7 K] what share of its week each day sells
+    season        [K] how many times its usual each week sells
     ever_on_sale  [n] bool
     """
 
     values: list[Floats]
     levels: Floats
     shares: Doubles
+    season: Floats
     ever_on_sale: NDArray[np.bool_]
 
     @classmethod
@@ -121,6 +132,7 @@ class Asked:
             values,
             level(weeks, weeks.n_weeks),
             weekday_shares(panel, frames.DEPARTMENT)[:, weekdays(panel.future_days(n_weeks * WEEK))] / WEEK,
+            weeks.season[weeks.n_weeks :],
             np.asarray(weeks.exposure.any(axis=1)),
         )
 
@@ -154,7 +166,8 @@ class WeekByWeek(ABC):
         asked = Asked.of(panel, self.codes, self.names, n_weeks)
         weekly = np.empty((panel.n_series, n_weeks), dtype=np.float32)
         for place, values in enumerate(asked.values):
-            weekly[:, place] = np.where(asked.ever_on_sale, self.answers(values, asked.levels), 0.0)
+            usual = self.answers(values, asked.levels)
+            weekly[:, place] = np.where(asked.ever_on_sale, usual * asked.season[place], 0.0)
         return (np.repeat(weekly, WEEK, axis=1) * asked.shares)[:, :days].astype(np.float32)
 
     def reasons(self, panel: Panel, days: int, rows: SomeRows = EVERY) -> Reasons:
@@ -164,6 +177,7 @@ class WeekByWeek(ABC):
         for place, values in enumerate(asked.values):
             share = asked.shares[rows, place * WEEK : min((place + 1) * WEEK, days)].sum(axis=1, dtype=np.float64)
             week = self.parted(values[rows], asked.levels[rows], panel.covariates.keys())
+            week = week.in_season(float(asked.season[place]))
             told.append(week.times(np.where(asked.ever_on_sale[rows], share, 0.0)))
         return Reasons.added(told)
 

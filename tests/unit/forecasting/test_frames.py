@@ -187,7 +187,7 @@ def test_who_learns_from_survivors_alone_forecasts_too_much() -> None:
         return float(daily[np.isin(learned.ids, known.ids[asked])].sum() / sold - 1)
 
     survivors = dataclasses.replace(known.take(asked), pace=0.0)
-    assert bias(survivors) > 0.2
+    assert bias(survivors) > 0.15
     assert abs(bias(known.take(known.lately_regular()))) < 0.1
 
 
@@ -217,7 +217,7 @@ def test_the_judge_scores_who_was_forecast_at_each_cutoff(paced: Panel) -> None:
 def test_lessons_hold_nobody_who_was_not_forecast_then(paced: Panel) -> None:
     everyone = dataclasses.replace(paced, pace=0.0)
     codes = kind_codes(paced)
-    asked = sum(int(paced.regular(300 - 7 * back).sum()) * min(back, 4) for back in range(1, 21))
+    asked = sum(int(paced.regular(300 - 7 * back).sum()) * min(back, 4) for back in range(1, 27))
     kept = Lessons.of(paced, codes, 20, 1, "lightgbm")
     assert len(kept.units) == asked
     assert len(Lessons.of(everyone, codes, 20, 1, "lightgbm").units) > len(kept.units)
