@@ -1,8 +1,9 @@
-"""Small made-up shops: items frames, demand paths, and hypothesis strategies over both."""
+"""Small made-up shops: items frames, demand paths, and hypothesis strategies over both; weeks of sales at prices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from apps.optimization.engine.demand import ArrayDemand
 from apps.optimization.engine.frames import Limits
 
+PROMOTED, DIP = 0.8, -0.5
+"""What a mailer adds to the logarithm of demand, and the week after it takes off."""
 TERMS: dict[str, Any] = {
     "supplier_id": "acme",
     "on_hand": 0,
@@ -84,3 +87,36 @@ def shops(draw: st.DrawFn, largest: int = 6) -> tuple[pd.DataFrame, pd.DataFrame
         ),
     )
     return items, arrivals_frame(*arriving), demand, limits
+
+
+@dataclass(frozen=True)
+class PricedShop:
+    weeks: pd.DataFrame
+    static: pd.DataFrame
+    truth: NDArray[np.float64]
+    """Each item's elasticity."""
+
+
+def priced_shop(
+    seed: int, n: int = 120, horizon: int = 60, groups: int = 8, *, clumping: float = 0.0, spread: float = 0.4,
+    lingers: float = 0.0,
+) -> PricedShop:
+    """Few units a week; cuts that are often advertised, a dip in the week after, and quiet cuts. `lingers` is how often
+    the cut goes on without the mailer."""
+    stream = np.random.default_rng(seed)
+    category = stream.integers(0, groups, n)
+    truth = (-1.5 + 0.5 * stream.standard_normal(groups))[category] + spread * stream.standard_normal(n)
+    mailer = (stream.random((n, horizon)) < 0.08).astype(float)
+    after = np.pad(mailer, ((0, 0), (1, 0)))[:, :horizon]
+    quiet = (stream.random((n, horizon)) < 0.06 + lingers * after) & (mailer == 0)
+    cut = np.where((mailer > 0) | quiet, stream.uniform(0.1, 0.35, (n, horizon)), 0.0)
+    log_mean = np.log(stream.gamma(1, 6, n) + 0.2)[:, None] + 0.15 * stream.standard_normal(horizon)
+    mean = np.exp(log_mean + truth[:, None] * np.log(1 - cut) + PROMOTED * mailer + DIP * after)
+    if clumping:
+        mean = mean * stream.gamma(1 / clumping, clumping, mean.shape)
+    ids = np.array([f"item-{row}" for row in range(n)], dtype=object)
+    weeks = pd.DataFrame({
+        "unique_id": np.repeat(ids, horizon), "week": np.tile(np.arange(horizon), n),
+        "units": stream.poisson(mean).ravel(), "price": (stream.uniform(2, 10, n)[:, None] * (1 - cut)).ravel(),
+        "mailer": mailer.ravel()})
+    return PricedShop(weeks, pd.DataFrame({"unique_id": ids, "category": category.astype(str)}), truth)
