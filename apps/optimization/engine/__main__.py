@@ -1,11 +1,16 @@
 """The engine alone, from the shell: parquet in, parquet out.
 
-python -m apps.optimization.engine plan --items items.parquet --demand demand.parquet --out plan/
-    [--arrivals arrivals.parquet] [--limits limits.json] [--previous lines.parquet] [--smallest-gain 0.5] [--seed 0]
+python -m apps.optimization.engine plan --items I.parquet --demand D.parquet --out P.parquet [--limits L.json]
+    [--arrivals A.parquet] [--previous earlier.parquet] [--smallest-gain 0.5] [--day 2026-01-31] [--json FILE]
+    [--seed 0]
 
-demand.parquet: unique_id, path, day, quantity (whole units; absent rows are zero; paths and days count from 0).
-limits.json: {"cash_budget": 20000, "supplier_minimums": {"acme": 500}, "max_cover_days": 365}, each optional.
-Writes lines.parquet, suppliers.parquet and changes.parquet, and prints the summary as JSON.
+I.parquet: unique_id, supplier, on_hand, unit_cost, price, holding_cost_rate (a year), lost_sale_cost, lead_time_days,
+lead_time_sd_days, review_days, moq, pack_size; optional max_order_quantity.
+D.parquet: paths (unique_id, path, ds, y: whole units, absent rows are zero), or quantiles of demand over lead time and
+review period (unique_id, q0.05, q0.50, ...). A.parquet: unique_id, date, quantity.
+L.json: {"budget": 20000, "supplier_minimums": {"acme": 500}, "max_cover_days": 365}, each optional.
+The planning day is the first day of the paths, or --day. Writes a row for each row of items: what to order and why, or
+why it is set aside; with --json (- for stdout) status, bound, gap, what binds and seconds.
 
 python -m apps.optimization.engine simulate --items items.parquet --history history.parquet --policy NAME
     [--policy NAME ...] --days 365 [--run-in 28] --out replay.parquet [--json replay.json] [--seed 0]
@@ -31,13 +36,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from apps.optimization.engine.demand import ArrayDemand
-from apps.optimization.engine.frames import InputError, Ints, Limits
+from apps.optimization.engine import files
+from apps.optimization.engine.frames import InputError, Ints
 from apps.optimization.engine.policies import BY_NAME
 from apps.optimization.engine.replenish import SMALLEST_GAIN, plan
 from apps.optimization.engine.simulate import Replay, difference, replay
 
-DEMAND_COLUMNS = ("unique_id", "path", "day", "quantity")
 HISTORY_COLUMNS = ("unique_id", "ds", "y")
 PRINTED = ("cost", "lost_margin", "holding", "profit", "fill_rate", "stockout_days", "average_stock_value", "turns")
 
@@ -54,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     planning.add_argument("--limits", type=Path)
     planning.add_argument("--previous", type=Path)
     planning.add_argument("--smallest-gain", type=float, default=SMALLEST_GAIN)
+    planning.add_argument("--day", help="the planning day, 2026-01-31; default the first day of the paths")
+    planning.add_argument("--json", type=Path)
     planning.add_argument("--seed", type=int, default=0)
     living = commands.add_parser("simulate", help="what rules would have cost in the past")
     living.set_defaults(run=run_simulate)
@@ -75,20 +81,55 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_plan(given: argparse.Namespace) -> None:
-    items = read_parquet("items", given.items)
+    started = time.perf_counter()
+    asked = files.read_asked(
+        read_parquet("items", given.items), read_parquet("demand", given.demand), read_day(given.day)
+    )
+    arrivals = files.read_arrivals(read_parquet("arrivals", given.arrivals), asked.day) if given.arrivals else None
+    limits = files.read_limits(given.limits) if given.limits else None
+    previous = read_parquet("previous plan", given.previous) if given.previous else None
+    if previous is not None and "set_aside" in previous.columns:
+        previous = previous[previous["set_aside"] == ""]
+    aside = len(asked.given) - len(asked.items)
+    sys.stderr.write(f"planning {len(asked.items):,} items, {aside:,} set aside ... ")
+    sys.stderr.flush()
     made = plan(
-        items,
-        read_parquet("arrivals", given.arrivals) if given.arrivals else None,
-        read_demand(read_parquet("demand", given.demand), items),
-        limits=read_limits_file(given.limits) if given.limits else None,
-        previous=read_parquet("previous plan", given.previous) if given.previous else None,
+        asked.items,
+        arrivals,
+        asked.demand,
+        limits=limits,
+        previous=previous,
         smallest_gain=given.smallest_gain,
         seed=given.seed,
     )
-    given.out.mkdir(parents=True, exist_ok=True)
-    for name, frame in (("lines", made.lines), ("suppliers", made.suppliers), ("changes", made.changes)):
-        frame.to_parquet(given.out / f"{name}.parquet", index=False)
-    sys.stdout.write(json.dumps(made.summary, indent=2) + "\n")
+    seconds = time.perf_counter() - started
+    sys.stderr.write(f"{seconds:.1f} s\n")
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    files.planned_table(asked, made).to_parquet(given.out, index=False)
+    told = files.summary(asked, made, seconds)
+    for reason, count in told["set_aside"].items():
+        sys.stderr.write(f"set aside, {count:,} of {len(asked.given):,}: {reason}.\n")
+    words = "".join(f" {found}" for found in made.findings)
+    sys.stderr.write(
+        f"{made.status}: {told['lines']:,} lines for {made.order_value:,.2f}, gap {told['gap_share']:.2%}.{words}\n"
+    )
+    if given.json:
+        text = json.dumps(told, indent=2, default=float) + "\n"
+        if str(given.json) == "-":
+            sys.stdout.write(text)
+        else:
+            given.json.parent.mkdir(parents=True, exist_ok=True)
+            given.json.write_text(text)
+
+
+def read_day(text: str | None) -> pd.Timestamp | None:
+    """Raises InputError where it is no date."""
+    if text is None:
+        return None
+    day = pd.to_datetime(text, errors="coerce", format="%Y-%m-%d")
+    if pd.isna(day):
+        raise InputError([f"day: {text!r} is no date such as 2026-01-31."])
+    return day
 
 
 def run_simulate(given: argparse.Namespace) -> None:
@@ -191,34 +232,6 @@ def read_history(frame: pd.DataFrame, items: pd.DataFrame) -> tuple[Ints, pd.Tim
     sold = np.zeros((len(items), int(place.max()) + 1), dtype=np.int64)
     np.add.at(sold, (row[known], place[known]), units[known].astype(np.int64))
     return sold, day.max()
-
-
-def read_demand(frame: pd.DataFrame, items: pd.DataFrame) -> ArrayDemand:
-    """Paths [n, P, D] in the items' order, from DEMAND_COLUMNS. Raises InputError with every problem found."""
-    missing = [column for column in DEMAND_COLUMNS if column not in frame.columns]
-    if missing:
-        raise InputError([f"demand: the column {column!r} is missing." for column in missing])
-    numbers = frame[["path", "day", "quantity"]]
-    whole = all(np.issubdtype(kind, np.integer) for kind in numbers.dtypes)
-    if frame.empty or not whole or bool((numbers < 0).to_numpy().any()):
-        raise InputError(["demand: path, day and quantity must be whole numbers of at least 0, and at least one row."])
-    if "unique_id" not in items.columns:
-        raise InputError(["items: the column 'unique_id' is missing."])
-    row = pd.Index(items["unique_id"].astype(object)).get_indexer(pd.Index(frame["unique_id"].astype(object)))
-    array = np.zeros((len(items), int(frame["path"].max()) + 1, int(frame["day"].max()) + 1), dtype=np.int32)
-    known = row >= 0
-    place = (row[known], frame["path"].to_numpy()[known], frame["day"].to_numpy()[known])
-    np.add.at(array, place, frame["quantity"].to_numpy()[known])
-    return ArrayDemand(array)
-
-
-def read_limits_file(path: Path) -> Limits:
-    """Limits from a JSON object with the names of its fields. Raises InputError where it is none."""
-    try:
-        given = json.loads(path.read_text())
-        return Limits(**given)
-    except (ValueError, TypeError) as wrong:
-        raise InputError([f"limits: {path.name} cannot be read: {wrong}."]) from wrong
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ PACE_DAYS = 56
 MONEY_WEEKS, STEADY_WEEKS = 26, 13
 ABC_SHARES = (0.8, 0.95)
 XYZ_BOUNDS = (0.5, 1.0)
+AGREEING = 4
+"""Windows that all have to have saved where no interval is clear."""
 
 Make = Callable[[Floats], Policy]
 """The policy with a value for each item [n]."""
@@ -68,6 +70,17 @@ class Trained:
     """Tidy: class, value, window (its first day), cost (money: holding and what was lost or late)."""
     windows: tuple[Window, ...]
 
+    def saved_by_window(self) -> list[float]:
+        """Cost that the chosen values saved in each window trained on, over all classes together."""
+        if self.tried.empty:
+            return []
+        cost = self.tried.pivot_table(index=["window", "class"], columns="value", values="cost", aggfunc="sum")
+        chosen = np.array([self.chosen[str(name)] for name in cost.index.get_level_values("class")])
+        place = cost.columns.get_indexer(pd.Index(chosen))
+        saved = cost[self.untrained].to_numpy() - cost.to_numpy()[np.arange(len(cost)), place]
+        by_window = pd.Series(saved, index=cost.index).groupby("window").sum()
+        return [float(money) for money in by_window]
+
 
 @dataclass(frozen=True)
 class Validated:
@@ -82,11 +95,19 @@ class Validated:
 
     @property
     def values(self) -> dict[str, float]:
-        """By class, what to use: the chosen value where it clearly saved, else the untrained one."""
+        """By class, what to use: where the chosen values are kept, those of every class but the ones that they cost
+        money on the later weeks; else the untrained one for all."""
         return {
-            name: self.trained.chosen[name] if found.low > 0 else self.trained.untrained
+            name: self.trained.chosen[name] if self.is_kept and found.money >= 0 else self.trained.untrained
             for name, found in self.by_class.items()
         }
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the chosen values together clearly saved on the later weeks; or saved there and in every window
+        trained on, where these are AGREEING in all: one window's interval is wide, but luck seldom keeps its sign."""
+        told = [*self.trained.saved_by_window(), self.saved.money]
+        return self.saved.low > 0 or (len(told) >= AGREEING and min(told) > 0)
 
     def as_json(self) -> dict[str, Any]:
         """All of it in plain numbers and words."""

@@ -18,49 +18,146 @@ from apps.optimization.engine.replenish import plan
 from apps.optimization.engine.simulate import difference, replay
 from tests.unit.optimization.shops import arrivals_frame, items_frame, poisson
 
+BUYERS_NAMES = {"supplier_id": "supplier", "shortage_cost": "lost_sale_cost",
+                "lead_time_spread_days": "lead_time_sd_days", "review_period_days": "review_days"}  # fmt: skip
+DAY = pd.Timestamp("2026-03-02")
+
 
 def long(demand: ArrayDemand) -> pd.DataFrame:
-    item, path, day = np.nonzero(demand.array)
-    ids = np.array([f"item-{row}" for row in range(len(demand.array))], dtype=object)
-    return pd.DataFrame(
-        {"unique_id": ids[item], "path": path, "day": day, "quantity": demand.array[item, path, day]}
-    )
+    n, paths, days = demand.array.shape
+    item, path, day = (places.reshape(-1) for places in np.indices((n, paths, days)))
+    ids = np.array([f"item-{row}" for row in range(n)], dtype=object)
+    return pd.DataFrame({"unique_id": ids[item], "path": path, "ds": DAY + pd.to_timedelta(day, unit="D"),
+                         "y": demand.array.reshape(-1)})
+
+
+def planned(folder: Path, items: pd.DataFrame, demand: pd.DataFrame, *more: str,
+            arrivals: pd.DataFrame | None = None, limits: str | None = None) -> int:
+    """Write the files and plan them: the exit status."""
+    items.rename(columns=BUYERS_NAMES).to_parquet(folder / "items.parquet")
+    demand.to_parquet(folder / "demand.parquet")
+    words = ["--items", str(folder / "items.parquet"), "--demand", str(folder / "demand.parquet")]
+    if arrivals is not None:
+        arrivals.to_parquet(folder / "arrivals.parquet")
+        words += ["--arrivals", str(folder / "arrivals.parquet")]
+    if limits is not None:
+        (folder / "limits.json").write_text(limits)
+        words += ["--limits", str(folder / "limits.json")]
+    words += ["--out", str(folder / "out" / "plan.parquet"), "--json", str(folder / "plan.json")]
+    return main(["plan", *words, *more])
+
+
+def table_and_summary(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    return pd.read_parquet(folder / "out" / "plan.parquet"), json.loads((folder / "plan.json").read_text())
 
 
 def test_the_plan_from_files_is_the_plan_from_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     items, arrivals, demand = items_frame({}, {"pack_size": 6}), arrivals_frame(("item-1", 2, 3)), poisson([1.0, 2.0])
-    limits = {"cash_budget": 60.0, "supplier_minimums": {"acme": 20.0}}
-    items.to_parquet(tmp_path / "items.parquet")
-    arrivals.to_parquet(tmp_path / "arrivals.parquet")
-    long(demand).to_parquet(tmp_path / "demand.parquet")
-    (tmp_path / "limits.json").write_text(json.dumps(limits))
-    names = [("--items", "items.parquet"), ("--demand", "demand.parquet"), ("--arrivals", "arrivals.parquet")]
-    names += [("--limits", "limits.json"), ("--out", "out")]
-    assert main(["plan", *(word for option, name in names for word in (option, str(tmp_path / name)))]) == 0
-    expected = plan(items, arrivals, demand, limits=Limits(**limits))  # type: ignore[arg-type]
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out" / "lines.parquet"), expected.lines)
-    assert json.loads(capsys.readouterr().out)["status"] == expected.status
+    dated = arrivals.assign(date=DAY + pd.to_timedelta(arrivals["day"], unit="D")).drop(columns="day")
+    told = '{"budget": 60, "supplier_minimums": {"acme": 20}}'
+    assert planned(tmp_path, items, long(demand), arrivals=dated, limits=told) == 0
+    expected = plan(items, arrivals, demand, limits=Limits(cash_budget=60.0, supplier_minimums={"acme": 20.0}))
+    table, said = table_and_summary(tmp_path)
+    assert (table["set_aside"] == "").all()
+    for column in expected.lines.columns.drop(["unique_id", "supplier_id"]):
+        np.testing.assert_array_equal(table[column], expected.lines[column])
+    assert (said["status"], said["items"], said["planned"]) == (expected.status, 2, 2)
+    assert said["bound"] == pytest.approx(said["expected_cost"] - said["gap"])
+    assert [found["code"] for found in said["binds"]] == [found.code for found in expected.findings]
+    assert f"{expected.status}: {said['lines']} lines for" in capsys.readouterr().err
+
+
+WRONG_ROWS: list[tuple[dict[str, Any], str]] = [
+    ({"supplier_id": " "}, "it has no supplier"),
+    ({"supplier_id": None}, "it has no supplier"),
+    ({"unit_cost": None}, "unit_cost is missing or no number"),
+    ({"lead_time_days": -1.0}, "lead_time_days is below 0"),
+    ({"pack_size": 0}, "pack_size is below 1"),
+    ({"on_hand": 0.5}, "on_hand is no whole number"),
+    ({"moq": 12, "max_order_quantity": 6.0}, "its MOQ is above max_order_quantity"),
+    ({"lead_time_days": 40.0}, "its demand reaches 28 days, and lead time and review period need more"),
+]
+
+
+def test_what_cannot_be_planned_is_set_aside_with_its_reason_and_nothing_is_dropped(tmp_path: Path) -> None:
+    items = items_frame(*(row for row, _ in WRONG_ROWS), {}, {}, {})
+    fine, silent, torn = (f"item-{len(WRONG_ROWS) + place}" for place in range(3))
+    demand = long(poisson([1.0] * len(items)))
+    demand = demand[demand["unique_id"] != silent].astype({"y": float})
+    demand.loc[demand.index[demand["unique_id"] == torn][3], "y"] = np.nan
+    assert planned(tmp_path, items, demand) == 0
+    table, said = table_and_summary(tmp_path)
+    assert table["unique_id"].tolist() == items["unique_id"].tolist()
+    reasons = table.set_index("unique_id")["set_aside"]
+    assert reasons.tolist()[: len(WRONG_ROWS)] == [reason for _, reason in WRONG_ROWS]
+    assert reasons[fine] == ""
+    assert reasons[silent] == "demand tells nothing of it"
+    assert reasons[torn] == "its demand holds a missing or negative number, or one that is not whole"
+    assert said["planned"] + sum(said["set_aside"].values()) == said["items"] == len(items)
+    assert (table.loc[table["set_aside"] != "", "order_quantity"] == 0).all()
+    assert table.loc[table["unique_id"] == fine, "order_quantity"].item() > 0
+
+
+def test_of_several_suppliers_the_cheapest_is_planned_with_and_of_equals_the_quickest(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"supplier_id": "dear", "unit_cost": 6.0}, {"supplier_id": "slow", "lead_time_days": 9.0},
+        {"supplier_id": "quick"}, {"supplier_id": "also quick"}]  # fmt: skip
+    items = items_frame(*rows).assign(unique_id="item-0")
+    assert planned(tmp_path, items, long(poisson([2.0]))) == 0
+    table, said = table_and_summary(tmp_path)
+    bought = table[table["set_aside"] == ""]
+    assert bought["supplier"].tolist() == ["also quick"]
+    assert bought["order_quantity"].item() > 0
+    assert list(said["set_aside"].values()) == [3]
+    assert "bought from also quick" in next(iter(said["set_aside"]))
+
+
+def test_quantiles_of_the_protection_period_are_planned_as_paths_with_these_quantiles(tmp_path: Path) -> None:
+    """Ten days' demand uniform on 0 to 100, one review: the newsvendor's answer is a quantile of it."""
+    ratio = 0.8
+    holding = 5.0 * 73.0 / 365  # one a day, and the window is the last day alone
+    items = items_frame({"lead_time_days": 0.0, "review_period_days": 1, "holding_cost_rate": 73.0,
+                         "shortage_cost": holding * ratio / (1 - ratio)})  # fmt: skip
+    levels = np.linspace(0.05, 0.95, 19)
+    told = pd.DataFrame([{"unique_id": "item-0", **{f"q{level:.2f}": 100 * level for level in levels}}])
+    assert planned(tmp_path, items, told) == 0
+    table, _ = table_and_summary(tmp_path)
+    assert table["order_quantity"].item() == pytest.approx(100 * ratio, abs=1)
+    some = pd.DataFrame({"unique_id": ["item-0"], "date": ["2026-03-02"], "quantity": [5]})
+    assert planned(tmp_path, items, told, arrivals=some) == 2
+    assert planned(tmp_path, items, told, "--day", "2026-03-02", arrivals=some) == 0
+    after, _ = table_and_summary(tmp_path)
+    assert after["order_quantity"].item() == table["order_quantity"].item() - 5
+
+
+def test_limits_that_contradict_each_other_are_a_result_with_words(tmp_path: Path) -> None:
+    for told in ('{"budget": 0}', '{"budget": 10, "supplier_minimums": {"acme": 500}}'):
+        assert planned(tmp_path, items_frame({}), long(poisson([2.0])), limits=told) == 0
+        table, said = table_and_summary(tmp_path)
+        assert said["status"] == "infeasible"
+        assert said["binds"][0]["words"]
+        assert table["order_quantity"].item() == 0
 
 
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"items": {"moq": -1}}, "items: moq is below 0 in 1 row (first: 'item-0')."),
-        ({"demand": "path"}, "demand: the column 'path' is missing."),
+        ({"items": "moq"}, "items: the column 'moq' is missing."),
+        ({"demand": "path"}, "demand: the column 'path' is missing; it takes paths"),
         ({"limits": "{"}, "limits: limits.json cannot be read"),
-        ({"limits": '{"cash": 1}'}, "limits: limits.json cannot be read"),
+        ({"limits": '{"cash": 1}'}, "limits: 'cash' is not known; there are budget, supplier_minimums"),
+        ({"limits": '{"budget": "much"}'}, "limits: budget is 'much'; it must be a number."),
+        ({"limits": "[1]"}, "limits: limits.json holds no object of limits"),
+        ({"more": ["--day", "soon"]}, "day: 'soon' is no date such as 2026-01-31."),
+        ({"more": ["--day", "2027-01-01"]}, "demand: its last day is 2026-03-29, before the planning day 2027-01-01."),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(
-    wrong: dict[str, object], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    wrong: dict[str, Any], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    items_frame(wrong.get("items", {})).to_parquet(tmp_path / "items.parquet")  # type: ignore[arg-type]
-    demand = long(poisson([1.0]))
-    demand.drop(columns=[str(wrong["demand"])] if "demand" in wrong else []).to_parquet(tmp_path / "demand.parquet")
-    (tmp_path / "limits.json").write_text(str(wrong.get("limits", "{}")))
-    names = [("--items", "items.parquet"), ("--demand", "demand.parquet"), ("--limits", "limits.json")]
-    names += [("--out", "out")]
-    assert main(["plan", *(word for option, name in names for word in (option, str(tmp_path / name)))]) == 2
+    items = items_frame({}).drop(columns=[wrong["items"]] if "items" in wrong else [])
+    demand = long(poisson([1.0])).drop(columns=[wrong["demand"]] if "demand" in wrong else [])
+    assert planned(tmp_path, items, demand, *wrong.get("more", []), limits=wrong.get("limits", "{}")) == 2
     assert capsys.readouterr().err.startswith(sentence)
     assert not (tmp_path / "out").exists()
 

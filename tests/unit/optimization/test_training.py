@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
@@ -13,7 +14,8 @@ from scipy import stats
 from apps.optimization.engine.demand import Demand, IndependentDemand
 from apps.optimization.engine.frames import Floats, InputError
 from apps.optimization.engine.policies import Cover, OrderUpTo, Planned, Policy, View
-from apps.optimization.engine.training import Trainer, Window, abc_xyz, windows_of
+from apps.optimization.engine.simulate import Difference
+from apps.optimization.engine.training import Trained, Trainer, Validated, Window, abc_xyz, windows_of
 from tests.unit.optimization.shops import items_frame
 
 Units = NDArray[np.int64]
@@ -62,14 +64,40 @@ def test_what_is_chosen_is_the_newsvendors_answer_and_later_weeks_confirm_it() -
 def test_what_is_as_good_stays() -> None:
     """120 (2.0) is the newsvendor's answer for the dear ones; that 119 or 121 won by a hair is no reason to change."""
     won = []
+    dear = trainer().items.head(1)
+    items = pd.concat([dear] * N).assign(unique_id=[f"item-{place}" for place in range(N)])
     for seed in range(4):
-        one = trainer(seed=seed, untrained=2.0, choices=(1.9, 2.0, 2.1))
+        one = trainer(seed=seed, untrained=2.0, choices=(1.9, 2.0, 2.1), items=items, classes=np.repeat("dear", N))
         trained = one.train(WINDOWS[:-1])
         verdict = one.validate(trained, WINDOWS[-1])
         won.append(trained.chosen["dear"])
         assert verdict.by_class["dear"].low <= 0
         assert verdict.values["dear"] == verdict.as_json()["classes"]["dear"]["value"] == 2.0
     assert {1.9, 2.1} & set(won), "chance chose something else at least once"
+
+
+def test_where_all_together_saved_only_what_a_class_lost_by_stays() -> None:
+    saved = Difference(50.0, 10.0, 90.0, 0.95)
+    by_class = {"a": Difference(60.0, -5.0, 120.0, 0.97), "b": Difference(-10.0, -30.0, 5.0, 0.97)}
+    trained = Trained(1.0, {"a": 0.5, "b": 2.0}, pd.DataFrame(), ())
+    assert Validated(trained, WINDOWS[-1], saved, by_class).values == {"a": 0.5, "b": 1.0}
+    unclear = Difference(50.0, -1.0, 90.0, 0.95)
+    assert Validated(trained, WINDOWS[-1], unclear, by_class).values == {"a": 1.0, "b": 1.0}
+
+
+def test_what_saved_in_every_one_of_four_windows_is_kept_and_in_all_but_one_is_not() -> None:
+    def verdict(costs: list[float], later: float) -> dict[str, float]:
+        tried = pd.DataFrame([{"class": "a", "value": value, "window": place, "cost": cost}
+                              for place, chosen in enumerate(costs) for value, cost in ((1.0, 100.0), (2.0, chosen))])
+        windows = tuple(windows_of(DAYS, len(costs), 20, 5))
+        trained = Trained(1.0, {"a": 2.0}, tried, windows)
+        saved = Difference(later, -50.0, 90.0, 0.95)
+        return Validated(trained, Window(170, 10, 0), saved, {"a": saved}).values
+
+    assert verdict([90.0, 80.0, 99.0], 5.0) == {"a": 2.0}
+    assert verdict([90.0, 80.0, 101.0], 5.0) == {"a": 1.0}
+    assert verdict([90.0, 80.0, 99.0], -5.0) == {"a": 1.0}
+    assert verdict([90.0, 80.0], 5.0) == {"a": 1.0}, "three windows agree by chance too often"
 
 
 def test_of_equals_the_nearest_to_the_untrained_is_chosen() -> None:
