@@ -8,7 +8,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwrig
 	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-lots bench-textbook bench-models bench-forecast bench-demand bench-weekly bench-cells bench-speed bench-newcomers bench-baskets bench-tune bench-simulate bench-elasticity
+.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-lots bench-textbook bench-models bench-forecast bench-demand bench-weekly bench-cells bench-speed bench-newcomers bench-baskets bench-tune bench-simulate bench-elasticity bench-markdown
 
 help:
 	@echo "make demo      the whole product with its demo, at http://127.0.0.1:$(PORT)/"
@@ -28,6 +28,7 @@ help:
 	@echo "make bench-baskets  what the demo's grocer's orders hold together, and seconds on a million lines"
 	@echo "make bench-simulate  item-days a second of a replay, beside a plain loop and stockpyl's simulator"
 	@echo "make bench-elasticity  how demand went with price at the demo's grocer, promotions apart or not"
+	@echo "make bench-markdown  seconds of price paths for 5,000 generated items on one core"
 	@echo "make bench-forecast DATA=folder   the engine on M5's sales, scored as the competition was"
 	@echo "make bench-demand DATA=folder     demand that empty shelves hid, found again in M5's sales"
 	@echo "make bench-weekly DATA=folder     weekly forecasts of VN2's series, beside mlforecast's"
@@ -116,6 +117,9 @@ bench-simulate: install-dev
 
 bench-elasticity: install-dev
 	@$(RUN) -m tests.benchmarks.elasticity $(ARGS)
+
+bench-markdown: install-dev
+	@$(RUN) -m tests.benchmarks.markdown $(ARGS)
 
 bench-speed: install-dev
 	@$(PYTHON) config/bootstrap.py bench

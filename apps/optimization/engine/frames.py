@@ -33,6 +33,7 @@ ITEM_COLUMNS = (
     "moq",
     "pack_size",
 )
+GOODS_COLUMNS = ("unique_id", "on_hand", "price", "unit_cost", "holding_cost_rate", "elasticity", "elasticity_sd")
 ARRIVAL_COLUMNS = ("unique_id", "day", "quantity")
 PREVIOUS_COLUMNS = ("unique_id", "order_quantity", "expected_demand", "position", *PARTS)
 
@@ -102,6 +103,31 @@ class Arrivals:
     quantity: Ints
 
 
+@dataclass(frozen=True)
+class Goods:
+    """What may be marked down, as arrays [n] in the frame's order; NaN where an optional column says nothing."""
+
+    unique_ids: NDArray[np.object_]
+    on_hand: Ints
+    price: Floats
+    """The price that demand is forecast at."""
+    current_price: Floats
+    unit_cost: Floats
+    holding_cost: Floats
+    """Money for one unit held one day."""
+    elasticity: Floats
+    elasticity_sd: Floats
+    salvage_value: Floats
+    floor_price: Floats
+    sell_by_day: Floats
+    lowest_price: Floats
+    days_since_change: Floats
+    recent_units: Floats
+
+    def __len__(self) -> int:
+        return len(self.unique_ids)
+
+
 def to_steps(money: Floats | float) -> Ints:
     """Money in whole ten-thousandths."""
     return np.asarray(np.rint(np.asarray(money, dtype=np.float64) * MONEY_STEP), dtype=np.int64)
@@ -164,6 +190,51 @@ def read_items(frame: pd.DataFrame) -> Items:
         moq=-(-smallest // pack_size) * pack_size,
         pack_size=pack_size,
         ceiling=ceiling,
+    )
+
+
+def read_goods(frame: pd.DataFrame) -> Goods:
+    """Check what may be marked down and turn it into arrays.
+
+    Columns (GOODS_COLUMNS): `unique_id`; `on_hand` (whole units; below zero counts as none); `price` (that demand is
+    forecast at), `unit_cost` (money per unit), `holding_cost_rate` (per year); `elasticity` (a price up by 1 % changes
+    demand by so many %), `elasticity_sd`. Optional, missing where nothing is known: `current_price` (else the price),
+    `salvage_value` (money for a unit left at the end), `floor_price` (no price below it), `sell_by_day` (the first day
+    on which it can no longer be sold, from day 0 on), `lowest_price` (that was ever asked for it),
+    `days_since_change` (of the price), `recent_units` (sold in the last days that price protection covers).
+
+    Raises InputError with every problem found.
+    """
+    problems = _missing_columns("items", frame, GOODS_COLUMNS)
+    if problems:
+        raise InputError(problems)
+    ids = frame["unique_id"].astype(object).to_numpy()
+    check = _Checker("items", frame, ids)
+    check.filled("unique_id")
+    if frame["unique_id"].duplicated().any():
+        check.problems.append("items: unique_id stands there more than once.")
+    on_hand = check.number("on_hand", whole=True)
+    price, unit_cost = check.number("price", least=0.01), check.number("unit_cost", least=0)
+    rate = check.number("holding_cost_rate", least=0)
+    elasticity, spread = check.number("elasticity"), check.number("elasticity_sd", least=0)
+    optional = {
+        name: np.where(np.isfinite(values), values, np.nan)
+        for name, least in (("current_price", 0.01), ("salvage_value", 0), ("floor_price", 0), ("sell_by_day", 0),
+                            ("lowest_price", 0), ("days_since_change", 0), ("recent_units", 0))
+        for values in [check.optional_number(name, least=least)]
+    }
+    check.raise_if_any()
+    current = optional.pop("current_price")
+    return Goods(
+        unique_ids=ids,
+        on_hand=np.maximum(on_hand, 0).astype(np.int64),
+        price=price,
+        current_price=np.where(np.isnan(current), price, current),
+        unit_cost=unit_cost,
+        holding_cost=unit_cost * rate / 365.0,
+        elasticity=elasticity,
+        elasticity_sd=spread,
+        **optional,
     )
 
 
