@@ -8,7 +8,7 @@ PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.prod ALLOWED_HOSTS=stockwrig
 	SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(64))") \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-lots bench-textbook bench-models bench-forecast bench-demand bench-weekly bench-cells bench-speed bench-newcomers bench-baskets bench-tune bench-simulate bench-elasticity bench-markdown
+.PHONY: help demo servers stop reset install install-dev assets test check lint types imports migrations deploy lock bench-plan bench-lots bench-textbook bench-models bench-forecast bench-demand bench-weekly bench-cells bench-speed bench-newcomers bench-baskets bench-tune bench-simulate bench-elasticity bench-inventory bench-markdown
 
 help:
 	@echo "make demo      the whole product with its demo, at http://127.0.0.1:$(PORT)/"
@@ -26,6 +26,7 @@ help:
 	@echo "make bench-newcomers  forecasts of new items, with and without similar ones (DATA=folder for M5)"
 	@echo "make bench-tune     whether a search finds better settings for some of the demo's grocer's items"
 	@echo "make bench-baskets  what the demo's grocer's orders hold together, and seconds on a million lines"
+	@echo "make bench-inventory DATA=folder  forecasts and decisions together, in the VN2 competition's shop"
 	@echo "make bench-simulate  item-days a second of a replay, beside a plain loop and stockpyl's simulator"
 	@echo "make bench-elasticity  how demand went with price at the demo's grocer, promotions apart or not"
 	@echo "make bench-markdown  seconds of price paths for 5,000 generated items on one core"
@@ -78,6 +79,9 @@ deploy:
 
 bench-plan: install-dev
 	@$(RUN) -m tests.benchmarks.plan
+
+bench-inventory: install-dev
+	@$(RUN) -W ignore -m tests.benchmarks.vn2 $(DATA) $(ARGS)
 
 bench-lots: install-dev
 	@$(RUN) -m tests.benchmarks.lot_sizing $(DATA) $(ARGS)
