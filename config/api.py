@@ -9,7 +9,7 @@ from apps.forecasting.api import ContestViewSet, ForecastViewSet, KindViewSet, P
 from apps.ingestion.api import ImportViewSet, SaleLineViewSet, StockCountViewSet
 from apps.inventory.api import OrderViewSet, StockLevelViewSet
 from apps.jobs.api import JobViewSet
-from apps.optimization.api import RecommendationViewSet
+from apps.optimization.api import RecommendationViewSet, ScenarioViewSet
 
 router = SimpleRouter()
 router.register("items", ItemViewSet, "item")
@@ -25,6 +25,7 @@ router.register("item-pairs", PairViewSet, "item-pair")
 router.register("item-shapes", ShapeViewSet, "item-shape")
 router.register("contests", ContestViewSet, "contest")
 router.register("recommendations", RecommendationViewSet, "recommendation")
+router.register("scenarios", ScenarioViewSet, "scenario")
 router.register("purchase-orders", OrderViewSet, "purchase-order")
 router.register("jobs", JobViewSet, "job")
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from apps.catalog.models import Channel, Item, Location, PlanningDefaults, Supplier
+from apps.catalog.models import Channel, Item, Location, PlanningDefaults, Supplier, SupplyTerm
 from apps.tenants.scope import current_tenant_id
 
 if TYPE_CHECKING:
@@ -94,6 +94,23 @@ def items_by_id(item_ids: Sequence[int]) -> dict[int, Item]:
 
 def suppliers() -> QuerySet[Supplier]:
     return Supplier.objects.order_by("name")
+
+
+def suppliers_in_use() -> QuerySet[Supplier]:
+    """Who some item is bought from, by name."""
+    return suppliers().filter(pk__in=SupplyTerm.objects.filter(is_preferred=True).values("supplier_id"))
+
+
+def kinds() -> list[str]:
+    """The departments and categories that active items have, each department before its categories."""
+    active = items().filter(status="active").exclude(category="").order_by()
+    paths = active.values_list("category", flat=True).distinct()
+    return sorted({kind for path in paths for kind in (path.split(" > ")[0], path)})
+
+
+def items_of_kind(kind: str) -> QuerySet[Item]:
+    """The items of a department or a category, those below it included."""
+    return items().filter(Q(category=kind) | Q(category__startswith=f"{kind} > "))
 
 
 def assumption_words() -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
@@ -104,8 +104,6 @@ class History:
 
 def planned(lessons: Panel) -> Panel:
     """The series that are planned today, of those that models learn from; all of them are asked for."""
-    from dataclasses import replace
-
     return replace(lessons.take(lessons.regular()), pace=0.0)
 
 
@@ -367,6 +365,19 @@ class DemandPaths:
               days: int | None = None) -> NDArray[Any]:
         """Whole units [len(rows), n_paths, days]; the run's own seed unless another is asked for."""
         return self.forecast.paths(rows, n_paths, self.run.seed if seed is None else seed, days)
+
+    def scaled(self, factor: float, item_ids: Collection[int] | None = None) -> DemandPaths:
+        """The same forecast with the means of some items, or of all, times a factor.
+
+        The means are scaled, and paths then drawn from them as ever: whole units, and the days of a path move together
+        by the same levels, which are drawn first and as shares of the mean. Chance from day to day grows with what is
+        sold as it always does; to multiply the drawn paths would make it grow too far, and leave no whole units.
+        """
+        import numpy as np
+
+        chosen = np.ones(len(self.item_ids), bool) if item_ids is None else np.isin(self.item_ids, list(item_ids))
+        factors = np.where(chosen, factor, 1.0).astype(np.float32)
+        return replace(self, forecast=replace(self.forecast, mean=self.forecast.mean * factors[:, None]))
 
 
 def demand_paths(run: ForecastRun, item_id: int | None = None) -> DemandPaths:

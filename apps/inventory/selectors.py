@@ -81,12 +81,16 @@ def position_frame(as_of: dt.date) -> pd.DataFrame:
 
 
 def arrivals(as_of: dt.date, item_ids: Sequence[int] | None = None, *,
-             statuses: Sequence[Status] = OPEN_STATUSES) -> list[tuple[int, int, dt.date, float]]:
+             statuses: Sequence[Status] = OPEN_STATUSES,
+             without: Sequence[int] = ()) -> list[tuple[int, int, dt.date, float]]:
     """What is still to come, of all items or some, on orders of some statuses: item_id, location_id, day, units.
 
     Orders that were not sent are in it, so that nothing is bought twice: they come as if they were sent on `as_of`.
+    What stands on orders by the recommendations `without` is left out.
     """
     found = _open_lines(as_of).filter(order__ordered_on__lte=as_of, order__status__in=statuses)
+    if without:
+        found = found.exclude(recommendation_id__in=without)
     if item_ids is not None:
         found = found.filter(item_id__in=item_ids)
     rows = found.order_by("item_id", "order__location_id", "due_on").values_list(  # type: ignore[misc]
@@ -94,11 +98,11 @@ def arrivals(as_of: dt.date, item_ids: Sequence[int] | None = None, *,
     return [(item_id, location_id, due_on, float(units)) for item_id, location_id, due_on, units in rows]
 
 
-def arrivals_frame(as_of: dt.date) -> pd.DataFrame:
+def arrivals_frame(as_of: dt.date, *, without: Sequence[int] = ()) -> pd.DataFrame:
     """What is still to come: item_id, location_id, date, quantity (see `arrivals`)."""
     import pandas as pd
 
-    return pd.DataFrame(arrivals(as_of), columns=["item_id", "location_id", "date", "quantity"])
+    return pd.DataFrame(arrivals(as_of, without=without), columns=["item_id", "location_id", "date", "quantity"])
 
 
 def wait_to_be_sent(as_of: dt.date, order: str = "") -> Case:
@@ -316,11 +320,16 @@ def placed_since(first: dt.date, last: dt.date) -> OrderSum:
     return OrderSum(**total)
 
 
-def draft_values() -> dict[int, Decimal]:
-    """What each supplier's drafts come to: lines still to be decided would join them."""
-    rows = (PurchaseOrder.objects.filter(status=Status.DRAFT).order_by().values("supplier_id")
-            .annotate(money=Sum(_VALUE)))
-    return {row["supplier_id"]: row["money"] for row in rows if row["money"]}
+def draft_values(*, without: Sequence[int] = ()) -> dict[int, Decimal]:
+    """What each supplier's drafts come to: lines still to be decided would join them.
+
+    What stands on them by the recommendations `without` is left out.
+    """
+    lines = PurchaseOrderLine.objects.filter(order__status=Status.DRAFT)
+    if without:
+        lines = lines.exclude(recommendation_id__in=without)
+    rows = lines.order_by().values("order__supplier_id").annotate(money=Sum(_LINE_VALUE))
+    return {row["order__supplier_id"]: row["money"] for row in rows if row["money"]}
 
 
 def ordered_among(recommendation_ids: Sequence[int]) -> set[int]:

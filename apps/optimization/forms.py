@@ -1,13 +1,19 @@
-"""What somebody ticked and typed on the plan's page."""
+"""What somebody ticked and typed on the plan's page, and the changes that a what-if makes to the plan."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from apps.optimization.services import Choice
+from apps.optimization.models import Changes
+from apps.optimization.services import CannotTry, Choice
+from apps.tenants.forms import ShopDecimalField, ShopFloatField
 from apps.tenants.tables import is_id
 
 MOST_DIGITS = 9
@@ -61,3 +67,57 @@ def _by_line(data: QueryDict, prefix: str) -> dict[int, str]:
     """What was given for lines in fields of one kind, each named by its line's id."""
     return {int(name.removeprefix(prefix)): str(value).strip() for name, value in data.items()
             if name.startswith(prefix) and is_id(name.removeprefix(prefix))}
+
+
+def _of_all(words: Any, **named: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(label=words, required=False, **named)
+
+
+class ScenarioForm(forms.Form):
+    """A what-if, as people say it: changes in days and per cent, each of everything or of a part."""
+
+    lead_days = forms.IntegerField(label=gettext_lazy("Lead time, more or less"), required=False, min_value=-180,
+                                   max_value=180, help_text=gettext_lazy("7 for a week later, -7 for a week sooner."))
+    lead_supplier_id = _of_all(gettext_lazy("Whose lead time"))
+    demand_percent = ShopFloatField(label=gettext_lazy("Demand, more or less"), required=False, min_value=-100,
+                                    max_value=900, help_text=gettext_lazy("20 for a fifth more than forecast."))
+    demand_kind = _of_all(gettext_lazy("Of which items"))
+    cost_percent = ShopFloatField(label=gettext_lazy("Unit cost, more or less"), required=False, min_value=-90,
+                                  max_value=900, help_text=gettext_lazy("What customers pay stays as it is."))
+    cost_supplier_id = _of_all(gettext_lazy("Whose unit cost"))
+    budget_percent = ShopFloatField(label=gettext_lazy("Cash, more or less"), required=False, min_value=-100,
+                                    max_value=900, help_text=gettext_lazy("Of the cash in the planning rules."))
+    budget = ShopDecimalField(label=gettext_lazy("Or an amount of cash"), required=False, min_value=0, max_digits=14,
+                              decimal_places=2, help_text=gettext_lazy("The most that this plan may spend."))
+    gone_supplier_id = _of_all(gettext_lazy("A supplier is gone"),
+                               help_text=gettext_lazy("Nothing can be ordered of what is bought there."))
+    name = forms.CharField(label=gettext_lazy("Name"), required=False, max_length=120,
+                           help_text=gettext_lazy("Left empty, it is named by its changes."))
+
+    FACTORS = {"demand_percent": "demand_factor", "cost_percent": "cost_factor", "budget_percent": "budget_factor"}
+
+    def __init__(self, data: Any = None, *, suppliers: Sequence[tuple[int, str]], kinds: Sequence[str]) -> None:
+        super().__init__(data)
+        everyone = [("", _("all suppliers")), *suppliers]
+        self.fields["lead_supplier_id"].choices = self.fields["cost_supplier_id"].choices = everyone  # type: ignore[attr-defined]
+        self.fields["gone_supplier_id"].choices = [("", _("none")), *suppliers]  # type: ignore[attr-defined]
+        self.fields["demand_kind"].choices = [("", _("all items")), *((kind, kind) for kind in kinds)]  # type: ignore[attr-defined]
+
+    def changes(self) -> Changes:
+        """What was filled in; what was left empty stays as it is."""
+        given = {name: value for name, value in self.cleaned_data.items() if value not in (None, "") and name != "name"}
+        for percent, factor in self.FACTORS.items():
+            if percent in given:
+                given[factor] = round(1 + given.pop(percent) / 100, 6)
+        for name in ("lead_supplier_id", "cost_supplier_id", "gone_supplier_id"):
+            if name in given:
+                given[name] = int(given[name])
+        if "budget" in given:
+            given["budget"] = float(given["budget"])
+        return Changes(**given)
+
+    def tell(self, refused: CannotTry) -> None:
+        """Put what was refused beside the fields that it is about."""
+        fields = {factor: percent for percent, factor in self.FACTORS.items()}
+        for name, problem in refused.problems.items():
+            self.add_error(fields.get(name, name) or None, problem)

@@ -1,6 +1,9 @@
-"""Plans, their recommendations line by line, and what people decided on them."""
+"""Plans, their recommendations line by line, what people decided on them, and what would be planned otherwise."""
 
 from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.db import models
 from django.utils import timezone
@@ -128,3 +131,88 @@ class Decision(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "recommendation", "-id"], name="optimization_decision_newest")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What a scenario changes of the plan's facts; as it stands, nothing. Without a supplier or kind, of all items."""
+
+    lead_days: int = 0
+    """Added to the lead time, which ends at none."""
+    lead_supplier_id: int | None = None
+    demand_factor: float = 1.0
+    demand_kind: str = ""
+    """A department or a category."""
+    budget_factor: float = 1.0
+    budget: float | None = None
+    """What the plan may spend, in place of its own budget."""
+    gone_supplier_id: int | None = None
+    """Of whom nothing can be ordered."""
+    cost_factor: float = 1.0
+    """Of unit costs; what is asked of customers stays."""
+    cost_supplier_id: int | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        return (self.lead_days == 0 and self.demand_factor == self.budget_factor == self.cost_factor == 1
+                and self.budget is None and self.gone_supplier_id is None)
+
+    @property
+    def supplier_ids(self) -> dict[str, int]:
+        """The suppliers that it names, by the name of the field."""
+        named = {name: getattr(self, name) for name in ("lead_supplier_id", "gone_supplier_id", "cost_supplier_id")}
+        return {name: pk for name, pk in named.items() if pk is not None}
+
+    def given(self) -> dict[str, Any]:
+        """What it changes, as it is kept: all that stays as it is left out."""
+        usual = asdict(Changes())
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
+
+
+class Scenario(TenantModel):
+    """What if: changes to a plan's facts under a name, and what would be planned then beside what is planned.
+
+    `before` and `after` hold the figures of both sides and what binds, reckoned from the same facts but for the
+    changes. Nothing else is touched by it.
+    """
+
+    name = models.CharField(_("name"), max_length=120)
+    changes = models.JSONField(_("what changes"), default=dict)
+    named = models.JSONField(default=dict)  # the suppliers that `changes` names, as they were called then
+    plan = TenantForeignKey(Plan, models.SET_NULL, null=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    is_as_planned = models.BooleanField(default=True)  # `before` is the plan itself: its facts still stand
+    planned_at = models.DateTimeField(_("reckoned"), null=True)
+    job_id = models.BigIntegerField(null=True)
+    made_by = models.CharField(_("by"), max_length=160)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "-id"], name="optimization_scenario_recent")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def change(self) -> Changes:
+        return Changes(**self.changes)
+
+
+class ScenarioLine(TenantModel):
+    """An item that is ordered on one side of a scenario or on both: how much, and at what cost."""
+
+    scenario = TenantForeignKey(Scenario, models.CASCADE)
+    item = TenantForeignKey("catalog.Item", models.PROTECT)
+    location = TenantForeignKey("catalog.Location", models.PROTECT)
+    supplier = TenantForeignKey("catalog.Supplier", models.PROTECT, null=True)
+    quantity_before = models.PositiveIntegerField(_("quantity before"))
+    quantity_after = models.PositiveIntegerField(_("quantity after"))
+    cost_before = models.DecimalField(_("unit cost before"), max_digits=14, decimal_places=4)
+    cost_after = models.DecimalField(_("unit cost after"), max_digits=14, decimal_places=4)
+    lost_before = models.FloatField(_("expected lost units before"))
+    lost_after = models.FloatField(_("expected lost units after"))
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "scenario", "item", "location"],
+                                               name="optimization_scenario_line_once")]

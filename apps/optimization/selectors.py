@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import Aggregate, Count, DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum, Value, Window
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Abs, Coalesce
 from django.utils.translation import gettext as _
 
 from apps.catalog.selectors import assumption_words, simulation_words
 from apps.inventory import selectors as inventory
-from apps.optimization.models import Decision, Plan, Recommendation
+from apps.jobs import selectors as jobs
+from apps.jobs.selectors import JobView
+from apps.optimization.models import Changes, Decision, Plan, Recommendation, Scenario, ScenarioLine
 from apps.tenants.downloads import Cell
-from apps.tenants.figures import cents, rounded_units
+from apps.tenants.figures import cents, days, exact, money, rounded_units, sign
 from apps.tenants.scope import current_tenant_id
 from apps.tenants.selectors import tenant_by_id
 
@@ -247,14 +249,17 @@ def out_of_stock_share(as_of: dt.date) -> float | None:
     return sum(units <= 0 for units in on_hand) / len(on_hand) if on_hand else None
 
 
-def settled_series(as_of: dt.date) -> list[str]:
+def settled_series(as_of: dt.date, *, but_for: Plan | None = None) -> list[str]:
     """Series, `item/location`, on which somebody decided less than their review period ago: they are left in peace.
 
-    A decision whose order was cancelled, or that was taken off it, settles nothing.
+    A decision whose order was cancelled, or that was taken off it, settles nothing; nor do those on the plan `but_for`.
     """
-    found = list(Decision.objects.filter(
+    decisions = Decision.objects.filter(
         decided_on__lte=as_of, decided_on__gt=as_of - dt.timedelta(days=LONGEST_REVIEW_DAYS),
-        recommendation__plan__is_replay=False).order_by("pk").values_list(
+        recommendation__plan__is_replay=False)
+    if but_for is not None:
+        decisions = decisions.exclude(recommendation__plan=but_for)
+    found = list(decisions.order_by("pk").values_list(
         "recommendation__item_id", "recommendation__location_id", "recommendation__review_period_days", "decided_on",
         "purchase_order_id", "recommendation_id"))
     ordered = inventory.ordered_among([line_id for *_rest, order_id, line_id in found if order_id])
@@ -262,6 +267,12 @@ def settled_series(as_of: dt.date) -> list[str]:
                    for item_id, location_id, review_days, decided_on, order_id, line_id in found
                    if (order_id is None or line_id in ordered)
                    and as_of < decided_on + dt.timedelta(days=max(review_days, 1))})
+
+
+def ordered_lines(plan: Plan) -> list[int]:
+    """The recommendations of a plan that stand on orders."""
+    approved = Recommendation.objects.filter(plan=plan, state=State.APPROVED)
+    return list(approved.order_by("pk").values_list("pk", flat=True))
 
 
 _PREVIOUS = """
@@ -316,3 +327,162 @@ def recommendation_rows(lines: QuerySet[Recommendation]) -> Iterator[list[Cell]]
                *(units[part] for part in ("need", "buffer", "pack_moq", "supplier_minimum", "cash", "kept")),
                ", ".join(assumed.get(name, name) for name in line.assumed),
                ", ".join(simulated.get(name, name) for name in line.simulated)]
+
+
+# --- What if ------------------------------------------------------------------------------------------------------
+
+MOST_COMPARED = 4
+QUIET_NOTES = frozenset({"without_stock", "without_supplier", "without_price", "decided"})  # alike on both sides
+
+_MONEY_BEFORE = ExpressionWrapper(F("quantity_before") * F("cost_before"), _MONEY)
+_MONEY_AFTER = ExpressionWrapper(F("quantity_after") * F("cost_after"), _MONEY)
+
+
+@dataclass(frozen=True)
+class ScenarioView:
+    """A scenario, the job that reckons it, and whether a newer plan stands than the one it was compared with."""
+
+    scenario: Scenario
+    job: JobView | None
+    is_stale: bool
+
+    @property
+    def is_live(self) -> bool:
+        return self.job is not None and not self.job.job.is_over
+
+    @property
+    def failure(self) -> str:
+        """Why the last try came to nothing, where it did."""
+        if self.job is None or self.job.job.state not in ("failed", "cancelled"):
+            return ""
+        return (self.job.record.note if self.job.record else "") or _("It was stopped.")
+
+    @property
+    def money_change(self) -> float:
+        return float(self.scenario.after["money"] - self.scenario.before["money"])
+
+    @property
+    def cost_change(self) -> float:
+        return float(self.scenario.after["expected_cost"] - self.scenario.before["expected_cost"])
+
+
+def scenarios() -> QuerySet[Scenario]:
+    """What was asked, the newest first."""
+    return Scenario.objects.order_by("-pk")
+
+
+def scenario_by_id(scenario_id: int) -> Scenario | None:
+    found: Scenario | None = scenarios().filter(pk=scenario_id).select_related("plan").first()
+    return found
+
+
+def scenario_views(found: Sequence[Scenario]) -> list[ScenarioView]:
+    """Scenarios with their jobs, and whether they are of an older plan: the same few queries for all."""
+    plan = current_plan()
+    asked = jobs.with_records(list(jobs.jobs().filter(pk__in=[scenario.job_id for scenario in found])))
+    by_id = {view.job.pk: view for view in asked}
+    return [ScenarioView(scenario, by_id.get(scenario.job_id or 0), scenario.planned_at is not None and (
+        plan is None or scenario.plan_id != plan.pk)) for scenario in found]
+
+
+def binding_notes(side: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What binds on one side of a scenario."""
+    return [note for note in side.get("binding", ()) if note["code"] not in QUIET_NOTES]
+
+
+def scenario_lines(scenario: Scenario) -> QuerySet[ScenarioLine]:
+    """What a scenario orders otherwise, the most money first: each with `money_before`, `money_after`, `money_change`
+    and `quantity_change`."""
+    lines: QuerySet[ScenarioLine] = (
+        ScenarioLine.objects.filter(scenario=scenario).select_related("item", "supplier", "location")
+        .annotate(money_before=_MONEY_BEFORE, money_after=_MONEY_AFTER,
+                  money_change=ExpressionWrapper(_MONEY_AFTER - _MONEY_BEFORE, _MONEY),
+                  quantity_change=F("quantity_after") - F("quantity_before"))
+        .exclude(money_change=0, quantity_change=0))
+    return lines.order_by(Abs("money_change").desc(), "pk")
+
+
+@dataclass(frozen=True)
+class SupplierChange:
+    """What a scenario orders from one supplier, before and after; nobody's name where none is known."""
+
+    scenario_id: int
+    supplier_id: int | None
+    name: str
+    lines_before: int
+    lines_after: int
+    money_before: Decimal
+    money_after: Decimal
+
+    @property
+    def money_change(self) -> Decimal:
+        return self.money_after - self.money_before
+
+
+def supplier_changes(found: Sequence[Scenario]) -> list[SupplierChange]:
+    """What scenarios order from each supplier, in one query; the suppliers that change most first."""
+    rows = (ScenarioLine.objects.filter(scenario__in=found).order_by()
+            .values("scenario_id", "supplier_id", name=F("supplier__name"))
+            .annotate(lines_before=Count("pk", filter=Q(quantity_before__gt=0)),
+                      lines_after=Count("pk", filter=Q(quantity_after__gt=0)),
+                      money_before=Sum(_MONEY_BEFORE), money_after=Sum(_MONEY_AFTER)))
+    shares = [SupplierChange(**{**row, "name": row["name"] or _("Supplier not named")}) for row in rows]
+    return sorted(shares, key=lambda share: (-abs(share.money_change), share.name))
+
+
+def planned_side(found: Sequence[Scenario]) -> dict[str, Any]:
+    """The plan beside which scenarios stand: of those that were compared with different ones, the newest."""
+    newest = max(found, key=lambda scenario: (scenario.plan_id or 0, scenario.planned_at))
+    return dict(newest.before)
+
+
+def suppliers_compared(found: Sequence[Scenario]) -> list[tuple[str, list[Decimal]]]:
+    """What is ordered from each supplier by the plan, then in each scenario; the most money first."""
+    by_supplier: dict[str, dict[int, SupplierChange]] = {}
+    for change in supplier_changes(found):
+        by_supplier.setdefault(change.name, {})[change.scenario_id] = change
+    newest = max(found, key=lambda scenario: (scenario.plan_id or 0, scenario.planned_at)).pk
+    rows = [(name, [changes[newest].money_before if newest in changes else Decimal(0), *(
+        changes[scenario.pk].money_after if scenario.pk in changes else Decimal(0) for scenario in found)])
+        for name, changes in by_supplier.items()]
+    return sorted(rows, key=lambda row: (-max(row[1]), row[0]))
+
+
+def change_words(changes: Changes, named: Mapping[str, str], currency: str) -> str:
+    """What a scenario changes, in words; `named` holds the suppliers' names by field."""
+    def percent(factor: float) -> str:
+        return sign(_("%(n)s%%") % {"n": exact(round(100 * (factor - 1), 2))})
+
+    def of(field: str, words: str) -> str:
+        return _("%(supplier)s: %(change)s") % {"supplier": named[field], "change": words} if field in named else words
+
+    words = []
+    if changes.lead_days:
+        words.append(of("lead_supplier_id", _("lead time %(days)s") % {"days": sign(days(changes.lead_days))}))
+    if changes.demand_factor != 1:
+        demand = _("demand %(percent)s") % {"percent": percent(changes.demand_factor)}
+        words.append(f"{changes.demand_kind}: {demand}" if changes.demand_kind else demand)
+    if changes.budget is not None:
+        words.append(_("cash of %(money)s") % {"money": money(changes.budget, currency)})
+    elif changes.budget_factor != 1:
+        words.append(_("cash %(percent)s") % {"percent": percent(changes.budget_factor)})
+    if changes.gone_supplier_id is not None:
+        words.append(_("without %(supplier)s") % {"supplier": named.get("gone_supplier_id", "")})
+    if changes.cost_factor != 1:
+        words.append(of("cost_supplier_id", _("unit cost %(percent)s") % {"percent": percent(changes.cost_factor)}))
+    joined = ", ".join(words)
+    return joined[:1].upper() + joined[1:]
+
+
+def scenario_rows(scenario: Scenario) -> Iterator[list[Cell]]:
+    """What a scenario orders otherwise as rows of a table, the header first; estimates as pages round them."""
+    currency = tenant_by_id(current_tenant_id()).currency
+    yield [_("SKU"), _("Title"), _("Supplier"), _("Location"), _("Quantity before"), _("Quantity after"),
+           _("Difference"), _("Unit cost before"), _("Unit cost after"), _("Amount before"), _("Amount after"),
+           _("Difference in money"), _("Expected lost units before"), _("Expected lost units after")]
+    for line in scenario_lines(scenario).iterator(chunk_size=1000):
+        yield [line.item.sku, line.item.title, line.supplier.name if line.supplier else _("Supplier not named"),
+               line.location.name, line.quantity_before, line.quantity_after, line.quantity_change,  # type: ignore[attr-defined]
+               line.cost_before, line.cost_after, *(cents(getattr(line, name), currency) for name in (
+                   "money_before", "money_after", "money_change")),
+               rounded_units(line.lost_before), rounded_units(line.lost_after)]

@@ -8,3 +8,5 @@ from apps.jobs.kinds import Kind, declare
 
 declare(Kind("optimization.plan", title=_("Plan what to buy"), handler="apps.optimization.pipeline:plan",
              queue="heavy"))
+declare(Kind("optimization.scenario", title=_("Reckon what would be planned"),
+             handler="apps.optimization.pipeline:try_out", queue="heavy"))

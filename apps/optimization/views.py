@@ -1,4 +1,4 @@
-"""The plan: what to buy, why exactly so much, and the decisions that turn it into orders."""
+"""The plan: what to buy, why exactly so much, the decisions that turn it into orders, and what if."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from apps.catalog import selectors as catalog
 from apps.inventory.selectors import unsent_units
 from apps.jobs import selectors as jobs
 from apps.optimization import selectors, services
-from apps.optimization.forms import NotAQuantity, Ticked
-from apps.optimization.models import Plan, Recommendation
-from apps.optimization.selectors import Totals
-from apps.optimization.services import OddLot, ReasonMissing
+from apps.optimization.forms import NotAQuantity, ScenarioForm, Ticked
+from apps.optimization.models import Plan, Recommendation, Scenario
+from apps.optimization.selectors import MOST_COMPARED, Totals
+from apps.optimization.services import CannotTry, OddLot, ReasonMissing
 from apps.tenants.access import ShopRequest, needs
 from apps.tenants.downloads import csv_file
 from apps.tenants.figures import units
@@ -29,6 +30,7 @@ from apps.tenants.models import Permission
 from apps.tenants.tables import is_id
 
 PAGE = 50
+LINES_SHOWN = 50  # of a scenario: what changes most; the file has the rest
 EVERYTHING_AT_MOST = 20_000
 FILTERS = ("supplier", "q", "binds", "only", "sort", "page")
 
@@ -160,3 +162,87 @@ def export(request: ShopRequest) -> StreamingHttpResponse:
     name = f"{request.tenant.slug}-plan-{request.tenant.today().isoformat()}.csv"
     return StreamingHttpResponse(csv_file(rows), content_type="text/csv; charset=utf-8",
                                  headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Permission.READ, to_change=Permission.PLAN)
+def what_if(request: ShopRequest) -> HttpResponse:
+    """What was asked already, some of it side by side where an address asks for that, and a form to ask more."""
+    form = ScenarioForm(request.POST if request.method == "POST" else None, kinds=catalog.kinds(),
+                        suppliers=list(catalog.suppliers_in_use().values_list("pk", "name")))
+    if request.method == "POST" and form.is_valid():
+        try:
+            made, _asked = services.make_scenario(changes=form.changes(), name=form.cleaned_data["name"],
+                                                actor=request.user)
+            return redirect("optimization:scenario", made.pk)
+        except CannotTry as refused:
+            form.tell(refused)
+    wanted = dict.fromkeys(int(each) for each in ",".join(request.GET.getlist("compare")).split(",") if is_id(each))
+    if 2 <= len(wanted) <= MOST_COMPARED and request.method != "POST":
+        return _compared(request, list(wanted))
+    found = selectors.scenario_views(list(selectors.scenarios()))
+    context = {"views": found, "form": form, "plan": selectors.current_plan(), "most": MOST_COMPARED,
+               "comparable": sum(view.scenario.planned_at is not None for view in found),
+               "compared_wrongly": "compare" in request.GET}
+    return render(request, "optimization/what_if.html", context, status=422 if form.errors else 200)
+
+
+def _compared(request: ShopRequest, ids: list[int]) -> HttpResponse:
+    found = {scenario.pk: scenario for scenario in selectors.scenarios().filter(
+        pk__in=ids, planned_at__isnull=False).select_related("plan")}
+    if len(found) < len(ids):
+        raise Http404
+    chosen = [found[pk] for pk in ids]
+    suppliers = selectors.suppliers_compared(chosen)
+    return render(request, "optimization/what_if_compared.html", {
+        "views": selectors.scenario_views(chosen), "suppliers": suppliers,
+        "sides": [selectors.planned_side(chosen), *(scenario.after for scenario in chosen)]})
+
+
+def _scenario(pk: int) -> Scenario:
+    found = selectors.scenario_by_id(pk)
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_safe
+@needs(Permission.READ)
+def scenario(request: ShopRequest, pk: int) -> HttpResponse:
+    """What a scenario comes to beside the plan: figures, what binds, suppliers, and the items that change most."""
+    found = _scenario(pk)
+    [view] = selectors.scenario_views([found])
+    context: dict[str, Any] = {"view": view, "views": [view], "scenario": found, "job": None}
+    if view.is_live:
+        context["job"] = jobs.job_view(found.job_id or 0)
+    if found.planned_at is not None:
+        lines = selectors.scenario_lines(found)
+        context |= {"lines": list(lines[:LINES_SHOWN]), "changed": lines.count(), "sides": [found.before, found.after],
+                    "suppliers": selectors.supplier_changes([found])}
+    return render(request, "optimization/scenario.html", context)
+
+
+@require_POST
+@needs(Permission.PLAN)
+def run_scenario(request: ShopRequest, pk: int) -> HttpResponse:
+    """Reckon a scenario again, beside the plan that stands now."""
+    services.run_scenario(scenario=_scenario(pk))
+    return redirect("optimization:scenario", pk)
+
+
+@require_POST
+@needs(Permission.PLAN)
+def delete_scenario(request: ShopRequest, pk: int) -> HttpResponse:
+    found = _scenario(pk)
+    services.delete_scenario(scenario=found, actor=request.user)
+    messages.success(request, _("“%(name)s” is deleted.") % {"name": found.name})
+    return redirect("optimization:what_if")
+
+
+@require_safe
+@needs(Permission.READ)
+def export_scenario(request: ShopRequest, pk: int) -> StreamingHttpResponse:
+    """All that a scenario orders otherwise, as a file."""
+    rows = selectors.scenario_rows(_scenario(pk))
+    return StreamingHttpResponse(csv_file(rows), content_type="text/csv; charset=utf-8", headers={
+        "Content-Disposition": f'attachment; filename="{request.tenant.slug}-what-if-{pk}.csv"'})

@@ -10,30 +10,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.tenants.figures import NotANumber, exact, plain_number
-
-
-class _AsShopsWrite(forms.Field):
-    """A number shown, and taken, as the shop writes numbers; a browser's own box for numbers follows the browser."""
-
-    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
-
-    def prepare_value(self, value: Any) -> Any:
-        return exact(value) if isinstance(value, int | float | Decimal) else value
-
-    def to_python(self, value: Any) -> Any:
-        try:
-            return super().to_python(plain_number(value) if isinstance(value, str) and value.strip() else value)
-        except NotANumber as refused:
-            raise forms.ValidationError(str(refused), code="invalid") from refused
-
-
-class ShopFloatField(_AsShopsWrite, forms.FloatField):
-    pass
-
-
-class ShopDecimalField(_AsShopsWrite, forms.DecimalField):
-    pass
+from apps.tenants.forms import ShopDecimalField, ShopFloatField
 
 
 class ShownForm(forms.Form):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
@@ -16,6 +17,7 @@ from django.utils.functional import lazystr
 from django.utils.translation import gettext_lazy as _
 
 from apps.tenants.countries import COUNTRIES, CURRENCIES, CURRENCY_OF, NUMBERS_OF, ZONE_OF
+from apps.tenants.figures import NotANumber, exact, plain_number
 from apps.tenants.middleware import enter_shop
 from apps.tenants.models import Invitation, Permission, Role, Tenant, User
 from apps.tenants.selectors import invitation_by_token
@@ -43,6 +45,29 @@ def time_zones() -> list[tuple[str, str]]:
 def choices_with(choices: list[tuple[str, Any]], value: str) -> list[tuple[str, Any]]:
     """The choices, and what is already there: a form must never change a value by not knowing it."""
     return choices if not value or value in dict(choices) else [(value, value), *choices]
+
+
+class _AsShopsWrite(forms.Field):
+    """A number shown, and taken, as the shop writes numbers; a browser's own box for numbers follows the browser."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return exact(value) if isinstance(value, int | float | Decimal) else value
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(plain_number(value) if isinstance(value, str) and value.strip() else value)
+        except NotANumber as refused:
+            raise forms.ValidationError(str(refused), code="invalid") from refused
+
+
+class ShopFloatField(_AsShopsWrite, forms.FloatField):
+    pass
+
+
+class ShopDecimalField(_AsShopsWrite, forms.DecimalField):
+    pass
 
 
 class ShopFields(forms.Form):

@@ -63,7 +63,8 @@ def assert_good(page: Page, rules: Sequence[str] = ()) -> None:
 
 
 LOOKS: list[tuple[int, Any, Sequence[str]]] = [(1440, "light", ()), (390, "dark", LOOK_RULES)]
-PAGES = ("/", "/items/", "/items/?q=nothing", "/replenish/", "/orders/", "/data/", "/data/imports/", "/data/unusual/",
+PAGES = ("/", "/items/", "/items/?q=nothing", "/replenish/", "/plan/what-if/", "/orders/", "/data/", "/data/imports/",
+         "/data/unusual/",
          "/data/connections/", "/accuracy/", "/models/", "/demand/", "/alerts/", "/jobs/", "/settings/",
          "/settings/planning/", "/settings/people/", "/settings/keys/", "/settings/audit/", "/settings/profile/",
          "/accounts/password/change/",

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from apps.forecasting.selectors import DemandPaths
     from apps.optimization.engine.demand import Demand
     from apps.optimization.engine.replenish import Plan as EnginePlan
 
 PATHS = 200
 WEEK = 7
 SETTLED = "decided"
+GONE = "supplier_gone"
 COST = "cost"
 PRICE_MOVES = 0.02  # an average price moves a little every day: by less than this share it is the same
 MOST_MONEY = 1e12  # of a line, so that the sum of all stays exact
@@ -66,6 +68,13 @@ class Cash:
     spent: float = 0.0
     since: dt.date | None = None
 
+    @classmethod
+    def of(cls, limits: Mapping[str, Any]) -> Cash:
+        """The cash of a plan, out of the limits that were kept of it."""
+        since = limits.get("cash_since")
+        return cls(budget=limits.get("cash_budget"), spent=limits.get("cash_spent") or 0.0,
+                   since=dt.date.fromisoformat(since) if since else None)
+
     @property
     def left(self) -> float | None:
         return None if self.budget is None else max(self.budget - self.spent, 0.0)
@@ -76,7 +85,7 @@ class Inputs:
     """All that a plan depends on; `previous` is what it is compared with and held steady against.
 
     items: the engine's columns, and item_id, location_id, assumed and simulated (lists of names), is_settled.
-    arrivals: unique_id, day, quantity.
+    arrivals: unique_id, day, quantity. gone: suppliers of whom nothing can be ordered, a what-if alone.
     """
 
     as_of: dt.date
@@ -89,6 +98,7 @@ class Inputs:
     previous: pd.DataFrame | None
     previous_model: str = ""
     notes: tuple[Note, ...] = ()
+    gone: frozenset[str] = frozenset()
 
     def fingerprint(self) -> str:
         """The same facts give the same text: without the previous plan, which only steadies what follows from them."""
@@ -114,6 +124,9 @@ class Solved:
     order_value: float
     gap: float
     cash_price: float
+    expected_cost: float
+    """Of holding and of `lost_margin`, until the order after this one would have come; of all items."""
+    lost_margin: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +137,7 @@ class Rules:
     somebody has decided lately; they are looked at and not ordered again. thin: by the name of an assumption, the
     series whose demand rests on it (a short history, one unusual sale). active_item_ids: None for all that have terms.
     previous: an earlier plan's lines, as `selectors.previous_lines` gives them, and the model that forecast for it.
+    gone_supplier_ids: suppliers of whom nothing can be ordered.
     """
 
     cash: Cash = Cash()
@@ -133,6 +147,23 @@ class Rules:
     active_item_ids: Sequence[int] | None = None
     previous: pd.DataFrame | None = None
     previous_model: str = ""
+    gone_supplier_ids: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the apps below know of a day, and the rules that hold: all that `prepare` puts together."""
+
+    as_of: dt.date
+    paths: DemandPaths
+    terms: pd.DataFrame
+    positions: pd.DataFrame
+    arrivals: pd.DataFrame
+    rules: Rules
+
+    def inputs(self) -> Inputs:
+        return prepare(as_of=self.as_of, paths=self.paths, terms=self.terms, positions=self.positions,
+                       arrivals=self.arrivals, rules=self.rules)
 
 
 def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, positions: pd.DataFrame,
@@ -180,11 +211,12 @@ def prepare(*, as_of: dt.date, paths: SamplePaths, terms: pd.DataFrame, position
     coming = pd.DataFrame({"unique_id": coming["unique_id"].astype(object), "day": days.dt.days.astype(np.int64),
                            "quantity": np.rint(coming["quantity"].astype(float)).astype(np.int64)})
     wanted = minimums_of(terms) if rules.supplier_minimums is None else rules.supplier_minimums
-    minimums = {str(supplier): float(value) for supplier, value in wanted.items() if value > 0}
+    minimums = {str(supplier): float(value) for supplier, value in wanted.items()
+                if value > 0 and supplier not in rules.gone_supplier_ids}
     return Inputs(as_of=as_of, run=paths.run, items=items.drop(columns=["row", "counted_at", "origin"]),
                   arrivals=coming, demand=_demand(paths, items, as_of), cash=rules.cash, supplier_minimums=minimums,
                   previous=rules.previous, previous_model=rules.previous_model,
-                  notes=notes)
+                  notes=notes, gone=frozenset(map(str, rules.gone_supplier_ids)))
 
 
 def minimums_of(terms: pd.DataFrame) -> dict[int, float]:
@@ -234,10 +266,11 @@ def solve(*, inputs: Inputs) -> Solved:
 
     items = inputs.items
     settled = items["is_settled"].to_numpy(dtype=bool)
+    gone = items["supplier_id"].isin(inputs.gone).to_numpy(dtype=bool)
     asked = items[list(ITEM_COLUMNS)].copy()
     largest = np.minimum(MOST_UNITS, MOST_MONEY / items["unit_cost"].clip(lower=1e-4))
-    asked["max_order_quantity"] = np.where(settled, 0.0, largest)
-    asked.loc[settled, "shortage_cost"] = 0.0  # looked at, and not wanted
+    asked["max_order_quantity"] = np.where(settled | gone, 0.0, largest)
+    asked.loc[settled | gone, "shortage_cost"] = 0.0  # looked at, and not wanted
     plan = replenish.plan(
         asked, inputs.arrivals, inputs.demand, previous=inputs.previous, seed=inputs.run.seed,
         limits=Limits(cash_budget=inputs.cash.left, supplier_minimums=inputs.supplier_minimums))
@@ -247,8 +280,14 @@ def solve(*, inputs: Inputs) -> Solved:
         notes.append(Note("no_items"))
     if settled.any():
         notes.append(Note(SETTLED, {"items": int(settled.sum())}))
-    return Solved(status=plan.status, notes=(*notes, *inputs.notes), lines=lines, changes=_changes(inputs, lines, plan),
-                  order_value=plan.order_value, gap=plan.gap, cash_price=plan.cash_price)
+    notes += [Note(GONE, {"supplier_id": supplier, "items": int(items["supplier_id"].eq(supplier).sum())})
+              for supplier in sorted(inputs.gone)]
+    lost = plan.lines["expected_lost_units_with"]
+    unweighed = float(((items["shortage_cost"] - asked["shortage_cost"]) * lost).sum())  # by the engine
+    return Solved(
+        status=plan.status, notes=(*notes, *inputs.notes), lines=lines, changes=_changes(inputs, lines, plan),
+        order_value=plan.order_value, gap=plan.gap, cash_price=plan.cash_price,
+        expected_cost=plan.expected_cost + unweighed, lost_margin=float((items["shortage_cost"] * lost).sum()))
 
 
 def _lines(inputs: Inputs, plan: EnginePlan, settled: NDArray[Any]) -> pd.DataFrame:

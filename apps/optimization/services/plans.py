@@ -97,7 +97,7 @@ def save_plan(*, inputs: Inputs, solved: Solved, seconds: float, job_id: int | N
     ordered = lines[lines["quantity"] > 0]
     plan: Plan = Plan.objects.create(
         as_of=inputs.as_of, forecast_run_id=inputs.run.pk, previous=previous, status=solved.status,
-        binding=_named(solved.notes), limits=_limits(inputs, solved), changes=solved.changes, lines=len(ordered),
+        binding=named_notes(solved.notes), limits=_limits(inputs, solved), changes=solved.changes, lines=len(ordered),
         cash_budget=None if inputs.cash.budget is None else Decimal(str(round(inputs.cash.budget, 2))),
         money=Decimal(str(round(solved.order_value, 2))), inputs_hash=inputs_hash, seed=inputs.run.seed,
         avoided_lost_sales=Decimal(str(round(float(ordered["avoided_lost_sales"].sum()), 2))), is_replay=is_replay,
@@ -122,7 +122,7 @@ def _limits(inputs: Inputs, solved: Solved) -> dict[str, Any]:
             "gap": solved.gap, "supplier_minimums": len(inputs.supplier_minimums), "items": len(inputs.items)}
 
 
-def _named(notes: tuple[Note, ...]) -> list[dict[str, Any]]:
+def named_notes(notes: tuple[Note, ...]) -> list[dict[str, Any]]:
     """The notes as they are kept, with the names of the items and suppliers that they speak of."""
     item_ids = [int(str(note.numbers["unique_id"]).split("/")[0]) for note in notes if "unique_id" in note.numbers]
     titles = {pk: str(item) for pk, item in catalog.items_by_id(item_ids).items()} if item_ids else {}

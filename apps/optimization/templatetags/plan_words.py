@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.catalog.selectors import assumption_words, simulation_words
-from apps.optimization.selectors import binding_words
-from apps.tenants.templatetags.stockwright import badge, day_short, money, money_round, units
+from apps.optimization.models import Plan, Scenario
+from apps.optimization.selectors import binding_notes, binding_words, change_words
+from apps.tenants.templatetags.stockwright import badge, day_short, money, money_round, sign, tone, units
 
 register = template.Library()
 
@@ -60,6 +61,9 @@ def sentences(items: int = 2) -> dict[str, str]:
             "that is over.",
             "%(items)s items were decided on less than their ordering period ago: nothing more is advised for them "
             "until it is over.", items),
+        "supplier_gone": ngettext(
+            "%(supplier)s is gone: %(items)s item that is bought there cannot be ordered.",
+            "%(supplier)s is gone: %(items)s items that are bought there cannot be ordered.", items),
         "without_price": ngettext(
             "%(items)s item has neither a cost nor a price, so nothing can be weighed for it: give one of the two.",
             "%(items)s items have neither a cost nor a price, so nothing can be weighed for them: give one of the two.",
@@ -82,7 +86,7 @@ def sentences(items: int = 2) -> dict[str, str]:
 
 TONES = {
     "nothing_needed": "circle-check", "decided": "clipboard-check", "supplier_minimum_topped_up": "truck",
-    "gap": "info-circle",
+    "gap": "info-circle", "supplier_gone": "truck",
 }
 
 
@@ -267,3 +271,55 @@ def typed_cost(ticked: Any, line: Any, currency: str) -> str:
 @register.simple_tag
 def is_ticked(ticked: Any, line: Any) -> bool:
     return bool(ticked) and line.pk in ticked.line_ids
+
+
+# --- What if ------------------------------------------------------------------------------------------------------
+
+@register.simple_tag
+def changes_of(scenario: Scenario, currency: str) -> str:
+    """What a scenario changes, in words."""
+    return change_words(scenario.change, scenario.named, currency)
+
+
+def figures_compared() -> list[tuple[str, str, str, str]]:
+    """The figures of a scenario: their key, what they are called and mean, and how they are written."""
+    return [
+        ("money", _("To order"), "", "money"), ("lines", _("Lines"), "", "units"), ("units", _("Units"), "", "units"),
+        ("suppliers", _("Suppliers"), "", "units"),
+        ("cash_left", _("Cash to spend"), "", "limit"),
+        ("lost_units", _("Expected lost units"), _("until the order after this one has come"), "loss_units"),
+        ("lost_margin", _("Expected lost margin"), _("of those units"), "loss"),
+        ("expected_cost", _("Expected cost"), _("lost margin, and holding what is in stock"), "loss"),
+    ]
+
+
+@register.simple_tag
+def figure_rows(sides: list[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
+    """Figures side by side, each but the first with how far it is from the first."""
+    rows = []
+    for key, label, meaning, kind in figures_compared():
+        def written(value: Any, kind: str = kind) -> str:
+            if kind == "limit" and value is None:
+                return _("no limit")
+            return units(value) if kind in ("units", "loss_units") else money_round(value, currency)
+
+        base, cells = sides[0].get(key), []
+        for side in sides:
+            value = side.get(key)
+            change = 0 if value is None or base is None else value - base
+            moved = change != 0 and written(value) != written(base)
+            cells.append({"text": written(value), "change": sign(written(change)) if moved else "",
+                          "tone": tone(-change) if kind.startswith("loss") else "text-secondary"})
+        rows.append({"label": label, "meaning": meaning, "cells": cells})
+    return rows
+
+
+@register.filter
+def binding_of(side: dict[str, Any]) -> list[dict[str, Any]]:
+    return binding_notes(side)
+
+
+@register.filter
+def status_words(side: dict[str, Any]) -> str:
+    """How a plan of one side stands: optimal, nothing to buy, impossible under its limits."""
+    return str(Plan.Status(side["status"]).label)

@@ -60,6 +60,7 @@ def portal_shell(context: template.Context) -> Shell | None:
         ]),
         (_("Understand"), [
             link("/demand/", _("Demand"), "chart-area-line"),
+            link("/plan/what-if/", _("What if"), "git-compare"),
             link("/data/", _("Data"), "database", waiting.files, _("files to confirm")),
             link("/accuracy/", _("Accuracy"), "target-arrow"),
             link("/models/", _("Models"), "trophy"),

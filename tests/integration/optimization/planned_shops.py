@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from apps.inventory.models import StockLevel, StockMovement
 from apps.jobs.models import Job
 from apps.jobs.running import Running
 from apps.optimization import pipeline, selectors
-from apps.optimization.models import Plan, Recommendation
+from apps.optimization.models import Plan, Recommendation, Scenario
 from apps.tenants.scope import tenant_context
 from tests.integration.inventory.shops import COUNTED_AT, MONDAY, Shop, make_shop
 
@@ -60,11 +61,22 @@ def forecast_for(shop: Shop, weekly_units: float, *, as_of: dt.date = MONDAY, it
 
 def run_plan(shop: Shop, as_of: dt.date = MONDAY) -> dict[str, Any]:
     """The plan job's result, its handler called outside every scope, as a worker calls it."""
-    job = Job.objects.create(tenant=shop.tenant, kind="optimization.plan", queue="heavy", state=Job.State.RUNNING,
-                             attempts=1, started_at=timezone.now())
-    running = Running(job_id=job.pk, tenant_id=shop.tenant.pk, kind=job.kind, attempt=1,
-                      input={"as_of": as_of.isoformat()})
-    result = pipeline.plan(running)
+    job = Job.objects.create(tenant=shop.tenant, kind="optimization.plan", queue="heavy", state=Job.State.QUEUED)
+    return _carry_out(job, {"as_of": as_of.isoformat()}, pipeline.plan)
+
+
+def run_scenario(shop: Shop, scenario: Scenario) -> Scenario:
+    """A scenario after the job that it waits for."""
+    _carry_out(Job.objects.get(pk=scenario.job_id or 0), {"scenario": scenario.pk}, pipeline.try_out)
+    with tenant_context(shop.tenant.pk):
+        found = selectors.scenario_by_id(scenario.pk)
+    assert found is not None
+    return found
+
+
+def _carry_out(job: Job, given: dict[str, Any], handler: Callable[[Running], dict[str, Any]]) -> dict[str, Any]:
+    Job.objects.filter(pk=job.pk).update(state=Job.State.RUNNING, attempts=1, started_at=timezone.now())
+    result = handler(Running(job_id=job.pk, tenant_id=job.tenant_id, kind=job.kind, attempt=1, input=given))
     Job.objects.filter(pk=job.pk).update(state=Job.State.DONE)
     return result
 
