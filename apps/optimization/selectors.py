@@ -14,6 +14,7 @@ from django.db.models import Aggregate, Count, DecimalField, ExpressionWrapper, 
 from django.db.models.functions import Abs, Coalesce
 from django.utils.translation import gettext as _
 
+from apps.catalog import selectors as catalog
 from apps.catalog.selectors import assumption_words, simulation_words
 from apps.inventory import selectors as inventory
 from apps.jobs import selectors as jobs
@@ -394,12 +395,28 @@ def scenario_lines(scenario: Scenario) -> QuerySet[ScenarioLine]:
     """What a scenario orders otherwise, the most money first: each with `money_before`, `money_after`, `money_change`
     and `quantity_change`."""
     lines: QuerySet[ScenarioLine] = (
-        ScenarioLine.objects.filter(scenario=scenario).select_related("item", "supplier", "location")
+        ScenarioLine.objects.filter(scenario=scenario)
         .annotate(money_before=_MONEY_BEFORE, money_after=_MONEY_AFTER,
                   money_change=ExpressionWrapper(_MONEY_AFTER - _MONEY_BEFORE, _MONEY),
                   quantity_change=F("quantity_after") - F("quantity_before"))
         .exclude(money_change=0, quantity_change=0))
     return lines.order_by(Abs("money_change").desc(), "pk")
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What changes most in a scenario, each line with its item, and how many lines change in all."""
+
+    lines: Sequence[ScenarioLine]
+    count: int
+
+
+def changed_most(scenario: Scenario, limit: int) -> Changed:
+    lines = list(scenario_lines(scenario).annotate(among=Window(Count("pk")))[:limit])
+    items = catalog.items_by_id([line.item_id for line in lines])  # of these alone, where a join would be of all
+    for line in lines:
+        line.item = items[line.item_id]
+    return Changed(lines, lines[0].among if lines else 0)
 
 
 @dataclass(frozen=True)
@@ -480,9 +497,10 @@ def scenario_rows(scenario: Scenario) -> Iterator[list[Cell]]:
     yield [_("SKU"), _("Title"), _("Supplier"), _("Location"), _("Quantity before"), _("Quantity after"),
            _("Difference"), _("Unit cost before"), _("Unit cost after"), _("Amount before"), _("Amount after"),
            _("Difference in money"), _("Expected lost units before"), _("Expected lost units after")]
-    for line in scenario_lines(scenario).iterator(chunk_size=1000):
-        yield [line.item.sku, line.item.title, line.supplier.name if line.supplier else _("Supplier not named"),
-               line.location.name, line.quantity_before, line.quantity_after, line.quantity_change,  # type: ignore[attr-defined]
-               line.cost_before, line.cost_after, *(cents(getattr(line, name), currency) for name in (
-                   "money_before", "money_after", "money_change")),
-               rounded_units(line.lost_before), rounded_units(line.lost_after)]
+    with catalog.joined_in_sets():
+        for line in scenario_lines(scenario).select_related("item", "supplier", "location").iterator(chunk_size=1000):
+            yield [line.item.sku, line.item.title, line.supplier.name if line.supplier else _("Supplier not named"),
+                   line.location.name, line.quantity_before, line.quantity_after,
+                   line.quantity_after - line.quantity_before, line.cost_before, line.cost_after,
+                   *(cents(getattr(line, name), currency) for name in ("money_before", "money_after", "money_change")),
+                   rounded_units(line.lost_before), rounded_units(line.lost_after)]

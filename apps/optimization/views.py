@@ -212,13 +212,12 @@ def scenario(request: ShopRequest, pk: int) -> HttpResponse:
     """What a scenario comes to beside the plan: figures, what binds, suppliers, and the items that change most."""
     found = _scenario(pk)
     [view] = selectors.scenario_views([found])
-    context: dict[str, Any] = {"view": view, "views": [view], "scenario": found, "job": None}
-    if view.is_live:
-        context["job"] = jobs.job_view(found.job_id or 0)
+    context: dict[str, Any] = {"view": view, "views": [view], "scenario": found,
+                               "job": view.job if view.is_live else None}
     if found.planned_at is not None:
-        lines = selectors.scenario_lines(found)
-        context |= {"lines": list(lines[:LINES_SHOWN]), "changed": lines.count(), "sides": [found.before, found.after],
-                    "suppliers": selectors.supplier_changes([found])}
+        changed, suppliers = selectors.changed_most(found, LINES_SHOWN), selectors.supplier_changes([found])
+        context |= {"lines": changed.lines, "changed": changed.count, "sides": [found.before, found.after],
+                    "suppliers": suppliers, "names": {share.supplier_id: share.name for share in suppliers}}
     return render(request, "optimization/scenario.html", context)
 
 

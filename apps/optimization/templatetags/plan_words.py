@@ -323,3 +323,8 @@ def binding_of(side: dict[str, Any]) -> list[dict[str, Any]]:
 def status_words(side: dict[str, Any]) -> str:
     """How a plan of one side stands: optimal, nothing to buy, impossible under its limits."""
     return str(Plan.Status(side["status"]).label)
+
+
+@register.filter
+def named_in(key: int | None, names: dict[int | None, str]) -> str:
+    return names.get(key, "")

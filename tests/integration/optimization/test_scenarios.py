@@ -174,6 +174,7 @@ def test_what_was_asked_is_listed_compared_run_again_and_deleted(shop: Shop) -> 
     run_plan(shop, MONDAY)
     assert "A newer plan stands" in page(viewer, path) and "of an older plan" in page(viewer, LIST)
     client.post(f"{path}run/")
+    assert "A newer plan stands" in page(client, path), "it stays until the new one is there"
     with tenant_context(shop.tenant.pk):
         scenario = Scenario.objects.get(pk=scenario.pk)
     assert run_scenario(shop, scenario).is_as_planned and "A newer plan stands" not in page(viewer, path)
