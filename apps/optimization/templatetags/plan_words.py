@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from apps.catalog.selectors import assumption_words, simulation_words
 from apps.optimization.models import Plan, Scenario
 from apps.optimization.selectors import binding_notes, binding_words, change_words
+from apps.tenants.figures import rounded_units
 from apps.tenants.templatetags.stockwright import badge, day_short, money, money_round, sign, tone, units
 
 register = template.Library()
@@ -298,17 +299,16 @@ def figure_rows(sides: list[dict[str, Any]], currency: str) -> list[dict[str, An
     """Figures side by side, each but the first with how far it is from the first."""
     rows = []
     for key, label, meaning, kind in figures_compared():
-        def written(value: Any, kind: str = kind) -> str:
-            if kind == "limit" and value is None:
-                return _("no limit")
-            return units(value) if kind in ("units", "loss_units") else money_round(value, currency)
-
-        base, cells = sides[0].get(key), []
-        for side in sides:
-            value = side.get(key)
-            change = 0 if value is None or base is None else value - base
-            moved = change != 0 and written(value) != written(base)
-            cells.append({"text": written(value), "change": sign(written(change)) if moved else "",
+        is_money = kind not in ("units", "loss_units")
+        # rounded as they are shown, so that what is shown adds up
+        figures = [value if value is None else round(value) if is_money else float(rounded_units(value))
+                   for value in (side.get(key) for side in sides)]
+        cells = []
+        for value in figures:
+            change = 0 if value is None or figures[0] is None else value - figures[0]
+            text, moved = (money_round(each, currency) if is_money else units(each) for each in (value, change))
+            cells.append({"text": _("no limit") if kind == "limit" and value is None else text,
+                          "change": sign(moved) if change else "",
                           "tone": tone(-change) if kind.startswith("loss") else "text-secondary"})
         rows.append({"label": label, "meaning": meaning, "cells": cells})
     return rows
