@@ -21,6 +21,19 @@ The items' on_hand is the stock as the run-in begins. NAME: one of policies.BY_N
 high (figures: simulate.Replay.table; profit_gained is the profit above that of the policy named first), with --json the
 same as JSON, and prints the main figures.
 
+python -m apps.optimization.engine markdown --items I.parquet --demand D.parquet --out M.parquet [--history W.parquet]
+    [--rules R.json] [--hold-out WEEKS] [--json FILE] [--seed 0]
+
+I.parquet: unique_id, on_hand, price (that demand is forecast at), unit_cost, holding_cost_rate (a year); elasticity
+and elasticity_sd, or W.parquet to read them from; optional category, group (of substitutes), sell_by (the last day of
+sale), salvage_value, floor_price, current_price, lowest_price, days_since_change, recent_units.
+D.parquet: paths (unique_id, path, ds, y), or unique_id, ds, mean, variance; it reaches as far as horizon_days.
+W.parquet: unique_id, week, units, price, optional available; every other column is a control between 0 and 1 (mailer).
+R.json: {"depths": [0.1, 0.2, 0.3, 0.5], "cadence_days": 14, "horizon_days": 84, "ending": "99", "protection_days": 0,
+"cover_days": 120, "slow_units_a_week": 0.25, "smallest_gain": 1}, each optional.
+Writes a row for each candidate (markdown.Markdowns); with --hold-out also which side of a randomised test of so many
+weeks each proposed item is on (arm, pair), and says first how small an uplift it can see.
+
 Progress goes to the error output. What is wrong with the input is said there in sentences, with exit status 2.
 """
 
@@ -36,7 +49,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from apps.optimization.engine import files
+from apps.optimization.engine import files, holdout, markdown, markdown_files
 from apps.optimization.engine.frames import InputError, Ints
 from apps.optimization.engine.policies import BY_NAME
 from apps.optimization.engine.replenish import SMALLEST_GAIN, plan
@@ -71,6 +84,16 @@ def main(arguments: list[str] | None = None) -> int:
     living.add_argument("--out", type=Path, required=True)
     living.add_argument("--json", type=Path)
     living.add_argument("--seed", type=int, default=0)
+    clearing = commands.add_parser("markdown", help="which prices to cut, when and how far")
+    clearing.set_defaults(run=run_markdown)
+    clearing.add_argument("--items", type=Path, required=True)
+    clearing.add_argument("--demand", type=Path, required=True)
+    clearing.add_argument("--out", type=Path, required=True)
+    clearing.add_argument("--history", type=Path)
+    clearing.add_argument("--rules", type=Path)
+    clearing.add_argument("--hold-out", type=int, metavar="WEEKS", help="a randomised test of the proposed cuts")
+    clearing.add_argument("--json", type=Path)
+    clearing.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     try:
         given.run(given)
@@ -114,12 +137,17 @@ def run_plan(given: argparse.Namespace) -> None:
         f"{made.status}: {told['lines']:,} lines for {made.order_value:,.2f}, gap {told['gap_share']:.2%}.{words}\n"
     )
     if given.json:
-        text = json.dumps(told, indent=2, default=float) + "\n"
-        if str(given.json) == "-":
-            sys.stdout.write(text)
-        else:
-            given.json.parent.mkdir(parents=True, exist_ok=True)
-            given.json.write_text(text)
+        write_json(given.json, told)
+
+
+def write_json(path: Path, told: dict[str, Any]) -> None:
+    """- is the standard output."""
+    text = json.dumps(told, indent=2, default=float) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 def read_day(text: str | None) -> pd.Timestamp | None:
@@ -182,6 +210,52 @@ def run_simulate(given: argparse.Namespace) -> None:
         given.json.write_text(json.dumps(told, indent=2) + "\n")
     printed = table.pivot_table(index="policy", columns="figure", values="value").loc[names, list(PRINTED)]
     sys.stdout.write(printed.to_string(float_format=lambda value: f"{value:,.2f}") + "\n")
+
+
+def run_markdown(given: argparse.Namespace) -> None:
+    started = time.perf_counter()
+    rules = markdown_files.read_rules(given.rules) if given.rules else markdown.Rules()
+    history = read_parquet("history", given.history) if given.history else None
+    if given.hold_out is not None and history is None:
+        raise InputError(["hold-out: a test needs the past to pair items by; give it by --history."])
+    items = read_parquet("items", given.items)
+    asked = markdown_files.read_asked(items, read_parquet("demand", given.demand), history)
+    told: dict[str, Any] = {"day": str(asked.day.date()), "items": len(items)}
+    if asked.elasticities:
+        found = asked.elasticities
+        told["elasticity"] = {"overall": found.overall, "sd": found.overall_sd, "spread": found.spread,
+                              "words": found.words}  # fmt: skip
+        sys.stderr.write(f"elasticity of all {found.overall:.2f} (sd {found.overall_sd:.2f}). {found.words}\n")
+
+    def progress(done: int, of: int) -> None:
+        sys.stderr.write(f"\r{done:,} of {of:,} candidates")
+        sys.stderr.flush()
+
+    made = markdown.plan(asked.items, asked.demand, rules, progress=progress)
+    table = made.table
+    if given.hold_out is not None and history is not None:
+        proposed = table.loc[table["is_proposed"].astype(bool), ["unique_id"]]
+        group = items.set_index("unique_id")["group"] if "group" in items else pd.Series(dtype=object)
+        test = holdout.hold_out(
+            proposed.assign(group=proposed["unique_id"].map(group)), history, test_weeks=given.hold_out, seed=given.seed
+        )
+        table = table.merge(test.table[["unique_id", "pair", "arm"]], "left", "unique_id")
+        table["pair"], table["arm"] = table["pair"].fillna(-1).astype(np.int64), table["arm"].fillna(holdout.LEFT_OUT)
+        seen = None if np.isinf(test.smallest_uplift) else test.smallest_uplift
+        told["test"] = {"pairs": test.pairs, "weeks": test.test_weeks, "smallest_uplift": seen, "power": test.power}
+        words = "no uplift can be promised to be seen" if seen is None else (
+            f"an uplift of {seen:.0%} or more is seen in {test.power:.0%} of cases")  # fmt: skip
+        sys.stderr.write(f"\nrandomised test of {test.pairs} pairs over {test.test_weeks} weeks: {words}")
+    told |= made.summary | {"seconds": round(time.perf_counter() - started, 2)}
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(given.out, index=False)
+    sys.stderr.write(
+        f"\n{told['proposed']:,} of {told['candidates']:,} candidates proposed, {told['tests']:,} of them as tests: "
+        f"{told['money']:,.2f} expected, {told['money_nothing']:,.2f} doing nothing, "
+        f"{told['money_clear']:,.2f} clearing at once; {told['seconds']:.1f} s\n"
+    )
+    if given.json:
+        write_json(given.json, told)
 
 
 def compared(lived: dict[str, Replay], seed: int) -> pd.DataFrame:

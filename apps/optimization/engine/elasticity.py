@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from apps.optimization.engine.frames import Flags, Floats, InputError, Ints
+from apps.optimization.engine.frames import Flags, Floats, InputError, Ints, week_places
 
 WEEK_COLUMNS = ("unique_id", "week", "units", "price")
 KNOWN_COLUMNS = (*WEEK_COLUMNS, "available")
@@ -171,7 +171,7 @@ def _read(
         problems.append("static: unique_id stands there more than once.")
     if weeks[["unique_id", "week"]].duplicated().any():
         problems.append("weeks: an item has more than one row for a week.")
-    place = _places(weeks["week"], problems)
+    place = week_places(weeks["week"], problems)
 
     def numbers(column: str) -> Floats:
         return pd.to_numeric(weeks[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -219,19 +219,6 @@ def _read(
         category=category.astype(np.int64),
     )
     return panel, np.where(np.isfinite(lowest), lowest, np.nan)
-
-
-def _places(week: pd.Series, problems: list[str]) -> Ints:
-    """Weeks counted from the first, from dates or whole numbers."""
-    if pd.api.types.is_numeric_dtype(week):
-        number = week.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
-        day = pd.to_datetime(week, errors="coerce")
-        number = (day - day.min()).dt.days.to_numpy(dtype=np.float64, na_value=np.nan) / 7
-    if not np.isfinite(number).all() or (number != np.rint(number)).any():
-        problems.append("weeks: week must be a date, weeks lying whole weeks apart, or a whole number.")
-        return np.zeros(len(week), dtype=np.int64)
-    return np.asarray(number - number.min(initial=np.inf if len(number) else 0), dtype=np.int64)
 
 
 def _expected(panel: _Panel, state: _State) -> Floats:

@@ -102,7 +102,7 @@ def read_asked(items: pd.DataFrame, demand: pd.DataFrame, day: pd.Timestamp | No
     reason = _reasons(given)
     start = day
     if is_paths:
-        told, start = _told_by_paths(given, demand, day)
+        told, start = told_by_paths(given, demand, day)
     else:
         told = _told_by_quantiles(given, demand, sorted(levels, key=lambda name: _level(name) or 0.0))
     _add(reason, ~told.is_known, "demand tells nothing of it")
@@ -202,7 +202,7 @@ def summary(asked: Asked, made: Plan, seconds: float) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Told:
+class Told:
     """What demand tells of each row of items: paths [n, P, D], whether it is known at all, whether it is wrong [n]."""
 
     array: Any
@@ -256,7 +256,10 @@ def _leave_one_supplier(given: pd.DataFrame, reason: Reasons) -> None:
         reason[row] = f"it is bought from {bought_from}, which is cheaper, quicker, or first by name"
 
 
-def _told_by_paths(given: pd.DataFrame, demand: pd.DataFrame, day: pd.Timestamp | None) -> tuple[_Told, pd.Timestamp]:
+def told_by_paths(given: pd.DataFrame, demand: pd.DataFrame, day: pd.Timestamp | None) -> tuple[Told, pd.Timestamp]:
+    """Paths of the items given, from PATH_COLUMNS, and the day that they start on: `day`, or their own first.
+
+    Raises InputError where dates or paths are none, or all lie before that day."""
     if demand.empty:
         raise InputError(["demand: it holds no rows."])
     dates = pd.to_datetime(demand["ds"], errors="coerce")
@@ -284,7 +287,7 @@ def _told_by_paths(given: pd.DataFrame, demand: pd.DataFrame, day: pd.Timestamp 
     return _matched(given, ids, array, np.asarray(np.bincount(row, wrong, len(ids)) > 0)), start
 
 
-def _told_by_quantiles(given: pd.DataFrame, demand: pd.DataFrame, levels: list[str]) -> _Told:
+def _told_by_quantiles(given: pd.DataFrame, demand: pd.DataFrame, levels: list[str]) -> Told:
     """Paths whose sums over each item's protection period have these quantiles; a sum is spread evenly over its days.
 
     The quantile function is read between its levels by straight lines, and beyond the outer ones stays at them.
@@ -310,9 +313,9 @@ def _told_by_quantiles(given: pd.DataFrame, demand: pd.DataFrame, levels: list[s
     done = np.minimum(days[None, :] / length[:, None], 1.0)
     sums = np.where(row[:, None] >= 0, sums[row], 0.0)
     array = np.diff(np.rint(sums[:, :, None] * done[:, None, :]), axis=2).astype(np.int32)
-    return _Told(array, row >= 0, (row >= 0) & wrong[row])
+    return Told(array, row >= 0, (row >= 0) & wrong[row])
 
 
-def _matched(given: pd.DataFrame, ids: pd.Index, array: Any, wrong: Flags) -> _Told:
+def _matched(given: pd.DataFrame, ids: pd.Index, array: Any, wrong: Flags) -> Told:
     row = ids.get_indexer(pd.Index(given["unique_id"].astype(object)))
-    return _Told(array[row], row >= 0, (row >= 0) & wrong[row])
+    return Told(array[row], row >= 0, (row >= 0) & wrong[row])

@@ -299,6 +299,19 @@ def read_limits(limits: Limits) -> Limits:
     return limits
 
 
+def week_places(week: pd.Series, problems: list[str]) -> Ints:
+    """Weeks counted from the first, from dates or whole numbers; a sentence is added where they are neither."""
+    if pd.api.types.is_numeric_dtype(week):
+        number = week.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        day = pd.to_datetime(week, errors="coerce")
+        number = (day - day.min()).dt.days.to_numpy(dtype=np.float64, na_value=np.nan) / 7
+    if not np.isfinite(number).all() or (number != np.rint(number)).any():
+        problems.append("weeks: week must be a date, weeks lying whole weeks apart, or a whole number.")
+        return np.zeros(len(week), dtype=np.int64)
+    return np.asarray(number - number.min(initial=np.inf if len(number) else 0), dtype=np.int64)
+
+
 def _missing_columns(name: str, frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
     return [f"{name}: the column {column!r} is missing." for column in columns if column not in frame.columns]
 

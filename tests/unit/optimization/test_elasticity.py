@@ -16,6 +16,13 @@ from apps.optimization.engine.frames import InputError
 from tests.unit.optimization.shops import DIP, PROMOTED, priced_shop
 
 
+@pytest.fixture
+def few_spreads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coarse grid, where how far items lie apart does not matter: quicker."""
+    monkeypatch.setattr(elasticity, "TAUS", np.array([0.2, 0.4, 0.6]))
+    monkeypatch.setattr(elasticity, "OMEGAS", np.array([0.2, 0.5, 0.8]))
+
+
 def rmse(found: Any, truth: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean((np.asarray(found) - truth) ** 2)))
 
@@ -23,7 +30,7 @@ def rmse(found: Any, truth: NDArray[np.float64]) -> float:
 @pytest.mark.parametrize("clumping", [0.0, 0.3])
 def test_bands_hold_what_they_promise(clumping: float) -> None:
     inside: dict[int, list[float]] = {80: [], 95: []}
-    for seed in range(4):
+    for seed in range(3):
         made = priced_shop(seed, n=240, clumping=clumping)
         table = fit(made.weeks, made.static).table
         for level, shares in inside.items():
@@ -76,6 +83,7 @@ def test_one_slope_for_all_is_that_of_the_conditional_likelihood(monkeypatch: py
     assert found.overall == pytest.approx(minimize_scalar(loss, bounds=(-9, 3), method="bounded").x, abs=1e-3)
 
 
+@pytest.mark.usefixtures("few_spreads")
 def test_money_and_the_order_of_rows_change_nothing() -> None:
     made = priced_shop(1, n=15, horizon=30)
     dated = made.weeks.assign(
@@ -86,6 +94,7 @@ def test_money_and_the_order_of_rows_change_nothing() -> None:
     np.testing.assert_allclose(other.table["lowest_price"], 130 * plain.table["lowest_price"])
 
 
+@pytest.mark.usefixtures("few_spreads")
 def test_who_has_nothing_to_tell_takes_the_word_of_its_category() -> None:
     made = priced_shop(1, n=30)
     silent = pd.DataFrame({"unique_id": ["never", "steady"], "category": made.static["category"].iloc[:2].to_numpy()})
@@ -99,6 +108,7 @@ def test_who_has_nothing_to_tell_takes_the_word_of_its_category() -> None:
     assert np.isnan(found.table["lowest_price"].iloc[-2])
 
 
+@pytest.mark.usefixtures("few_spreads")
 def test_a_shop_that_never_changed_a_price_knows_next_to_nothing() -> None:
     made = priced_shop(1, n=20)
     found = fit(made.weeks.assign(price=3.0), made.static)
@@ -106,6 +116,7 @@ def test_a_shop_that_never_changed_a_price_knows_next_to_nothing() -> None:
     assert "randomised test" in found.words
 
 
+@pytest.mark.usefixtures("few_spreads")
 def test_weeks_without_goods_or_price_are_left_out() -> None:
     made = priced_shop(4, n=15, horizon=30)
     gone = np.random.default_rng(0).random(len(made.weeks)) < 0.2
