@@ -14,6 +14,7 @@ on the machine.
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -77,8 +78,11 @@ def schedule_lots(lots: Lots, *, seconds: float = 60.0) -> LotSchedule:
     """The cheapest lots of all items within the hours of each period, or the best found in `seconds` on two cores.
 
     Raises InputError where a number is missing or below 0, a unit takes no time, or the hours up to some period are
-    less than the units asked for by then and one set-up for each item take.
+    less than the units asked for by then and one set-up for each item take; RuntimeError in a process that has loaded
+    TensorFlow, beside which MathOpt was seen to crash.
     """
+    if "tensorflow" in sys.modules:
+        raise RuntimeError("Lots are scheduled in a process of their own: MathOpt crashes beside TensorFlow.")
     case = _read(lots, seconds)
     if not case.demand.any():
         nothing = np.zeros(case.demand.shape)

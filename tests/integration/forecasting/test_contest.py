@@ -51,7 +51,7 @@ def test_a_contest_scores_every_model_at_the_same_origins_and_puts_its_winner_in
         contest = Backtest.objects.get()
         report, verdict = contest.report, contest.verdict
         names = {row["name"] for row in report["models"]}
-        assert {"seasonal_naive", "weekday_mean", "eight_week_mean", "tsb", "lightgbm"} == names
+        assert {"seasonal_naive", "weekday_mean", "eight_week_mean", "seasonal_mean", "tsb", "lightgbm"} == names
         assert len(report["cutoffs"]) == 5
         assert all(list(row["by_cutoff"]) == report["cutoffs"] for row in report["models"])
         for row in report["models"]:
