@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -166,3 +168,9 @@ def test_bad_numbers_are_refused_in_a_sentence(lots: Lots, sentence: str) -> Non
     with pytest.raises(InputError) as refused:
         schedule_lots(lots)
     assert sentence in str(refused.value)
+
+
+def test_beside_tensorflow_it_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", ModuleType("tensorflow"))
+    with pytest.raises(RuntimeError, match="a process of their own"):
+        schedule_lots(SMALL)
