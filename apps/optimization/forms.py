@@ -99,9 +99,12 @@ class ScenarioForm(forms.Form):
     def __init__(self, data: Any = None, *, suppliers: Sequence[tuple[int, str]], kinds: Sequence[str]) -> None:
         super().__init__(data)
         everyone = [("", _("all suppliers")), *suppliers]
-        self.fields["lead_supplier_id"].choices = self.fields["cost_supplier_id"].choices = everyone  # type: ignore[attr-defined]
-        self.fields["gone_supplier_id"].choices = [("", _("none")), *suppliers]  # type: ignore[attr-defined]
-        self.fields["demand_kind"].choices = [("", _("all items")), *((kind, kind) for kind in kinds)]  # type: ignore[attr-defined]
+        for name, choices in (("lead_supplier_id", everyone), ("cost_supplier_id", everyone),
+                              ("gone_supplier_id", [("", _("none")), *suppliers]),
+                              ("demand_kind", [("", _("all items")), *((kind, kind) for kind in kinds)])):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = choices
 
     def changes(self) -> Changes:
         """What was filled in; what was left empty stays as it is."""

@@ -447,10 +447,14 @@ def supplier_changes(found: Sequence[Scenario]) -> list[SupplierChange]:
     return sorted(shares, key=lambda share: (-abs(share.money_change), share.name))
 
 
+def _newest(found: Sequence[Scenario]) -> Scenario:
+    """Of scenarios that were compared with different plans, one with the newest."""
+    return max(found, key=lambda scenario: (scenario.plan_id or 0, scenario.planned_at))
+
+
 def planned_side(found: Sequence[Scenario]) -> dict[str, Any]:
-    """The plan beside which scenarios stand: of those that were compared with different ones, the newest."""
-    newest = max(found, key=lambda scenario: (scenario.plan_id or 0, scenario.planned_at))
-    return dict(newest.before)
+    """The plan beside which scenarios stand."""
+    return dict(_newest(found).before)
 
 
 def suppliers_compared(found: Sequence[Scenario]) -> list[tuple[str, list[Decimal]]]:
@@ -458,7 +462,7 @@ def suppliers_compared(found: Sequence[Scenario]) -> list[tuple[str, list[Decima
     by_supplier: dict[str, dict[int, SupplierChange]] = {}
     for change in supplier_changes(found):
         by_supplier.setdefault(change.name, {})[change.scenario_id] = change
-    newest = max(found, key=lambda scenario: (scenario.plan_id or 0, scenario.planned_at)).pk
+    newest = _newest(found).pk
     rows = [(name, [changes[newest].money_before if newest in changes else Decimal(0), *(
         changes[scenario.pk].money_after if scenario.pk in changes else Decimal(0) for scenario in found)])
         for name, changes in by_supplier.items()]

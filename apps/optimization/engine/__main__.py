@@ -50,50 +50,42 @@ import numpy as np
 import pandas as pd
 
 from apps.optimization.engine import files, holdout, markdown, markdown_files
-from apps.optimization.engine.frames import InputError, Ints
+from apps.optimization.engine.frames import InputError
 from apps.optimization.engine.policies import BY_NAME
 from apps.optimization.engine.replenish import SMALLEST_GAIN, plan
 from apps.optimization.engine.simulate import Replay, difference, replay
 
-HISTORY_COLUMNS = ("unique_id", "ds", "y")
 PRINTED = ("cost", "lost_margin", "holding", "profit", "fill_rate", "stockout_days", "average_stock_value", "turns")
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m apps.optimization.engine", description="What to order, and why.")
     commands = parser.add_subparsers(required=True)
-    planning = commands.add_parser("plan", help="what to order today")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--items", type=Path, required=True)
+    shared.add_argument("--out", type=Path, required=True)
+    shared.add_argument("--json", type=Path, help="- for the standard output")
+    shared.add_argument("--seed", type=int, default=0)
+    planning = commands.add_parser("plan", parents=[shared], help="what to order today")
     planning.set_defaults(run=run_plan)
-    planning.add_argument("--items", type=Path, required=True)
     planning.add_argument("--demand", type=Path, required=True)
-    planning.add_argument("--out", type=Path, required=True)
     planning.add_argument("--arrivals", type=Path)
     planning.add_argument("--limits", type=Path)
     planning.add_argument("--previous", type=Path)
     planning.add_argument("--smallest-gain", type=float, default=SMALLEST_GAIN)
     planning.add_argument("--day", help="the planning day, 2026-01-31; default the first day of the paths")
-    planning.add_argument("--json", type=Path)
-    planning.add_argument("--seed", type=int, default=0)
-    living = commands.add_parser("simulate", help="what rules would have cost in the past")
+    living = commands.add_parser("simulate", parents=[shared], help="what rules would have cost in the past")
     living.set_defaults(run=run_simulate)
-    living.add_argument("--items", type=Path, required=True)
     living.add_argument("--history", type=Path, required=True)
     living.add_argument("--policy", action="append", required=True, metavar="NAME", help=", ".join(BY_NAME))
     living.add_argument("--days", type=int, required=True)
     living.add_argument("--run-in", type=int, default=28)
-    living.add_argument("--out", type=Path, required=True)
-    living.add_argument("--json", type=Path)
-    living.add_argument("--seed", type=int, default=0)
-    clearing = commands.add_parser("markdown", help="which prices to cut, when and how far")
+    clearing = commands.add_parser("markdown", parents=[shared], help="which prices to cut, when and how far")
     clearing.set_defaults(run=run_markdown)
-    clearing.add_argument("--items", type=Path, required=True)
     clearing.add_argument("--demand", type=Path, required=True)
-    clearing.add_argument("--out", type=Path, required=True)
     clearing.add_argument("--history", type=Path)
     clearing.add_argument("--rules", type=Path)
     clearing.add_argument("--hold-out", type=int, metavar="WEEKS", help="a randomised test of the proposed cuts")
-    clearing.add_argument("--json", type=Path)
-    clearing.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     try:
         given.run(given)
@@ -142,7 +134,7 @@ def run_plan(given: argparse.Namespace) -> None:
 
 def write_json(path: Path, told: dict[str, Any]) -> None:
     """- is the standard output."""
-    text = json.dumps(told, indent=2, default=float) + "\n"
+    text = json.dumps(told, indent=2, default=float, allow_nan=False) + "\n"
     if str(path) == "-":
         sys.stdout.write(text)
     else:
@@ -167,7 +159,7 @@ def run_simulate(given: argparse.Namespace) -> None:
         known = ", ".join(BY_NAME)
         raise InputError([f"policy: {name!r} is not known; there are {known}." for name in unknown])
     items = read_parquet("items", given.items)
-    sold, last = read_history(read_parquet("history", given.history), items)
+    sold, last = files.read_history(read_parquet("history", given.history), items)
     if given.days < 1 or given.run_in < 0:
         raise InputError([f"days: {given.days} days and {given.run_in} to run in; there must be at least 1 and 0."])
     first = sold.shape[1] - given.days - given.run_in
@@ -206,8 +198,7 @@ def run_simulate(given: argparse.Namespace) -> None:
                 for name, rows in table.groupby("policy", sort=False)
             },
         }
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps(told, indent=2) + "\n")
+        write_json(given.json, told)
     printed = table.pivot_table(index="policy", columns="figure", values="value").loc[names, list(PRINTED)]
     sys.stdout.write(printed.to_string(float_format=lambda value: f"{value:,.2f}") + "\n")
 
@@ -277,35 +268,6 @@ def read_parquet(name: str, path: Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     except (OSError, ValueError) as wrong:
         raise InputError([f"{name}: {path.name} cannot be read: {str(wrong).rstrip('.')}."]) from wrong
-
-
-def read_history(frame: pd.DataFrame, items: pd.DataFrame) -> tuple[Ints, pd.Timestamp]:
-    """(units [n, days] in the items' order, the last day), from HISTORY_COLUMNS. Items that are not asked for are left
-    out. Raises InputError with every problem found."""
-    missing = [f"history: the column {name!r} is missing." for name in HISTORY_COLUMNS if name not in frame.columns]
-    if "unique_id" not in items.columns:
-        missing.append("items: the column 'unique_id' is missing.")
-    if missing:
-        raise InputError(missing)
-    if frame.empty:
-        raise InputError(["history: it holds no rows."])
-    problems = []
-    day = pd.to_datetime(frame["ds"], errors="coerce")
-    if day.isna().any():
-        problems.append(f"history: ds is missing or no date in {int(day.isna().sum())} rows.")
-    units = pd.to_numeric(frame["y"], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = ~((units >= 0) & (units == np.rint(units)))
-    if bad.any():
-        problems.append(f"history: y must be whole units of at least 0, and is not in {int(bad.sum())} rows.")
-    if problems:
-        raise InputError(problems)
-    day = day.dt.normalize()
-    place = (day - day.min()).dt.days.to_numpy()
-    row = pd.Index(items["unique_id"].astype(object)).get_indexer(pd.Index(frame["unique_id"].astype(object)))
-    known = row >= 0
-    sold = np.zeros((len(items), int(place.max()) + 1), dtype=np.int64)
-    np.add.at(sold, (row[known], place[known]), units[known].astype(np.int64))
-    return sold, day.max()
 
 
 if __name__ == "__main__":

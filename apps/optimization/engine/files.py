@@ -1,7 +1,7 @@
-"""The files of the shell's `plan`, as a buyer would write them, and what becomes of rows that cannot be planned.
+"""The files of the shell, as a buyer would write them, and what becomes of rows that cannot be planned.
 
-No row is dropped: what cannot be planned is set aside with its reason, and what is planned and what is set aside add up
-to the rows given.
+No row of items is dropped: what cannot be planned is set aside with its reason, and what is planned and what is set
+aside add up to the rows given.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.optimization.engine.demand import ArrayDemand
-from apps.optimization.engine.frames import Flags, Floats, InputError, Limits
+from apps.optimization.engine.frames import Flags, Floats, InputError, Ints, Limits
 from apps.optimization.engine.replenish import Plan
 
 Reasons = NDArray[np.object_]
@@ -49,6 +49,10 @@ LIMIT_NAMES: Mapping[str, str] = {
     "supplier_minimums": "supplier_minimums",
     "max_cover_days": "max_cover_days",
 }
+HISTORY_COLUMNS = ("unique_id", "ds", "y")
+MOST_DAYS = 730
+"""No demand is read further ahead than this: one slip in a date would else fill the memory with days."""
+MOST_UNITS = 10**9
 DRAWN_PATHS = 200
 """Paths that are made of quantiles."""
 SUPPLIER_CHOICE = ("unit_cost", "lead_time_days", "supplier")
@@ -96,6 +100,8 @@ def read_asked(items: pd.DataFrame, demand: pd.DataFrame, day: pd.Timestamp | No
         ]
     elif "unique_id" not in demand.columns:
         missing.append("demand: the column 'unique_id' is missing.")
+    if demand.empty and not missing:
+        missing.append("demand: it holds no rows.")
     if missing:
         raise InputError(missing)
     given = items.reset_index(drop=True)
@@ -107,10 +113,8 @@ def read_asked(items: pd.DataFrame, demand: pd.DataFrame, day: pd.Timestamp | No
         told = _told_by_quantiles(given, demand, sorted(levels, key=lambda name: _level(name) or 0.0))
     _add(reason, ~told.is_known, "demand tells nothing of it")
     _add(reason, told.is_wrong, "its demand holds a missing or negative number, or one that is not whole")
-    protection = np.ceil(_numbers(given, "lead_time_days")) + np.maximum(np.ceil(_numbers(given, "review_days")), 1)
-    with np.errstate(invalid="ignore"):
-        short = protection > told.array.shape[2]
     days = told.array.shape[2]
+    short = _protection_days(given) > days
     _add(reason, short, f"its demand reaches {days} days, and lead time and review period need more")
     _leave_one_supplier(given, reason)
     planned = np.flatnonzero(reason == "")
@@ -129,12 +133,42 @@ def read_arrivals(frame: pd.DataFrame, day: pd.Timestamp | None) -> pd.DataFrame
         raise InputError([f"arrivals: the column {name!r} is missing." for name in missing])
     if day is None:
         raise InputError(["arrivals: demand in quantiles has no dates; give the planning day by --day 2026-01-31."])
-    dates = pd.to_datetime(frame["date"], errors="coerce")
+    dates = _dates(frame["date"])
     if dates.isna().any():
         raise InputError([f"arrivals: date is missing or no date in {int(dates.isna().sum())} rows."])
     return pd.DataFrame(
-        {"unique_id": frame["unique_id"], "day": (dates.dt.normalize() - day).dt.days, "quantity": frame["quantity"]}
+        {"unique_id": frame["unique_id"], "day": (dates - day).dt.days, "quantity": frame["quantity"]}
     )
+
+
+def read_history(frame: pd.DataFrame, items: pd.DataFrame) -> tuple[Ints, pd.Timestamp]:
+    """(units [n, days] in the items' order, the last day), from HISTORY_COLUMNS.
+
+    Items that are not asked for are left out. Raises InputError with every problem found.
+    """
+    missing = [f"history: the column {name!r} is missing." for name in HISTORY_COLUMNS if name not in frame.columns]
+    if "unique_id" not in items.columns:
+        missing.append("items: the column 'unique_id' is missing.")
+    if missing:
+        raise InputError(missing)
+    if frame.empty:
+        raise InputError(["history: it holds no rows."])
+    problems = []
+    day = _dates(frame["ds"])
+    if day.isna().any():
+        problems.append(f"history: ds is missing or no date in {int(day.isna().sum())} rows.")
+    units = _numbers(frame, "y")
+    bad = ~_are_units(units)
+    if bad.any():
+        problems.append(f"history: y must be whole units of at least 0, and is not in {int(bad.sum())} rows.")
+    if problems:
+        raise InputError(problems)
+    place = (day - day.min()).dt.days.to_numpy()
+    row = pd.Index(items["unique_id"].astype(object)).get_indexer(pd.Index(frame["unique_id"].astype(object)))
+    known = row >= 0
+    sold = np.zeros((len(items), int(place.max()) + 1), dtype=np.int64)
+    np.add.at(sold, (row[known], place[known]), units[known].astype(np.int64))
+    return sold, day.max()
 
 
 def read_limits(path: Path) -> Limits:
@@ -196,7 +230,7 @@ def summary(asked: Asked, made: Plan, seconds: float) -> dict[str, Any]:
         "binds": [{"code": found.code, "words": str(found), **found.numbers} for found in made.findings],
         "more_budget_earns": made.cash_price,
         "suppliers": made.suppliers.to_dict("records"),
-        "changes": made.changes.to_dict("records"),
+        "changes": made.changes.replace({np.nan: None}).to_dict("records"),
         "seconds": round(seconds, 2),
     }
 
@@ -223,6 +257,22 @@ def _numbers(frame: pd.DataFrame, name: str) -> Floats:
     return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
 
 
+def _dates(column: pd.Series) -> pd.Series:
+    """Days by the clock that they were written by; NaT where there is none."""
+    dates = pd.to_datetime(column, errors="coerce")
+    return (dates.dt.tz_localize(None) if dates.dt.tz is not None else dates).dt.normalize()
+
+
+def _are_units(values: Floats) -> Flags:
+    return np.asarray((values >= 0) & (values == np.rint(values)) & (values <= MOST_UNITS))
+
+
+def _protection_days(given: pd.DataFrame) -> Floats:
+    """Lead time and review period [rows], NaN where one is missing."""
+    days: Floats = np.ceil(_numbers(given, "lead_time_days")) + np.maximum(np.ceil(_numbers(given, "review_days")), 1)
+    return days
+
+
 def _add(reason: Reasons, wrong: Flags, words: str) -> None:
     """The first thing wrong with a row is its reason."""
     reason[wrong & (reason == "")] = words
@@ -239,6 +289,7 @@ def _reasons(given: pd.DataFrame) -> Reasons:
         _add(reason, values < least, f"{name} is below {least:g}")
         if name in WHOLE:
             _add(reason, values != np.rint(values), f"{name} is no whole number")
+    _add(reason, _protection_days(given) > MOST_DAYS, f"lead time and review period are more than {MOST_DAYS} days")
     if "max_order_quantity" in given:
         most = _numbers(given, "max_order_quantity")
         _add(reason, most < np.maximum(_numbers(given, "moq"), 1), "its MOQ is above max_order_quantity")
@@ -250,19 +301,24 @@ def _leave_one_supplier(given: pd.DataFrame, reason: Reasons) -> None:
     able = given[reason == ""]
     order = able.sort_values(list(SUPPLIER_CHOICE), key=lambda column: column.astype(str) if column.name == "supplier"
                              else pd.to_numeric(column), kind="stable")  # fmt: skip
-    first = order.drop_duplicates("unique_id").set_index("unique_id")["supplier"]
+    first = order.drop_duplicates("unique_id").set_index("unique_id")["supplier"].astype(str)
     others = order[order["unique_id"].duplicated()]
-    for row, bought_from in zip(others.index, first.loc[others["unique_id"]], strict=True):
-        reason[row] = f"it is bought from {bought_from}, which is cheaper, quicker, or first by name"
+    chosen = first.loc[others["unique_id"]].to_numpy(dtype=object)
+    again = others["supplier"].astype(str).to_numpy(dtype=object) == chosen
+    reason[others.index] = np.where(
+        again,
+        "it is bought from " + chosen + " by another row, which is cheaper, quicker, or stands before this one",
+        "it is bought from " + chosen + ", which is cheaper, quicker, or first by name",
+    )
 
 
 def told_by_paths(given: pd.DataFrame, demand: pd.DataFrame, day: pd.Timestamp | None) -> tuple[Told, pd.Timestamp]:
     """Paths of the items given, from PATH_COLUMNS, and the day that they start on: `day`, or their own first.
 
-    Raises InputError where dates or paths are none, or all lie before that day."""
+    Raises InputError where dates or paths are none, lie too far ahead, or all before that day."""
     if demand.empty:
         raise InputError(["demand: it holds no rows."])
-    dates = pd.to_datetime(demand["ds"], errors="coerce")
+    dates = _dates(demand["ds"])
     path = _numbers(demand, "path")
     problems = []
     if dates.isna().any():
@@ -271,17 +327,21 @@ def told_by_paths(given: pd.DataFrame, demand: pd.DataFrame, day: pd.Timestamp |
         problems.append("demand: path must count 0, 1, 2, ...")
     if problems:
         raise InputError(problems)
-    dates = dates.dt.normalize()
     start = dates.min() if day is None else day
     offset = (dates - start).dt.days.to_numpy()
     ids = pd.Index(demand["unique_id"].astype(object).unique())
     row = ids.get_indexer(pd.Index(demand["unique_id"].astype(object)))
     units = _numbers(demand, "y")
-    wrong = ~((units >= 0) & (units == np.rint(units)))
+    wrong = ~_are_units(units)
     numbers = pd.Index(np.unique(path)).get_indexer(pd.Index(path))
     ahead = (offset >= 0) & ~wrong
     if not (offset >= 0).any():
         raise InputError([f"demand: its last day is {dates.max():%Y-%m-%d}, before the planning day {start:%Y-%m-%d}."])
+    if offset.max() >= MOST_DAYS:
+        raise InputError(
+            [f"demand: it reaches to {dates.max():%Y-%m-%d}, and no further than {MOST_DAYS} days from "
+             f"{start:%Y-%m-%d} is read: is a date mistyped?"]
+        )  # fmt: skip
     array = np.zeros((len(ids), int(numbers.max()) + 1, int(offset.max()) + 1), dtype=np.int32)
     np.add.at(array, (row[ahead], numbers[ahead], offset[ahead]), units[ahead].astype(np.int32))
     return _matched(given, ids, array, np.asarray(np.bincount(row, wrong, len(ids)) > 0)), start
@@ -297,7 +357,7 @@ def _told_by_quantiles(given: pd.DataFrame, demand: pd.DataFrame, levels: list[s
         raise InputError([f"demand: {int(doubled.sum())} rows repeat a unique_id."])
     ids = pd.Index(demand["unique_id"].astype(object))
     values = np.column_stack([_numbers(demand, name) for name in levels])
-    wrong: Flags = np.asarray(~np.isfinite(values).all(axis=1) | (values < 0).any(axis=1))
+    wrong: Flags = np.asarray(~((values >= 0) & (values <= MOST_UNITS)).all(axis=1))
     values = np.maximum.accumulate(np.where(wrong[:, None], 0.0, values), axis=1)
     even = (np.arange(DRAWN_PATHS) + 0.5) / DRAWN_PATHS
     known = np.array([_level(name) for name in levels], dtype=np.float64)
@@ -307,8 +367,8 @@ def _told_by_quantiles(given: pd.DataFrame, demand: pd.DataFrame, levels: list[s
     share = np.clip(np.divide(even - known[place], span, out=np.zeros_like(even), where=span > 0), 0, 1)
     sums = np.rint(values[:, place] + (values[:, after] - values[:, place]) * share)
     row = ids.get_indexer(pd.Index(given["unique_id"].astype(object)))
-    length = np.ceil(_numbers(given, "lead_time_days")) + np.maximum(np.ceil(_numbers(given, "review_days")), 1)
-    length = np.where(np.isfinite(length) & (length >= 1), length, 1).astype(np.int64)
+    length = _protection_days(given)
+    length = np.where((length >= 1) & (length <= MOST_DAYS), length, 1).astype(np.int64)  # others are set aside
     days = np.arange(int(length.max(initial=1)) + 1)
     done = np.minimum(days[None, :] / length[:, None], 1.0)
     sums = np.where(row[:, None] >= 0, sums[row], 0.0)

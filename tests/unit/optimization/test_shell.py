@@ -76,6 +76,7 @@ WRONG_ROWS: list[tuple[dict[str, Any], str]] = [
     ({"on_hand": 0.5}, "on_hand is no whole number"),
     ({"moq": 12, "max_order_quantity": 6.0}, "its MOQ is above max_order_quantity"),
     ({"lead_time_days": 40.0}, "its demand reaches 28 days, and lead time and review period need more"),
+    ({"lead_time_days": 1e12}, "lead time and review period are more than 730 days"),
 ]
 
 
@@ -110,6 +111,23 @@ def test_of_several_suppliers_the_cheapest_is_planned_with_and_of_equals_the_qui
     assert bought["order_quantity"].item() > 0
     assert list(said["set_aside"].values()) == [3]
     assert "bought from also quick" in next(iter(said["set_aside"]))
+    assert planned(tmp_path, pd.concat([items.tail(1)] * 2), long(poisson([2.0]))) == 0
+    assert "bought from also quick by another row" in next(iter(table_and_summary(tmp_path)[1]["set_aside"]))
+
+
+def test_planned_again_beside_its_own_earlier_answer_nothing_changes_and_what_is_gone_is_told(tmp_path: Path) -> None:
+    items, demand = items_frame({}, {}, {"supplier_id": None}), long(poisson([1.0, 2.0, 1.0]))
+    demand["ds"] = demand["ds"].dt.tz_localize("Asia/Shanghai")  # days are as their own clock says
+    assert planned(tmp_path, items, demand) == 0
+    (tmp_path / "out" / "plan.parquet").rename(tmp_path / "earlier.parquet")
+    before = pd.read_parquet(tmp_path / "earlier.parquet")
+    assert planned(tmp_path, items, demand, "--previous", str(tmp_path / "earlier.parquet")) == 0
+    table, said = table_and_summary(tmp_path)
+    assert table["order_quantity"].tolist() == before["order_quantity"].tolist()
+    assert said["changes"] == []
+    assert planned(tmp_path, items.head(1), demand, "--previous", str(tmp_path / "earlier.parquet")) == 0
+    [gone] = table_and_summary(tmp_path)[1]["changes"]
+    assert (gone["unique_id"], gone["driver"]) == ("item-1", "gone")
 
 
 def test_quantiles_of_the_protection_period_are_planned_as_paths_with_these_quantiles(tmp_path: Path) -> None:
@@ -148,6 +166,7 @@ def test_limits_that_contradict_each_other_are_a_result_with_words(tmp_path: Pat
         ({"limits": '{"cash": 1}'}, "limits: 'cash' is not known; there are budget, supplier_minimums"),
         ({"limits": '{"budget": "much"}'}, "limits: budget is 'much'; it must be a number."),
         ({"limits": "[1]"}, "limits: limits.json holds no object of limits"),
+        ({"far": True}, "demand: it reaches to 2226-03-02, and no further than 730 days from 2026-03-02 is read"),
         ({"more": ["--day", "soon"]}, "day: 'soon' is no date such as 2026-01-31."),
         ({"more": ["--day", "2027-01-01"]}, "demand: its last day is 2026-03-29, before the planning day 2027-01-01."),
     ],
@@ -157,6 +176,8 @@ def test_what_is_wrong_is_said_in_a_sentence(
 ) -> None:
     items = items_frame({}).drop(columns=[wrong["items"]] if "items" in wrong else [])
     demand = long(poisson([1.0])).drop(columns=[wrong["demand"]] if "demand" in wrong else [])
+    if wrong.get("far"):
+        demand.loc[0, "ds"] = pd.Timestamp("2226-03-02")
     assert planned(tmp_path, items, demand, *wrong.get("more", []), limits=wrong.get("limits", "{}")) == 2
     assert capsys.readouterr().err.startswith(sentence)
     assert not (tmp_path / "out").exists()
