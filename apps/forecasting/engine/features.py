@@ -70,9 +70,7 @@ class Weeks:
         count = panel.n_days // WEEK
         first = panel.n_days - count * WEEK
         shape = (panel.n_series, count, WEEK)
-        sales = panel.sales[:, first:].reshape(shape).sum(axis=2)
-        exposure = panel.available[:, first:].reshape(shape).mean(axis=2)
-        rate = np.divide(sales, exposure, out=np.zeros_like(sales), where=exposure > 0)
+        rate, exposure = _folded(panel)
         season = yearly_season(rate, exposure, horizon_weeks)
         had_sale = panel.sales > 0
         position = np.where(had_sale, np.arange(panel.n_days), -1)
@@ -104,10 +102,18 @@ def daily_season(panel: Panel, ahead: int) -> tuple[Floats, Floats]:
     """Return how many times its usual each day sells by the season of the year, known ones [T] and the next [ahead]."""
     if panel.n_days < NEEDED_WEEKS * WEEK:
         return np.ones(panel.n_days, dtype=np.float32), np.ones(ahead, dtype=np.float32)
-    weeks = Weeks.of(panel, -(-ahead // WEEK))
-    by_day = np.repeat(weeks.season, WEEK)
-    past = np.pad(by_day[: weeks.n_weeks * WEEK], (panel.n_days % WEEK, 0), constant_values=1)
-    return past, by_day[weeks.n_weeks * WEEK :][:ahead]
+    by_day = np.repeat(yearly_season(*_folded(panel), -(-ahead // WEEK)), WEEK)
+    known = panel.n_days // WEEK * WEEK
+    return np.pad(by_day[:known], (panel.n_days % WEEK, 0), constant_values=1), by_day[known:][:ahead]
+
+
+def _folded(panel: Panel) -> tuple[Floats, Floats]:
+    """Return units per wholly available week, and how much of each week was, of whole weeks to the cutoff [n, J]."""
+    first = panel.n_days % WEEK
+    shape = (panel.n_series, panel.n_days // WEEK, WEEK)
+    sales = panel.sales[:, first:].reshape(shape).sum(axis=2)
+    exposure = panel.available[:, first:].reshape(shape).mean(axis=2)
+    return np.divide(sales, exposure, out=np.zeros_like(sales), where=exposure > 0), exposure
 
 
 def _weekly_covariate(panel: Panel, name: str, first: int, count: int, horizon_weeks: int) -> Floats:

@@ -50,7 +50,7 @@ class LightGBM(Trained):
 
     rounds, learning_rate, leaves, rows_in_leaf   as LightGBM means them
     tweedie_power   1 is Poisson's variance, 2 the gamma's
-    origins         weeks to stand after when making rows, counted back from the cutoff
+    origins         weeks to stand after when making rows, counted back from the cutoff; more where rows are few
     thin            of each `thin` (series, origin, week ahead) one is a row: more origins for the same work
     """
 

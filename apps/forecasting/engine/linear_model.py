@@ -135,7 +135,7 @@ class Ridge(Trained):
     """Global, direct linear regression on weekly rates, spread over days by weekday.
 
     penalty  how hard coefficients are drawn to 0: as if so large a share of all weight said that they are
-    origins  weeks to stand after when making rows, counted back from the cutoff
+    origins  weeks to stand after when making rows, counted back from the cutoff; more where rows are few
 
     Nothing is drawn by chance: every seed gives the same line.
     """

@@ -175,7 +175,7 @@ def finite(values: Floats) -> Floats:
 class Planted(Trained):
     """A model of trees that scikit-learn grows on weekly rates, answers spread over days by weekday.
 
-    origins  weeks to stand after when making rows, counted back from the cutoff
+    origins  weeks to stand after when making rows, counted back from the cutoff; more where rows are few
     """
 
     family: ClassVar[str] = "trees"

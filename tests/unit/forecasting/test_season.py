@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from apps.forecasting.engine.base import Grid
+from apps.forecasting.engine.features import Weeks, daily_season
 from apps.forecasting.engine.models import make
 from apps.forecasting.engine.season import NEEDED_WEEKS, yearly_season
 from tests.unit.forecasting import shops
@@ -67,8 +68,19 @@ def test_what_follows_the_season_errs_less_and_says_why() -> None:
         return float(abs(make(name).fit(known).predict(grid).daily_mean.sum() / came - 1))
 
     assert miss("seasonal_mean") < 0.5 * miss("eight_week_mean")
-    ridge = make("ridge").fit(known)
-    why = ridge.reasons(28)
-    told = why.base + sum(why.parts.values())
-    np.testing.assert_allclose(told, ridge.predict(grid).daily_mean.sum(axis=1), rtol=1e-4)
-    assert np.sign(why.parts["season"].sum()) == np.sign(SWING[WEEKS - 2] - 1)
+    for name in ("ridge", "lightgbm"):
+        model = make(name).fit(known)
+        why = model.reasons(28)
+        told = why.base + sum(why.parts.values())
+        np.testing.assert_allclose(told, model.predict(grid).daily_mean.sum(axis=1), rtol=1e-4)
+        assert np.sign(why.parts["season"].sum()) == np.sign(SWING[WEEKS - 2] - 1), name
+
+
+def test_the_season_by_day_is_that_of_the_weeks_and_one_before_the_first_whole_week() -> None:
+    daily = np.repeat(sold(SWING) / 7, 7, axis=1)
+    panel = shops.panel_of(daily[:, 4:])
+    past, ahead = daily_season(panel, 10)
+    weeks = Weeks.of(panel, 2)
+    assert (past[:3] == 1).all()
+    np.testing.assert_array_equal(past[3:], np.repeat(weeks.season[: weeks.n_weeks], 7))
+    np.testing.assert_array_equal(ahead, np.repeat(weeks.season[weeks.n_weeks :], 7)[:10])
