@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.optimization.engine.demand import ArrayDemand
-from apps.optimization.engine.frames import Flags, Floats, InputError, Ints, Limits
+from apps.optimization.engine.frames import MOST_YEARS, Flags, Floats, InputError, Ints, Limits
 from apps.optimization.engine.replenish import Plan
 
 Reasons = NDArray[np.object_]
@@ -161,6 +161,11 @@ def read_history(frame: pd.DataFrame, items: pd.DataFrame) -> tuple[Ints, pd.Tim
     bad = ~_are_units(units)
     if bad.any():
         problems.append(f"history: y must be whole units of at least 0, and is not in {int(bad.sum())} rows.")
+    if day.notna().any() and (day.max() - day.min()).days > MOST_YEARS * 366:
+        problems.append(
+            f"history: from {day.min():%Y-%m-%d} to {day.max():%Y-%m-%d} are more than {MOST_YEARS} years: is a date "
+            "mistyped?"
+        )
     if problems:
         raise InputError(problems)
     place = (day - day.min()).dt.days.to_numpy()

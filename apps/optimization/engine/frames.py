@@ -37,6 +37,9 @@ GOODS_COLUMNS = ("unique_id", "on_hand", "price", "unit_cost", "holding_cost_rat
 ARRIVAL_COLUMNS = ("unique_id", "day", "quantity")
 PREVIOUS_COLUMNS = ("unique_id", "order_quantity", "expected_demand", "position", *PARTS)
 
+MOST_YEARS = 20
+"""No past is read that is longer: one slip in a date would else fill the memory with days."""
+
 NO_CEILING = np.iinfo(np.int64).max
 
 
@@ -308,6 +311,9 @@ def week_places(week: pd.Series, problems: list[str]) -> Ints:
         number = (day - day.min()).dt.days.to_numpy(dtype=np.float64, na_value=np.nan) / 7
     if not np.isfinite(number).all() or (number != np.rint(number)).any():
         problems.append("weeks: week must be a date, weeks lying whole weeks apart, or a whole number.")
+        return np.zeros(len(week), dtype=np.int64)
+    if len(number) and number.max() - number.min() > MOST_YEARS * 53:
+        problems.append(f"weeks: from the first to the last are more than {MOST_YEARS} years: is a date mistyped?")
         return np.zeros(len(week), dtype=np.int64)
     return np.asarray(number - number.min(initial=np.inf if len(number) else 0), dtype=np.int64)
 

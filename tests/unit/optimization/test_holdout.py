@@ -107,3 +107,10 @@ def test_what_is_wrong_is_said_in_a_sentence() -> None:
     lonely = hold_out(items.head(4), weeks)
     with pytest.raises(InputError, match="1 pairs can be compared; there must be at least 3"):
         measure(lonely, weeks)
+
+
+def test_a_mistyped_week_is_said_and_not_filled_up_to() -> None:
+    items = pd.DataFrame({"unique_id": ["a"], "group": ["g"]})
+    weeks = pd.DataFrame({"unique_id": "a", "week": pd.to_datetime(["1925-12-31", "2026-01-01"]), "units": 1})
+    with pytest.raises(InputError, match="more than 20 years: is a date mistyped"):
+        hold_out(items, weeks)

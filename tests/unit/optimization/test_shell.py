@@ -235,6 +235,7 @@ def test_the_replay_from_files_is_the_replay_from_frames(tmp_path: Path, capsys:
         ([], {"y": -1}, ["history: y must be whole units of at least 0, and is not in 120 rows."]),
         ([], {"y": 0.5, "ds": "soon"}, ["history: ds is missing or no date in 120", "history: y must be whole units"]),
         ([], None, ["history: history.parquet cannot be read"]),
+        ([], {"ds": [pd.Timestamp("1926-01-01"), *[pd.Timestamp("2026")] * 119]}, ["history: from 1926-01-01 to"]),
     ],
 )
 def test_what_cannot_be_replayed_is_said_in_sentences(
