@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Aggregate, Count, DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum, Value, Window
 from django.db.models.functions import Abs, Coalesce
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.catalog import selectors as catalog
 from apps.catalog.selectors import assumption_words, simulation_words
@@ -333,6 +334,7 @@ def recommendation_rows(lines: QuerySet[Recommendation]) -> Iterator[list[Cell]]
 # --- What if ------------------------------------------------------------------------------------------------------
 
 MOST_COMPARED = 4
+SUPPLIERS_SHOWN = 10  # those that change most; the others in one row
 QUIET_NOTES = frozenset({"without_stock", "without_supplier", "without_price", "decided"})  # alike on both sides
 
 _MONEY_BEFORE = ExpressionWrapper(F("quantity_before") * F("cost_before"), _MONEY)
@@ -447,6 +449,21 @@ def supplier_changes(found: Sequence[Scenario]) -> list[SupplierChange]:
     return sorted(shares, key=lambda share: (-abs(share.money_change), share.name))
 
 
+def others_together(changes: Sequence[SupplierChange]) -> list[SupplierChange]:
+    """One scenario's suppliers as a page shows them: the first SUPPLIERS_SHOWN, and all others in one row."""
+    shown, others = changes[:SUPPLIERS_SHOWN], changes[SUPPLIERS_SHOWN:]
+    if len(others) < 2:
+        return list(changes)
+    return [*shown, SupplierChange(
+        others[0].scenario_id, None, _others(len(others)), sum(each.lines_before for each in others),
+        sum(each.lines_after for each in others), sum((each.money_before for each in others), Decimal(0)),
+        sum((each.money_after for each in others), Decimal(0)))]
+
+
+def _others(count: int) -> str:
+    return ngettext("%(n)d other supplier", "%(n)d other suppliers", count) % {"n": count}
+
+
 def _newest(found: Sequence[Scenario]) -> Scenario:
     """Of scenarios that were compared with different plans, one with the newest."""
     return max(found, key=lambda scenario: (scenario.plan_id or 0, scenario.planned_at))
@@ -458,7 +475,7 @@ def planned_side(found: Sequence[Scenario]) -> dict[str, Any]:
 
 
 def suppliers_compared(found: Sequence[Scenario]) -> list[tuple[str, list[Decimal]]]:
-    """What is ordered from each supplier by the plan, then in each scenario; the most money first."""
+    """What is ordered from each supplier by the plan, then in each scenario: the most money first, then all others."""
     by_supplier: dict[str, dict[int, SupplierChange]] = {}
     for change in supplier_changes(found):
         by_supplier.setdefault(change.name, {})[change.scenario_id] = change
@@ -466,7 +483,12 @@ def suppliers_compared(found: Sequence[Scenario]) -> list[tuple[str, list[Decima
     rows = [(name, [changes[newest].money_before if newest in changes else Decimal(0), *(
         changes[scenario.pk].money_after if scenario.pk in changes else Decimal(0) for scenario in found)])
         for name, changes in by_supplier.items()]
-    return sorted(rows, key=lambda row: (-max(row[1]), row[0]))
+    rows.sort(key=lambda row: (-max(row[1]), row[0]))
+    others = rows[SUPPLIERS_SHOWN:]
+    if len(others) < 2:
+        return rows
+    sums = [sum(moneys, Decimal(0)) for moneys in zip(*(moneys for _name, moneys in others), strict=True)]
+    return [*rows[:SUPPLIERS_SHOWN], (_others(len(others)), sums)]
 
 
 def change_words(changes: Changes, named: Mapping[str, str], currency: str) -> str:

@@ -217,7 +217,8 @@ def scenario(request: ShopRequest, pk: int) -> HttpResponse:
     if found.planned_at is not None:
         changed, suppliers = selectors.changed_most(found, LINES_SHOWN), selectors.supplier_changes([found])
         context |= {"lines": changed.lines, "changed": changed.count, "sides": [found.before, found.after],
-                    "suppliers": suppliers, "names": {share.supplier_id: share.name for share in suppliers}}
+                    "suppliers": selectors.others_together(suppliers),
+                    "names": {share.supplier_id: share.name for share in suppliers}}
     return render(request, "optimization/scenario.html", context)
 
 

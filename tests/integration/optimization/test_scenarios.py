@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -181,6 +183,23 @@ def test_what_was_asked_is_listed_compared_run_again_and_deleted(shop: Shop) -> 
     assert client.post(f"{path}delete/").headers["Location"] == LIST and client.get(path).status_code == 404
     Job.objects.filter(pk=other.job_id or 0).update(state="failed")
     assert "The last try stopped" in page(client, f"{LIST}{other.pk}/")
+
+
+def test_a_shop_of_many_suppliers_sees_those_that_change_most_and_the_others_in_one_row(shop: Shop) -> None:
+    changes = [selectors.SupplierChange(1, place, f"supplier {place}", 1, 2, Decimal(10), Decimal(10 + 50 - place))
+               for place in range(14)]
+    shown = selectors.others_together(changes)
+    assert [share.name for share in shown] == [*(f"supplier {place}" for place in range(10)), "4 other suppliers"]
+    for name in ("lines_before", "lines_after", "money_before", "money_after", "money_change"):
+        assert sum(getattr(share, name) for share in shown) == sum(getattr(share, name) for share in changes), name
+    assert selectors.others_together(changes[:11]) == changes[:11], "one more is shown by name"
+    found = [ask(shop, demand_factor=times) for times in (0.5, 2)]
+    with tenant_context(shop.tenant.pk):
+        every = selectors.suppliers_compared(found)
+        with mock.patch.object(selectors, "SUPPLIERS_SHOWN", 0):
+            [(name, moneys)] = selectors.suppliers_compared(found)
+    assert name == "2 other suppliers"
+    assert moneys == [sum(column) for column in zip(*(row for _, row in every), strict=True)]
 
 
 def test_no_page_asks_more_where_more_changes() -> None:
